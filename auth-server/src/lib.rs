@@ -1,1 +1,3 @@
-//! Postern.
+//! The OAuth 2.1 authorization server of Postern: router → endpoints → rules → store.
+
+pub mod store;
