@@ -1,0 +1,198 @@
+-- Conventions: times are unix seconds, a boolean is a nullable time, a list is JSON text, a hash is 32 bytes of SHA-256.
+
+-- The position of the change log: one row, so that positions follow commit order.
+CREATE TABLE change_position (
+    singleton BIGINT PRIMARY KEY CHECK (singleton = 1),
+    position  BIGINT NOT NULL
+);
+INSERT INTO change_position (singleton, position) VALUES (1, 0);
+
+-- Every revocation and every change that an in-memory cache must follow.
+CREATE TABLE change_log (
+    position BIGINT PRIMARY KEY,
+    kind     TEXT NOT NULL,
+    subject  TEXT NOT NULL,
+    at       BIGINT NOT NULL
+);
+
+-- Things that happen once in the life of an installation ('administrator_made').
+CREATE TABLE milestone (
+    name       TEXT PRIMARY KEY,
+    reached_at BIGINT NOT NULL
+);
+
+CREATE TABLE signing_key (
+    kid                   TEXT PRIMARY KEY,
+    algorithm             TEXT NOT NULL,
+    public_jwk            TEXT NOT NULL,
+    sealed_private        BYTEA NOT NULL,
+    key_encryption_key_id TEXT NOT NULL,
+    published_at          BIGINT NOT NULL,
+    activated_at          BIGINT,
+    retired_at            BIGINT,
+    gone_at               BIGINT
+);
+CREATE UNIQUE INDEX signing_key_one_active ON signing_key (algorithm)
+    WHERE activated_at IS NOT NULL AND retired_at IS NULL AND gone_at IS NULL;
+
+-- The keys that derive a refresh token's successor.
+CREATE TABLE successor_key (
+    id                    TEXT PRIMARY KEY,
+    sealed_key            BYTEA NOT NULL,
+    key_encryption_key_id TEXT NOT NULL,
+    created_at            BIGINT NOT NULL,
+    retired_at            BIGINT
+);
+
+CREATE TABLE user_account (
+    id                  TEXT PRIMARY KEY,
+    email               TEXT NOT NULL,
+    email_key           TEXT NOT NULL UNIQUE,
+    display_name        TEXT NOT NULL,
+    roles               TEXT NOT NULL,
+    password_hash       TEXT,
+    password_changed_at BIGINT,
+    created_at          BIGINT NOT NULL,
+    disabled_at         BIGINT
+);
+
+-- One-time links: set-up, password reset.
+CREATE TABLE one_time_link (
+    hash        BYTEA PRIMARY KEY,
+    purpose     TEXT NOT NULL,
+    user_id     TEXT,
+    created_at  BIGINT NOT NULL,
+    expires_at  BIGINT NOT NULL,
+    consumed_at BIGINT
+);
+
+CREATE TABLE browser_session (
+    hash             BYTEA PRIMARY KEY,
+    user_id          TEXT NOT NULL REFERENCES user_account (id),
+    authenticated_at BIGINT NOT NULL,
+    last_seen_at     BIGINT NOT NULL,
+    expires_at       BIGINT NOT NULL,
+    ended_at         BIGINT
+);
+CREATE INDEX browser_session_user ON browser_session (user_id);
+
+CREATE TABLE client (
+    id                         TEXT PRIMARY KEY,
+    name                       TEXT NOT NULL,
+    origin                     TEXT NOT NULL,
+    application_type           TEXT NOT NULL,
+    token_endpoint_auth_method TEXT NOT NULL,
+    secret_hash                BYTEA,
+    jwks                       TEXT,
+    redirect_uris              TEXT NOT NULL,
+    grant_types                TEXT NOT NULL,
+    scope                      TEXT NOT NULL,
+    resources                  TEXT NOT NULL,
+    refresh_grace_seconds      BIGINT,
+    software_id                TEXT,
+    software_version           TEXT,
+    client_uri                 TEXT,
+    registered_from            TEXT,
+    created_at                 BIGINT NOT NULL,
+    confirmed_at               BIGINT,
+    removed_at                 BIGINT
+);
+CREATE INDEX client_unconfirmed ON client (created_at) WHERE confirmed_at IS NULL;
+
+-- A resource server is a client with origins under which it may register resources.
+CREATE TABLE resource_server (
+    client_id TEXT PRIMARY KEY REFERENCES client (id),
+    origins   TEXT NOT NULL
+);
+
+CREATE TABLE resource (
+    id                       TEXT PRIMARY KEY,
+    name                     TEXT NOT NULL,
+    owner_client_id          TEXT NOT NULL REFERENCES client (id),
+    scopes                   TEXT NOT NULL,
+    access_token_ttl_seconds BIGINT,
+    algorithm                TEXT,
+    policy_version           BIGINT NOT NULL,
+    created_at               BIGINT NOT NULL,
+    updated_at               BIGINT NOT NULL,
+    removed_at               BIGINT
+);
+
+-- Authorization requests that were decided: the request itself travels sealed, its id is consumed here.
+CREATE TABLE decided_request (
+    id         TEXT PRIMARY KEY,
+    decided_at BIGINT NOT NULL,
+    expires_at BIGINT NOT NULL
+);
+
+-- A grant is what a user allowed a client: a code buys it once, a family of refresh tokens carries it on.
+CREATE TABLE authorization_grant (
+    id                TEXT PRIMARY KEY,
+    user_id           TEXT NOT NULL REFERENCES user_account (id),
+    client_id         TEXT NOT NULL REFERENCES client (id),
+    resource          TEXT NOT NULL,
+    scope             TEXT NOT NULL,
+    organization_id   TEXT,
+    redirect_uri      TEXT NOT NULL,
+    code_hash         BYTEA NOT NULL UNIQUE,
+    code_challenge    TEXT NOT NULL,
+    code_expires_at   BIGINT NOT NULL,
+    code_attempted_at BIGINT,
+    nonce             TEXT,
+    authenticated_at  BIGINT NOT NULL,
+    successor_key_id  TEXT,
+    created_at        BIGINT NOT NULL,
+    expires_at        BIGINT NOT NULL,
+    revoked_at        BIGINT,
+    revocation_reason TEXT
+);
+CREATE INDEX authorization_grant_user ON authorization_grant (user_id);
+CREATE INDEX authorization_grant_client ON authorization_grant (client_id);
+
+CREATE TABLE refresh_token (
+    hash          BYTEA PRIMARY KEY,
+    grant_id      TEXT NOT NULL REFERENCES authorization_grant (id),
+    generation    BIGINT NOT NULL,
+    created_at    BIGINT NOT NULL,
+    expires_at    BIGINT NOT NULL,
+    answered_at   BIGINT,
+    superseded_at BIGINT,
+    replays       BIGINT NOT NULL,
+    address_block TEXT,
+    UNIQUE (grant_id, generation)
+);
+-- A family has one live token.
+CREATE UNIQUE INDEX refresh_token_one_live ON refresh_token (grant_id) WHERE answered_at IS NULL AND superseded_at IS NULL;
+
+-- Client assertions already used (RFC 7523 §3, jti).
+CREATE TABLE used_assertion (
+    client_id  TEXT NOT NULL,
+    jti        TEXT NOT NULL,
+    expires_at BIGINT NOT NULL,
+    PRIMARY KEY (client_id, jti)
+);
+
+-- Consents that may be remembered.
+CREATE TABLE remembered_consent (
+    user_id        TEXT NOT NULL REFERENCES user_account (id),
+    client_id      TEXT NOT NULL REFERENCES client (id),
+    redirect_host  TEXT NOT NULL,
+    resource       TEXT NOT NULL,
+    scope          TEXT NOT NULL,
+    policy_version BIGINT NOT NULL,
+    created_at     BIGINT NOT NULL,
+    PRIMARY KEY (user_id, client_id, redirect_host, resource)
+);
+
+-- Security-relevant acts, by pseudonymous ids.
+CREATE TABLE audit_event (
+    id            TEXT PRIMARY KEY,
+    at            BIGINT NOT NULL,
+    kind          TEXT NOT NULL,
+    user_id       TEXT,
+    client_id     TEXT,
+    grant_id      TEXT,
+    address_block TEXT,
+    detail        TEXT
+);
+CREATE INDEX audit_event_at ON audit_event (at);
