@@ -1,6 +1,10 @@
 //! Pure words of the protocols, without I/O.
 
+pub mod access_token_claims;
+pub mod authorization_server_metadata;
 pub mod error_code;
 pub mod opaque_token;
 pub mod pkce;
+pub mod protected_resource_metadata;
 pub mod scope;
+pub mod www_authenticate;
