@@ -4,4 +4,5 @@ pub mod clock;
 pub mod db;
 pub mod protocol;
 pub mod random;
+pub mod sealing;
 pub mod secret;
