@@ -1,1 +1,3 @@
-//!
+//! What crosses a crate but not a process: the house rules, contracts, flows and attacks. Tests here run in parallel.
+
+mod architecture;
