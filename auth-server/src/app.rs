@@ -1,0 +1,1 @@
+//! The application: the only file that chooses implementations.

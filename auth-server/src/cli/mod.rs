@@ -1,0 +1,1 @@
+//! The command line: what `auth-server` offers and `postern` mounts.

@@ -1,0 +1,13 @@
+//! Clients (RFC 6749 §2): what they are, how they register, how they are found.
+
+pub mod application_type;
+pub mod auth_method;
+pub mod authenticate;
+pub mod client;
+pub mod grant_type;
+pub mod redirect_uri;
+
+pub use application_type::ApplicationType;
+pub use auth_method::AuthMethod;
+pub use client::{Client, ClientOrigin};
+pub use grant_type::GrantType;

@@ -1,0 +1,1 @@
+//! The strict parser of form bodies and query strings.

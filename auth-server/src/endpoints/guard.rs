@@ -1,0 +1,1 @@
+//! The guard of this server's own management endpoints.

@@ -1,0 +1,1 @@
+//! `POST /oauth2/introspect` (RFC 7662).

@@ -1,0 +1,1 @@
+//! `GET /.well-known/jwks.json` (RFC 7517).

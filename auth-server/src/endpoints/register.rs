@@ -1,0 +1,1 @@
+//! `POST /oauth2/register` (RFC 7591).

@@ -1,0 +1,1 @@
+//! The page behind a one-time link that sets a password.

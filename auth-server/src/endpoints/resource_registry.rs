@@ -1,0 +1,1 @@
+//! `PUT /api/resources`: resource servers write what they protect.

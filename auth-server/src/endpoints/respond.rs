@@ -1,0 +1,1 @@
+//! How answers of the OAuth endpoints are rendered.

@@ -1,0 +1,1 @@
+//! `GET /api/revocations`: what was revoked, by long polling.

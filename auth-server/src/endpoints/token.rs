@@ -1,0 +1,1 @@
+//! `POST /oauth2/token` (RFC 6749 §3.2).

@@ -1,0 +1,1 @@
+//! The table cause → code → status.

@@ -1,0 +1,1 @@
+//! One file a grant type, through the machines of oxide-auth.

@@ -1,0 +1,1 @@
+//! The signing keys and the successor key of this installation: made once, sealed, loaded, reloaded.

@@ -1,0 +1,1 @@
+//! Every URL of this server in one table.

@@ -1,0 +1,1 @@
+//! Table `audit_event`.

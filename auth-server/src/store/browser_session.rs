@@ -1,0 +1,1 @@
+//! Table `browser_session`.

@@ -1,0 +1,1 @@
+//! Table `change_log` and its counter row `change_position`.

@@ -1,0 +1,1 @@
+//! Table `milestone`: things that happen once in the life of an installation.

@@ -1,0 +1,1 @@
+//! Table `one_time_link`.

@@ -1,0 +1,1 @@
+//! Table `refresh_token`.

@@ -1,0 +1,1 @@
+//! Table `resource_server`.

@@ -1,0 +1,1 @@
+//! Table `signing_key`.

@@ -1,0 +1,1 @@
+//! Table `successor_key`: keys that derive a refresh token's successor.

@@ -1,0 +1,1 @@
+//! Table `used_assertion`.

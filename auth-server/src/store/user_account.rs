@@ -1,0 +1,1 @@
+//! Table `user_account`.

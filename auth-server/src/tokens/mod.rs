@@ -1,0 +1,1 @@
+//! What is issued: access tokens and their lifetimes.

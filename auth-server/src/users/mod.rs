@@ -1,0 +1,1 @@
+//! People: accounts, passwords, sign-in, one-time links, set-up.
