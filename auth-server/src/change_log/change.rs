@@ -76,10 +76,7 @@ impl ChangeKind {
 
     /// Whether resource servers must hear of it.
     pub const fn is_revocation(self) -> bool {
-        !matches!(
-            self,
-            Self::ClientChanged | Self::ResourceChanged | Self::UserChanged | Self::SigningKeysChanged
-        )
+        !matches!(self, Self::ClientChanged | Self::ResourceChanged | Self::UserChanged | Self::SigningKeysChanged)
     }
 }
 

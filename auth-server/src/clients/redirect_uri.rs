@@ -67,7 +67,10 @@ pub fn check_registrable(uri: &str, private_use_schemes: &[String]) -> Result<()
     if uri.len() > REDIRECT_URI_MAX_BYTES {
         return Err(Refusal::TooLong);
     }
-    if !uri.bytes().all(|b| b.is_ascii_graphic() && !matches!(b, b'\\' | b'"' | b'<' | b'>' | b'^' | b'`' | b'{' | b'|' | b'}')) {
+    if !uri
+        .bytes()
+        .all(|b| b.is_ascii_graphic() && !matches!(b, b'\\' | b'"' | b'<' | b'>' | b'^' | b'`' | b'{' | b'|' | b'}'))
+    {
         return Err(Refusal::Malformed);
     }
     if uri.contains('#') {

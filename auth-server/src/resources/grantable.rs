@@ -37,7 +37,7 @@ fn may_hold(name: &str, client: &Client, roles: &[String], resource: &Resource) 
 #[cfg(test)]
 mod tests {
     use super::grantable;
-    use crate::{clients::client::tests::client, clients::ClientOrigin, resources::resource::tests::resource};
+    use crate::{clients::ClientOrigin, clients::client::tests::client, resources::resource::tests::resource};
 
     fn granted(asked: &str, origin: ClientOrigin, role: &str) -> String {
         let mut client = client("c");

@@ -90,7 +90,9 @@ impl KeyEncryptionKeys {
             keys.push(key);
         }
         if keys.is_empty() {
-            return Err(SealingError::UnusableKeys("there is no key; one line is `<id>:<32 random bytes in base64url>`".to_owned()));
+            return Err(SealingError::UnusableKeys(
+                "there is no key; one line is `<id>:<32 random bytes in base64url>`".to_owned(),
+            ));
         }
         Ok(Self(keys))
     }
@@ -174,7 +176,9 @@ fn parse_line(line: &str) -> Result<KeyEncryptionKey, &'static str> {
     let bytes: [u8; KEY_BYTES] = decoded.as_slice().try_into().map_err(|_| "the key is not 32 bytes long")?;
     let bytes = Zeroizing::new(bytes);
     if is_weak(&bytes) {
-        return Err("the key is not random: take 32 bytes from a random source, for example `openssl rand -base64 32 | tr '+/' '-_'`");
+        return Err(
+            "the key is not random: take 32 bytes from a random source, for example `openssl rand -base64 32 | tr '+/' '-_'`",
+        );
     }
     Ok(KeyEncryptionKey::new(id.to_owned(), bytes))
 }

@@ -9,7 +9,7 @@ mod sealed_text;
 pub use key_encryption_keys::KeyEncryptionKeys;
 
 use crate::random::SharedRandom;
-use aws_lc_rs::aead::{Aad, LessSafeKey, Nonce, NONCE_LEN};
+use aws_lc_rs::aead::{Aad, LessSafeKey, NONCE_LEN, Nonce};
 use std::path::PathBuf;
 use std::sync::Arc;
 use zeroize::Zeroizing;
@@ -41,7 +41,9 @@ pub struct Sealed {
 #[non_exhaustive]
 pub enum SealingError {
     /// The value was sealed under a key that is not loaded.
-    #[error("the key-encryption key {key_id:?} is not loaded; keep replaced keys in the file until nothing is sealed under them")]
+    #[error(
+        "the key-encryption key {key_id:?} is not loaded; keep replaced keys in the file until nothing is sealed under them"
+    )]
     UnknownKey {
         /// The id that was asked for.
         key_id: String,
@@ -94,7 +96,12 @@ impl Sealing {
     ///
     /// # Errors
     /// [`SealingError::UnknownKey`] and [`SealingError::DoesNotOpen`].
-    pub fn open(&self, context: &SealingContext<'_>, key_id: &str, bytes: &[u8]) -> Result<Zeroizing<Vec<u8>>, SealingError> {
+    pub fn open(
+        &self,
+        context: &SealingContext<'_>,
+        key_id: &str,
+        bytes: &[u8],
+    ) -> Result<Zeroizing<Vec<u8>>, SealingError> {
         let key = self.keys.find(key_id)?;
         decrypt(key.row_key(), &row_aad(context, key_id), bytes)
     }
