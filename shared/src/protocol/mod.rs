@@ -6,5 +6,7 @@ pub mod error_code;
 pub mod opaque_token;
 pub mod pkce;
 pub mod protected_resource_metadata;
+pub mod resource_indicator;
 pub mod scope;
+pub mod security_event;
 pub mod www_authenticate;

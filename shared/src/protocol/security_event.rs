@@ -1,0 +1,165 @@
+//! What the authorization server tells resource servers has ended: the revocations of its change log, in their order.
+//!
+//! This is the plain form, a list behind a position. Signing it as Security Event Tokens (RFC 8417) wraps a [`Revocation`] in another
+//! envelope and changes neither it nor [`Revocation::covers`].
+
+use super::access_token_claims::AccessTokenClaims;
+use crate::clock::UnixSeconds;
+use serde::{Deserialize, Serialize};
+
+/// What ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RevocationKind {
+    /// A grant with all of its tokens; the subject is its id.
+    Grant,
+    /// One access token; the subject is its `jti`.
+    Jti,
+    /// One static token; the subject is its id.
+    StaticToken,
+    /// All that a user had granted; the subject is the user's id.
+    User,
+    /// All that a user had granted for one organization; the subject is made by [`user_in_organization_subject`].
+    UserInOrganization,
+    /// All that was issued to a client; the subject is its `client_id`.
+    Client,
+    /// All that was issued for an organization; the subject is its id.
+    Organization,
+    /// All that was issued for a resource; the subject is the audience as registered.
+    Resource,
+    /// All that a signing key ever signed; the subject is its `kid`.
+    Kid,
+    /// All that was issued until then; the subject is empty.
+    AllBefore,
+    /// A kind that this version does not know. Never sent; a receiver that meets it trusts no cached decision older than it.
+    #[serde(other)]
+    Unrecognised,
+}
+
+/// One revocation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Revocation {
+    /// Its place in the change log; rises, with gaps.
+    pub position: i64,
+    /// What ended.
+    pub kind: RevocationKind,
+    /// Whose; see [`RevocationKind`].
+    pub subject: String,
+    /// When (unix seconds). What is issued after that second is not covered.
+    pub at: UnixSeconds,
+}
+
+/// The answer of `GET {issuer}/api/revocations`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RevocationFeed {
+    /// Ask for what comes after this next time.
+    pub position: i64,
+    /// What came after the position asked for, in order.
+    pub events: Vec<Revocation>,
+}
+
+/// The subject of [`RevocationKind::UserInOrganization`]: ids are base64url, so the slash is no part of either.
+pub fn user_in_organization_subject(user_id: &str, organization_id: &str) -> String {
+    format!("{user_id}/{organization_id}")
+}
+
+impl Revocation {
+    /// Whether it ends this access token, which the key `kid` signed. Grants, tokens and keys do not come back; users, clients, organizations
+    /// and resources do, so there only tokens issued until [`Revocation::at`] are covered. An unrecognised kind covers nothing it could name.
+    pub fn covers(&self, claims: &AccessTokenClaims, kid: &str) -> bool {
+        let issued_until_then = claims.iat <= self.at;
+        match self.kind {
+            RevocationKind::Grant => claims.grant_id.as_deref() == Some(&self.subject),
+            RevocationKind::Jti => claims.jti == self.subject,
+            RevocationKind::Kid => kid == self.subject,
+            RevocationKind::User => issued_until_then && claims.sub == self.subject,
+            RevocationKind::Client => issued_until_then && claims.client_id == self.subject,
+            RevocationKind::Resource => issued_until_then && claims.aud == self.subject,
+            RevocationKind::Organization => {
+                issued_until_then && claims.organization_id.as_deref() == Some(&self.subject)
+            }
+            RevocationKind::UserInOrganization => {
+                let both = self.subject.split_once('/');
+                issued_until_then && both == Some((&claims.sub, claims.organization_id.as_deref().unwrap_or_default()))
+            }
+            RevocationKind::AllBefore => issued_until_then,
+            RevocationKind::StaticToken | RevocationKind::Unrecognised => false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Revocation, RevocationFeed, RevocationKind, user_in_organization_subject};
+    use crate::protocol::access_token_claims::AccessTokenClaims;
+
+    fn claims() -> AccessTokenClaims {
+        AccessTokenClaims {
+            iss: "https://as.example".into(),
+            sub: "u".into(),
+            aud: "https://mcp.example/mcp".into(),
+            exp: 1900,
+            iat: 1000,
+            jti: "j".into(),
+            client_id: "c".into(),
+            scope: "mcp.read".parse().expect("scopes"),
+            roles: vec![],
+            auth_time: None,
+            grant_id: Some("g".into()),
+            tenant_id: None,
+            organization_id: Some("o".into()),
+        }
+    }
+
+    #[test]
+    fn each_kind_covers_its_own_tokens_only() {
+        use RevocationKind::{
+            AllBefore, Client, Grant, Jti, Kid, Organization, Resource, StaticToken, Unrecognised, User,
+            UserInOrganization,
+        };
+        let member = user_in_organization_subject("u", "o");
+        for (kind, subject, at, covered) in [
+            (Grant, "g", 0, true),
+            (Grant, "h", 2000, false),
+            (Jti, "j", 0, true),
+            (Jti, "g", 2000, false),
+            (Kid, "k", 0, true),
+            (Kid, "l", 2000, false),
+            (User, "u", 1000, true),
+            (User, "u", 999, false),
+            (User, "c", 2000, false),
+            (Client, "c", 1000, true),
+            (Client, "c", 999, false),
+            (Resource, "https://mcp.example/mcp", 1000, true),
+            (Resource, "https://mcp.example/", 1000, false),
+            (Organization, "o", 1000, true),
+            (Organization, "", 1000, false),
+            (UserInOrganization, member.as_str(), 1000, true),
+            (UserInOrganization, member.as_str(), 999, false),
+            (UserInOrganization, "u/p", 1000, false),
+            (AllBefore, "", 1000, true),
+            (AllBefore, "", 999, false),
+            (StaticToken, "j", 2000, false),
+            (Unrecognised, "j", 2000, false),
+        ] {
+            let revocation = Revocation { position: 1, kind, subject: subject.into(), at };
+            assert_eq!(revocation.covers(&claims(), "k"), covered, "{revocation:?}");
+        }
+        let without = AccessTokenClaims { grant_id: None, organization_id: None, ..claims() };
+        for kind in [Grant, Organization] {
+            let revocation = Revocation { position: 1, kind, subject: String::new(), at: 2000 };
+            assert!(!revocation.covers(&without, "k"));
+        }
+    }
+
+    #[test]
+    fn reads_and_writes_the_feed_and_keeps_unknown_kinds_visible() {
+        let text = r#"{"position":7,"events":[{"position":7,"kind":"user_in_organization","subject":"u/o","at":12}]}"#;
+        let feed: RevocationFeed = serde_json::from_str(text).expect("feed");
+        assert_eq!(feed.events[0].kind, RevocationKind::UserInOrganization);
+        assert_eq!(serde_json::to_string(&feed).expect("json"), text);
+        let newer: RevocationFeed =
+            serde_json::from_str(&text.replace("user_in_organization", "planet")).expect("feed");
+        assert_eq!(newer.events[0].kind, RevocationKind::Unrecognised);
+    }
+}
