@@ -3,10 +3,12 @@
 pub mod access_token_claims;
 pub mod authorization_server_metadata;
 pub mod error_code;
+pub mod jwk;
 pub mod opaque_token;
 pub mod pkce;
 pub mod protected_resource_metadata;
 pub mod resource_indicator;
 pub mod scope;
 pub mod security_event;
+pub mod strict_json;
 pub mod www_authenticate;

@@ -1,0 +1,132 @@
+//! A JWK Set: RFC 7517 §5.
+
+use super::{Jwk, JwkError};
+use crate::protocol::strict_json::{self, StrictValue};
+use serde::{Deserialize, Deserializer, Serialize, de};
+use serde_json::Value;
+
+/// A set with more keys than this, usable or not, is refused.
+pub const JWK_SET_MAX_KEYS: usize = 64;
+/// A longer document is refused before it is read.
+pub const JWK_SET_MAX_BYTES: usize = 128 * 1024;
+
+/// Public keys, in the order published. No two have both `kid` and algorithm in common.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct JwkSet {
+    keys: Vec<Jwk>,
+}
+
+impl JwkSet {
+    /// The set of these keys.
+    ///
+    /// # Errors
+    /// [`JwkError::TooManyKeys`], [`JwkError::DuplicateKid`].
+    pub fn new(keys: Vec<Jwk>) -> Result<Self, JwkError> {
+        if keys.len() > JWK_SET_MAX_KEYS {
+            return Err(JwkError::TooManyKeys);
+        }
+        for (index, key) in keys.iter().enumerate() {
+            let same = |other: &Jwk| other.kid() == key.kid() && other.algorithm() == key.algorithm();
+            if key.kid().is_some() && keys[..index].iter().any(same) {
+                return Err(JwkError::DuplicateKid);
+            }
+        }
+        Ok(Self { keys })
+    }
+
+    /// Reads a set of which every key must be usable: what a client registers, what an operator enters.
+    ///
+    /// # Errors
+    /// The first fault found.
+    pub fn parse(text: &str) -> Result<Self, JwkError> {
+        let keys = members(text)?.iter().map(Jwk::from_value).collect::<Result<_, _>>()?;
+        Self::new(keys)
+    }
+
+    /// Reads a set that somebody else publishes: keys that cannot be used here (unknown types and curves, for encryption, too weak, private)
+    /// are left out (RFC 7517 §5).
+    ///
+    /// # Errors
+    /// When it is no JWK Set, too large, or ambiguous.
+    pub fn parse_foreign(text: &str) -> Result<Self, JwkError> {
+        Self::new(members(text)?.iter().filter_map(|key| Jwk::from_value(key).ok()).collect())
+    }
+
+    /// The keys in order.
+    pub fn keys(&self) -> &[Jwk] {
+        &self.keys
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.keys.is_empty()
+    }
+}
+
+fn members(text: &str) -> Result<Vec<Value>, JwkError> {
+    if text.len() > JWK_SET_MAX_BYTES {
+        return Err(JwkError::TooLong);
+    }
+    members_of(strict_json::parse(text.as_bytes()).map_err(|_| JwkError::Malformed)?)
+}
+
+fn members_of(mut set: Value) -> Result<Vec<Value>, JwkError> {
+    match set.get_mut("keys").map(Value::take) {
+        Some(Value::Array(keys)) if keys.len() <= JWK_SET_MAX_KEYS => Ok(keys),
+        Some(Value::Array(_)) => Err(JwkError::TooManyKeys),
+        _ => Err(JwkError::Malformed),
+    }
+}
+
+impl<'de> Deserialize<'de> for JwkSet {
+    /// As [`JwkSet::parse`]: every key must be usable.
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let StrictValue(value) = StrictValue::deserialize(deserializer)?;
+        let keys = members_of(value).and_then(|keys| keys.iter().map(Jwk::from_value).collect::<Result<_, _>>());
+        keys.and_then(Self::new).map_err(de::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{JWK_SET_MAX_KEYS, JwkError, JwkSet};
+    use crate::protocol::jwk::tests::{EC_KEY, RSA_KEY};
+
+    #[test]
+    fn foreign_sets_lose_what_cannot_be_used() {
+        let odd =
+            r#"{"kty":"EC","crv":"P-521","x":"AA","y":"AA"},{"kty":"PQC"},{"kty":"oct","k":"AA"},{"use":"enc"},7"#;
+        let text = format!("{{\"keys\":[{odd},{EC_KEY},{RSA_KEY}],\"more\":1}}");
+        assert_eq!(JwkSet::parse_foreign(&text).expect("set").keys().len(), 2);
+        assert!(JwkSet::parse(&text).is_err());
+        assert!(JwkSet::parse_foreign("{\"keys\":[]}").expect("set").is_empty());
+    }
+
+    #[test]
+    fn size_shape_and_ambiguity_are_refused() {
+        let many = format!("{{\"keys\":[{}]}}", vec!["{}"; JWK_SET_MAX_KEYS + 1].join(","));
+        let twice = format!("{{\"keys\":[{EC_KEY},{EC_KEY}]}}");
+        let long = format!("{{\"keys\":[],\"x\":\"{}\"}}", "x".repeat(super::JWK_SET_MAX_BYTES));
+        for (text, error) in [
+            (many.as_str(), JwkError::TooManyKeys),
+            (&twice, JwkError::DuplicateKid),
+            (&long, JwkError::TooLong),
+            ("{}", JwkError::Malformed),
+            ("[]", JwkError::Malformed),
+            ("{\"keys\":{}}", JwkError::Malformed),
+            ("{\"keys\":[],\"keys\":[]}", JwkError::Malformed),
+        ] {
+            assert_eq!(JwkSet::parse_foreign(text).err(), Some(error));
+            assert!(JwkSet::parse(text).is_err());
+        }
+    }
+
+    #[test]
+    fn reads_back_what_it_writes() {
+        let set = JwkSet::parse(&format!("{{\"keys\":[{EC_KEY},{RSA_KEY}]}}")).expect("set");
+        let text = serde_json::to_string(&set).expect("json");
+        assert!(!text.contains("null"));
+        assert_eq!(JwkSet::parse(&text), Ok(set.clone()));
+        assert_eq!(serde_json::from_str::<JwkSet>(&text).expect("set"), set);
+    }
+}
