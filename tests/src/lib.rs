@@ -1,1 +1,7 @@
-//! Postern.
+//! What the tests stand on: the release binaries as processes, real clients and a real browser, the README as a script.
+
+pub mod poll;
+pub mod postern;
+pub mod process;
+pub mod readme;
+pub mod script;

@@ -1,0 +1,73 @@
+// Takes a picture of every page a person meets, at phone and desktop width, light and dark, and checks what a picture does not show.
+// Input: folder, setup_url, authorize_url, unknown_client_url, signed_out_url, person {email, display_name, password}.
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+
+import { newPerson, setUp, signIn, withBrowser } from './browser.mjs';
+import { input, run, step } from './steps.mjs';
+
+const SIZES = { phone: { width: 390, height: 844 }, desktop: { width: 1280, height: 900 } };
+const SCHEMES = ['light', 'dark'];
+
+/** Problems of the page as it stands, whatever its looks. */
+function inspect() {
+  const problems = [];
+  const root = document.documentElement;
+  if (!root.lang) problems.push('the page has no language');
+  if (!document.title) problems.push('the page has no title');
+  if (document.querySelectorAll('h1').length !== 1) problems.push('the page has not exactly one h1');
+  if (!document.querySelector('main')) problems.push('the page has no main landmark');
+  if (root.scrollWidth > root.clientWidth) problems.push(`it is ${root.scrollWidth} wide in ${root.clientWidth}`);
+  for (const field of document.querySelectorAll('input:not([type=hidden]), select, textarea')) {
+    if (!field.labels?.length && !field.getAttribute('aria-label')) problems.push(`${field.name} has no label`);
+  }
+  for (const control of document.querySelectorAll('button, input:not([type=hidden]):not([type=checkbox])')) {
+    if (control.getBoundingClientRect().height < 24) problems.push(`${control.name || control.type} is hard to hit`);
+  }
+  for (const element of document.querySelectorAll('script:not([src]), [style]')) problems.push(`inline ${element.tagName}`);
+  return problems;
+}
+
+async function photograph(page, name) {
+  for (const [size, viewport] of Object.entries(SIZES)) {
+    await page.setViewportSize(viewport);
+    for (const colorScheme of SCHEMES) {
+      await page.emulateMedia({ colorScheme });
+      const file = `${name}-${size}-${colorScheme}.png`;
+      await page.screenshot({ path: join(input.folder, file), fullPage: true });
+      const background = await page.evaluate(() => getComputedStyle(document.body).backgroundColor);
+      step('page', { name, size, color_scheme: colorScheme, file, background, title: await page.title(), problems: await page.evaluate(inspect) });
+    }
+  }
+}
+
+await run(() =>
+  withBrowser(async (browser) => {
+    await mkdir(input.folder, { recursive: true });
+    const first = await newPerson(browser);
+    await first.page.goto(input.setup_url);
+    await photograph(first.page, 'set-up');
+    await first.page.evaluate(() => (document.querySelector('#setup-form').noValidate = true)); // so that the server answers
+    await setUp(first.page, { ...input.person, password: 'short' });
+    await first.page.waitForSelector('#setup-form');
+    await photograph(first.page, 'set-up-refused');
+    await setUp(first.page, input.person);
+    await first.page.waitForSelector('body:not(:has(#setup-form))');
+    await photograph(first.page, 'set-up-done');
+    await first.page.goto(input.setup_url);
+    await photograph(first.page, 'set-up-link-used');
+
+    const second = await newPerson(browser);
+    await second.page.goto(input.authorize_url);
+    await photograph(second.page, 'sign-in');
+    await signIn(second.page, { ...input.person, password: 'not the password of anybody' });
+    await second.page.waitForSelector('#sign-in-form');
+    await photograph(second.page, 'sign-in-refused');
+    await signIn(second.page, input.person);
+    await second.page.waitForSelector('#consent-form');
+    await photograph(second.page, 'consent');
+    await second.page.goto(input.unknown_client_url);
+    await photograph(second.page, 'error-unknown-client');
+    step('browser', { complaints: [...first.complaints, ...second.complaints] });
+  }),
+);
