@@ -1,8 +1,11 @@
 //! What both servers speak and stand on. A module enters when two crates use it.
 
 pub mod clock;
+pub mod config;
 pub mod db;
+pub mod http;
 pub mod protocol;
 pub mod random;
 pub mod sealing;
 pub mod secret;
+pub mod telemetry;

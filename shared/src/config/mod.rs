@@ -1,0 +1,26 @@
+//! Configuration: tables of settings, declared once, given by flags over environment over one TOML file; whatever is wrong is named at once.
+
+mod amount;
+mod connection_url;
+mod problem;
+mod public_url;
+mod reference;
+mod sample;
+mod settings;
+mod shared_settings;
+mod sources;
+mod value;
+
+pub use amount::{Amount, Between, ByteSize, Check, DurationSeconds, between};
+pub use connection_url::{DatabaseUrlText, RedisUrl};
+pub use problem::{ConfigurationError, Origin, Problem};
+pub use public_url::PublicUrl;
+pub use reference::print_reference;
+pub use sample::print_sample;
+pub use settings::{Reader, SettingDescription, Settings, SettingsGroup, TableDescription, with_rules};
+pub use shared_settings::SharedSettings;
+pub use sources::{DEFAULT_FILE, ENVIRONMENT_PREFIX, Sources, TABLES};
+pub use value::{Given, Kind, SettingValue};
+
+#[cfg(test)]
+mod tests;
