@@ -1,60 +1,140 @@
-use super::StoreError;
-use sqlx::{Decode, Postgres, Row as _, Sqlite, Type, postgres::PgRow, sqlite::SqliteRow};
+//! Statements and what is bound to them.
 
-/// One SQL text for both databases; the name is its span, fault point and place in an error.
+use super::StoreError;
+use sqlx::{Database, Encode, IntoArguments, Type, query::Query};
+use tracing::Span;
+
+/// One SQL text for both databases. Parameters are `$1` to `$n`, in the order of the binds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Statement {
-    pub name: &'static str,
-    pub sql: &'static str,
+    name: &'static str,
+    sql: &'static str,
 }
+
 impl Statement {
+    /// A statement called `name` ("table.verb"): the name is its span, its fault point and its place in an error.
     pub const fn new(name: &'static str, sql: &'static str) -> Self {
         Self { name, sql }
     }
-}
 
-/// Nulls keep their type: PostgreSQL refuses a text null for a bigint column.
-#[derive(Clone)]
-pub enum Bind {
-    Integer(Option<i64>),
-    Text(Option<String>),
-    Bytes(Option<Vec<u8>>),
-}
-macro_rules! bind_from { ($($t:ty => $v:ident, $c:expr);* $(;)?) => { $(impl From<$t> for Bind { fn from(x: $t) -> Self { Bind::$v(Some($c(x))) } } impl From<Option<$t>> for Bind { fn from(x: Option<$t>) -> Self { Bind::$v(x.map($c)) } })* } }
-bind_from! { i64 => Integer, |x| x; &str => Text, |x: &str| x.to_owned(); String => Text, |x| x; &[u8] => Bytes, |x: &[u8]| x.to_vec(); Vec<u8> => Bytes, |x| x; &[u8; 32] => Bytes, |x: &[u8; 32]| x.to_vec(); }
-#[macro_export]
-macro_rules! binds { ($($e:expr),* $(,)?) => { [$($crate::db::Bind::from($e)),*] } }
+    /// The name given to [`Statement::new`].
+    pub const fn name(&self) -> &'static str {
+        self.name
+    }
 
-pub enum Row {
-    Sqlite(SqliteRow),
-    Postgres(PgRow),
-}
-pub trait Column: for<'r> Decode<'r, Sqlite> + Type<Sqlite> + for<'r> Decode<'r, Postgres> + Type<Postgres> {}
-impl Column for i64 {}
-impl Column for String {}
-impl Column for Vec<u8> {}
-impl Column for Option<i64> {}
-impl Column for Option<String> {}
-impl Column for Option<Vec<u8>> {}
-impl Row {
-    pub fn get<T: Column>(&self, column: &'static str) -> Result<T, StoreError> {
-        match self {
-            Row::Sqlite(r) => r.try_get(column),
-            Row::Postgres(r) => r.try_get(column),
-        }
-        .map_err(|e| StoreError::sql(column, e))
+    /// The SQL text.
+    pub const fn sql(&self) -> &'static str {
+        self.sql
+    }
+
+    pub(super) fn span(&self) -> Span {
+        tracing::debug_span!("sql", statement = self.name)
+    }
+
+    pub(super) fn failed(&self, cause: &str) -> StoreError {
+        StoreError::Failed { statement: self.name, cause: cause.to_owned() }
     }
 }
-macro_rules! bound {
-    ($s:expr, $b:expr) => {{
-        let mut q = sqlx::query($s.sql);
-        for b in $b {
-            q = match b {
-                $crate::db::Bind::Integer(x) => q.bind(x),
-                $crate::db::Bind::Text(x) => q.bind(x),
-                $crate::db::Bind::Bytes(x) => q.bind(x),
+
+/// A value bound to a parameter. Nulls keep their type, because PostgreSQL refuses a text null for a bigint column.
+/// `Debug` shows the type and never the value.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Bind {
+    /// BIGINT / INTEGER; times are unix seconds.
+    Integer(Option<i64>),
+    /// TEXT
+    Text(Option<String>),
+    /// BYTEA / BLOB
+    Bytes(Option<Vec<u8>>),
+}
+
+impl std::fmt::Debug for Bind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Integer(_) => "Bind::Integer",
+            Self::Text(_) => "Bind::Text",
+            Self::Bytes(_) => "Bind::Bytes",
+        })
+    }
+}
+
+macro_rules! bind_from {
+    ($($source:ty => $variant:ident, $convert:expr;)*) => { $(
+        impl From<$source> for Bind {
+            fn from(value: $source) -> Self {
+                Self::$variant(Some($convert(value)))
             }
         }
-        q
-    }};
+        impl From<Option<$source>> for Bind {
+            fn from(value: Option<$source>) -> Self {
+                Self::$variant(value.map($convert))
+            }
+        }
+    )* };
 }
-pub(super) use bound;
+
+bind_from! {
+    i64 => Integer, std::convert::identity;
+    u32 => Integer, i64::from;
+    String => Text, std::convert::identity;
+    &str => Text, str::to_owned;
+    &String => Text, String::clone;
+    Vec<u8> => Bytes, std::convert::identity;
+    &[u8] => Bytes, <[u8]>::to_vec;
+    &Vec<u8> => Bytes, Vec::clone;
+    [u8; 32] => Bytes, |bytes: [u8; 32]| bytes.to_vec();
+    &[u8; 32] => Bytes, |bytes: &[u8; 32]| bytes.to_vec();
+}
+
+/// The values of a statement's parameters, in order: `binds![id, now, None::<i64>]`.
+#[macro_export]
+macro_rules! binds {
+    ($($value:expr),* $(,)?) => { [$($crate::db::Bind::from($value)),*] };
+}
+
+/// The statement with its values, ready for one of the two databases.
+pub(super) fn query<D>(
+    statement: &Statement,
+    binds: impl IntoIterator<Item = Bind>,
+) -> Query<'static, D, <D as Database>::Arguments>
+where
+    D: Database,
+    <D as Database>::Arguments: IntoArguments<D>,
+    Option<i64>: Encode<'static, D> + Type<D>,
+    Option<String>: Encode<'static, D> + Type<D>,
+    Option<Vec<u8>>: Encode<'static, D> + Type<D>,
+{
+    binds.into_iter().fold(sqlx::query(statement.sql), |query, bind| match bind {
+        Bind::Integer(value) => query.bind(value),
+        Bind::Text(value) => query.bind(value),
+        Bind::Bytes(value) => query.bind(value),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Bind;
+
+    #[test]
+    fn binds_keep_the_type_of_a_null() {
+        let id = String::from("id");
+        let binds = binds![&id, "text", 5, None::<i64>, None::<&str>, Some(&[7u8; 32]), &b"x"[..]];
+        assert_eq!(
+            binds,
+            [
+                Bind::Text(Some("id".into())),
+                Bind::Text(Some("text".into())),
+                Bind::Integer(Some(5)),
+                Bind::Integer(None),
+                Bind::Text(None),
+                Bind::Bytes(Some(vec![7; 32])),
+                Bind::Bytes(Some(b"x".to_vec())),
+            ]
+        );
+    }
+
+    #[test]
+    fn debug_output_hides_values() {
+        assert_eq!(format!("{:?}", binds!["secret"]), "[Bind::Text]");
+    }
+}

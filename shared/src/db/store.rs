@@ -1,220 +1,293 @@
+//! Transactions as closures, and what runs them.
+
 use super::{
-    Bind, Row, Statement, StoreError,
-    statement::bound,
-    train::{Seat, Train},
+    Fault, Faults, Reader, Statement, StoreError, Tx,
+    backoff::Backoff,
+    train::{Outcome, Train},
+    transaction::{Connection, Returned, answered},
 };
-use sqlx::{PgPool, Postgres, SqlitePool, Transaction};
-use std::{
-    future::Future,
-    sync::{Arc, Mutex as Slot},
+use sqlx::{PgPool, SqlitePool};
+use std::{future::Future, sync::Arc, time::Duration};
+use tokio::{
+    sync::{Mutex, oneshot},
+    time::Instant,
 };
-use tokio::sync::Mutex;
 
-pub enum Fault {
-    FailBefore,
-    FailAfter,
-    Conflict,
-}
-/// Called before each named statement, `begin` and `commit` included.
-pub trait Faults: Send + Sync {
-    fn at(&self, name: &'static str) -> Option<Fault>;
-}
+/// A health probe that takes longer than this has failed.
+const PING_DEADLINE: Duration = Duration::from_secs(2);
+const PING: Statement = Statement::new("store.ping", "select name from schema_migration limit 1");
 
-enum Connection {
-    Sqlite(Seat),
-    Postgres(Transaction<'static, Postgres>),
-}
-struct Returned {
-    connection: Connection,
-    conflict: bool,
+tokio::task_local! {
+    /// Set while a write closure runs: another transaction or a read beside it would be outside of it, and waiting for
+    /// it inside would be a deadlock (SQLite) or a starved pool (PostgreSQL).
+    static INSIDE_WRITE: ();
 }
 
-/// One write transaction. Owned, so that the future using it is `Send` without a higher-ranked bound;
-/// dropping it gives the connection back to `write`, which alone commits.
-pub struct Tx {
-    connection: Option<Connection>,
-    conflict: bool,
-    back: Arc<Slot<Option<Returned>>>,
-    faults: Option<Arc<dyn Faults>>,
-}
-impl Drop for Tx {
-    fn drop(&mut self) {
-        if let Some(connection) = self.connection.take() {
-            *self.back.lock().unwrap() = Some(Returned { connection, conflict: self.conflict })
-        }
-    }
-}
-macro_rules! on {
-    ($tx:expr, $s:expr, $b:expr, $method:ident, $sq:expr, $pg:expr) => {{
-        let fault = $tx.faults.as_ref().and_then(|f| f.at($s.name));
-        let r = match fault {
-            Some(Fault::FailBefore) => Err(StoreError::Failed { statement: $s.name, cause: "injected before".into() }),
-            Some(Fault::Conflict) => Err(StoreError::Conflict { statement: $s.name }),
-            _ => match $tx.connection.as_mut().expect("taken only by drop") {
-                Connection::Sqlite(c) => bound!($s, $b).$method(&mut c.conn).await.map($sq),
-                Connection::Postgres(t) => bound!($s, $b).$method(&mut **t).await.map($pg),
-            }
-            .map_err(|e| StoreError::sql($s.name, e)),
-        };
-        let r = if matches!(fault, Some(Fault::FailAfter)) {
-            Err(StoreError::Failed { statement: $s.name, cause: "injected after".into() })
-        } else {
-            r
-        };
-        $tx.conflict |= matches!(r, Err(StoreError::Conflict { .. }));
-        r
-    }};
-}
-impl Tx {
-    /// Rows affected.
-    pub async fn execute(
-        &mut self,
-        s: &Statement,
-        binds: impl IntoIterator<Item = Bind> + Send,
-    ) -> Result<u64, StoreError> {
-        on!(self, s, binds, execute, |r| r.rows_affected(), |r| r.rows_affected())
-    }
-    pub async fn fetch_optional(
-        &mut self,
-        s: &Statement,
-        binds: impl IntoIterator<Item = Bind> + Send,
-    ) -> Result<Option<Row>, StoreError> {
-        on!(self, s, binds, fetch_optional, |r| r.map(Row::Sqlite), |r| r.map(Row::Postgres))
-    }
-}
-
-#[derive(Clone)]
-enum Backend {
-    Sqlite {
+pub(super) enum Backend {
+    SqliteFile {
         writer: Arc<Mutex<Train>>,
-        #[allow(dead_code)]
         readers: SqlitePool,
     },
-    Postgres(PgPool),
+    /// One connection for all: a second one would see another database.
+    SqliteMemory {
+        writer: Arc<Mutex<Train>>,
+    },
+    Postgres {
+        pool: PgPool,
+    },
 }
+
+/// The state of one server. Cheap to clone.
 #[derive(Clone)]
 pub struct Store {
-    backend: Backend,
-    pub faults: Option<Arc<dyn Faults>>,
+    backend: Arc<Backend>,
+    faults: Option<Arc<dyn Faults>>,
 }
 
-const MAX_ATTEMPTS: u32 = 20;
+/// Why an attempt has to be repeated.
+enum Lost {
+    /// Against another transaction, at this statement.
+    Conflict(&'static str),
+    /// Rolled back together with others.
+    WithOthers,
+}
+
 impl Store {
-    pub fn sqlite(writer: sqlx::sqlite::SqliteConnection, readers: SqlitePool) -> Self {
-        Self { backend: Backend::Sqlite { writer: Train::new(writer), readers }, faults: None }
+    pub(super) fn new(backend: Backend) -> Self {
+        Self { backend: Arc::new(backend), faults: None }
     }
-    pub fn postgres(pool: PgPool) -> Self {
-        Self { backend: Backend::Postgres(pool), faults: None }
+
+    pub(super) fn backend(&self) -> &Backend {
+        &self.backend
     }
-    pub async fn commits(&self) -> u64 {
-        match &self.backend {
-            Backend::Sqlite { writer, .. } => writer.lock().await.commits,
-            _ => 0,
+
+    /// The same store, asking `faults` before each statement. For tests.
+    pub fn with_faults(&self, faults: Arc<dyn Faults>) -> Self {
+        Self { backend: Arc::clone(&self.backend), faults: Some(faults) }
+    }
+
+    /// Reads outside of a transaction: `find(&mut store.read(), id)`.
+    pub fn read(&self) -> Reader {
+        Reader::new(self.clone())
+    }
+
+    /// Runs `work` in one serializable transaction.
+    ///
+    /// `Ok` commits, durably, before this returns; `Err` (of the caller's own type, or a [`StoreError`] by `?`) rolls
+    /// back. A refusal that must be remembered, such as the revocation of a family after theft, is therefore an `Ok`
+    /// value. After a conflict `work` runs again, for up to five seconds; so it captures references and has no effect
+    /// but its statements: no network, no password hash, no signature, no key. A future dropped before COMMIT leaves
+    /// nothing behind.
+    ///
+    /// # Errors
+    /// What `work` returned, or as a [`StoreError`]: a failed statement (even if `work` ignored it), `Unavailable` when
+    /// the database cannot be reached or conflicts last, `CommitUnknown` when the connection broke during COMMIT.
+    pub async fn write<T, E, Work, Fut>(&self, work: Work) -> Result<T, E>
+    where
+        Work: Fn(Tx) -> Fut + Send + Sync,
+        Fut: Future<Output = Result<T, E>> + Send,
+        T: Send,
+        E: From<StoreError> + Send,
+    {
+        self.refuse_inside_write("begin")?;
+        let mut backoff = Backoff::start();
+        let mut alone = false;
+        loop {
+            let statement = match self.attempt(&work, alone, backoff.deadline()).await {
+                Ok(result) => return result,
+                Err(Lost::Conflict(statement)) => statement,
+                Err(Lost::WithOthers) => {
+                    alone = true;
+                    "commit"
+                }
+            };
+            tracing::debug!(statement, "conflict");
+            if !backoff.wait().await {
+                let cause = format!("{statement}: conflicts with other transactions for too long");
+                return Err(E::from(StoreError::Unavailable { cause }));
+            }
         }
     }
 
-    /// Runs `work` in one serializable write transaction. `Ok` commits, durably, before it returns; `Err` rolls
-    /// back. A refusal that must be remembered (a family revoked) is therefore an `Ok` value. `work` may run more
-    /// than once (a conflict), so it only captures references and has no effect but its statements.
-    pub async fn write<T, Work, Fut>(&self, work: Work) -> Result<T, StoreError>
+    async fn attempt<T, E, Work, Fut>(&self, work: &Work, alone: bool, deadline: Instant) -> Result<Result<T, E>, Lost>
     where
         Work: Fn(Tx) -> Fut + Send + Sync,
-        Fut: Future<Output = Result<T, StoreError>> + Send,
+        Fut: Future<Output = Result<T, E>> + Send,
         T: Send,
-    {
-        for attempt in 1.. {
-            match self.attempt(&work).await {
-                Err(StoreError::Conflict { .. }) if attempt < MAX_ATTEMPTS => {
-                    tokio::time::sleep(std::time::Duration::from_millis(attempt.into())).await
-                } // jitter in the product
-                done => return done,
-            }
-        }
-        unreachable!()
-    }
-    async fn attempt<T, Work, Fut>(&self, work: &Work) -> Result<T, StoreError>
-    where
-        Work: Fn(Tx) -> Fut + Send + Sync,
-        Fut: Future<Output = Result<T, StoreError>> + Send,
-        T: Send,
+        E: From<StoreError> + Send,
     {
         let settle = Settle::arm(&self.backend);
-        let connection = self.begin().await?;
-        let back = Arc::new(Slot::new(None));
-        let tx = Tx { connection: Some(connection), conflict: false, back: back.clone(), faults: self.faults.clone() };
-        let result = work(tx).await;
-        let Returned { connection, conflict } = back.lock().unwrap().take().expect("work must not keep its Tx");
-        let result = if conflict { Err(StoreError::Conflict { statement: "transaction" }) } else { result };
-        let r = self.end(connection, result.is_ok()).await;
+        let connection = match self.begin(alone, deadline).await {
+            Ok(connection) => connection,
+            Err(error) => {
+                settle.disarm();
+                return lost_or(error);
+            }
+        };
+        let (back, mut returned) = oneshot::channel();
+        let result = INSIDE_WRITE.scope((), work(Tx::new(connection, back, self.faults.clone()))).await;
+        let Ok(Returned { connection, failure }) = returned.try_recv() else {
+            let cause = "the closure kept its transaction beyond its end".to_owned();
+            return Ok(Err(E::from(StoreError::Failed { statement: "commit", cause })));
+        };
+        let keep = result.is_ok() && failure.is_none();
+        let ended = self.end(connection, keep, alone).await;
         settle.disarm();
-        match result {
-            Ok(v) => r.map(|()| v),
-            e => e,
+        match (failure, result) {
+            (Some(StoreError::Conflict { statement }), _) => Err(Lost::Conflict(statement)),
+            (Some(failure), Ok(_)) => Ok(Err(E::from(failure))),
+            (_, Err(error)) => Ok(Err(error)),
+            (None, Ok(value)) => match ended {
+                Ok(Outcome::Committed) => Ok(Ok(value)),
+                Ok(Outcome::RolledBack) => Err(Lost::WithOthers),
+                Ok(Outcome::Failed(error)) | Err(error) => lost_or(error),
+            },
         }
     }
-    async fn begin(&self) -> Result<Connection, StoreError> {
-        match &self.backend {
-            Backend::Sqlite { writer, .. } => {
-                let mut seat = writer.clone().lock_owned().await;
-                seat.board().await?;
-                Ok(Connection::Sqlite(seat))
+
+    async fn begin(&self, alone: bool, deadline: Instant) -> Result<Connection, StoreError> {
+        if let Some(error) =
+            self.fault("begin").and_then(|fault| fault.before("begin").or_else(|| fault.after("begin")))
+        {
+            return Err(error);
+        }
+        match &*self.backend {
+            Backend::SqliteFile { writer, .. } | Backend::SqliteMemory { writer } => {
+                let seat = Train::take_seat(writer, deadline).await?;
+                Train::board(seat, alone).await.map(Connection::Sqlite)
             }
-            Backend::Postgres(pool) => pool
-                .begin_with("BEGIN ISOLATION LEVEL SERIALIZABLE")
+            Backend::Postgres { pool } => answered(pool.begin_with("BEGIN ISOLATION LEVEL SERIALIZABLE"))
                 .await
                 .map(Connection::Postgres)
-                .map_err(|e| StoreError::sql("begin", e)),
+                .map_err(|error| StoreError::from_sql("begin", &error)),
         }
     }
-    async fn end(&self, connection: Connection, keep: bool) -> Result<(), StoreError> {
-        let fault = if keep { self.faults.as_ref().and_then(|f| f.at("commit")) } else { None };
-        let keep = keep && !matches!(fault, Some(Fault::FailBefore | Fault::Conflict));
-        let ended = match connection {
-            Connection::Sqlite(mut seat) => {
-                let batch = seat.alight(keep).await?;
-                drop(seat);
-                match (batch, &self.backend) {
-                    (Some(batch), Backend::Sqlite { writer, .. }) => {
-                        let _ = tokio::spawn(Train::commit_unless(writer.clone(), batch.clone())).await; // a dropped caller still commits
-                        batch
-                            .get()
-                            .cloned()
-                            .unwrap_or_else(|| Err(StoreError::CommitUnknown { cause: "stopping".into() }))
+
+    /// Ends the transaction; an undone one counts as rolled back, for which its caller has a reason already.
+    async fn end(&self, connection: Connection, keep: bool, alone: bool) -> Result<Outcome, StoreError> {
+        let fault = if keep { self.fault("commit") } else { None };
+        let refused = fault.and_then(|fault| fault.before("commit"));
+        let keep = keep && refused.is_none();
+        let ended = match (connection, &*self.backend) {
+            (Connection::Sqlite(mut seat), Backend::SqliteFile { writer, .. } | Backend::SqliteMemory { writer }) => {
+                match seat.alight(keep).await? {
+                    None => Ok(Outcome::RolledBack),
+                    Some(batch) => {
+                        if !alone {
+                            drop(seat);
+                            seat = Arc::clone(writer).lock_owned().await;
+                        }
+                        if batch.get().is_none() {
+                            drop(Train::commit_all(seat).await?);
+                        }
+                        let stopped = || StoreError::CommitUnknown { cause: "stopping".to_owned() };
+                        batch.get().cloned().ok_or_else(stopped)
                     }
-                    _ => Ok(()),
                 }
             }
-            Connection::Postgres(t) if keep => t.commit().await.map_err(|e| match StoreError::sql("commit", e) {
-                StoreError::Failed { cause, .. } => StoreError::CommitUnknown { cause },
-                c => c,
-            }),
-            Connection::Postgres(t) => t.rollback().await.map_err(|e| StoreError::sql("rollback", e)),
+            (Connection::Sqlite(_), Backend::Postgres { .. }) => Ok(Outcome::RolledBack),
+            (Connection::Postgres(transaction), _) if keep => match answered(transaction.commit()).await {
+                Ok(()) => Ok(Outcome::Committed),
+                Err(error) => Err(StoreError::from_commit(&error)),
+            },
+            (Connection::Postgres(transaction), _) => answered(transaction.rollback())
+                .await
+                .map(|()| Outcome::RolledBack)
+                .map_err(|error| StoreError::from_sql("rollback", &error)),
         };
-        match fault {
-            Some(Fault::FailBefore) => Err(StoreError::Failed { statement: "commit", cause: "injected before".into() }),
-            Some(Fault::Conflict) => Err(StoreError::Conflict { statement: "commit" }),
-            Some(Fault::FailAfter) => Err(StoreError::CommitUnknown { cause: "injected after".into() }),
-            None => ended,
+        match (refused, fault) {
+            (Some(error), _) => Err(error),
+            (None, Some(Fault::FailAfter)) => Err(StoreError::CommitUnknown { cause: "injected after".to_owned() }),
+            _ => ended,
+        }
+    }
+
+    /// Whether the database answers, within two seconds. For readiness.
+    pub async fn ping(&self) -> Result<(), StoreError> {
+        let late = |_| StoreError::Unavailable { cause: "store.ping: no answer".to_owned() };
+        tokio::time::timeout(PING_DEADLINE, self.read().fetch_optional(&PING, [])).await.map_err(late)?.map(drop)
+    }
+
+    /// Ends every transaction and closes every connection; later calls find the database unavailable.
+    pub async fn close(&self) {
+        match &*self.backend {
+            Backend::SqliteFile { writer, readers } => {
+                readers.close().await;
+                close_writer(writer).await;
+            }
+            Backend::SqliteMemory { writer } => close_writer(writer).await,
+            Backend::Postgres { pool } => pool.close().await,
+        }
+    }
+
+    /// COMMITs so far where transactions share them (SQLite), else 0.
+    pub async fn shared_commits(&self) -> u64 {
+        match &*self.backend {
+            Backend::SqliteFile { writer, .. } | Backend::SqliteMemory { writer } => writer.lock().await.commits(),
+            Backend::Postgres { .. } => 0,
+        }
+    }
+
+    pub(super) fn fault(&self, name: &'static str) -> Option<Fault> {
+        self.faults.as_ref().and_then(|faults| faults.at(name))
+    }
+
+    /// A write closure has its own transaction and must use no other.
+    pub(super) fn refuse_inside_write(&self, statement: &'static str) -> Result<(), StoreError> {
+        match INSIDE_WRITE.try_with(|()| ()) {
+            Ok(()) => Err(StoreError::Failed { statement, cause: "inside a write closure, use its Tx".to_owned() }),
+            Err(_) => Ok(()),
         }
     }
 }
-/// Nobody may leave a transaction open: if the caller is dropped half way, a task undoes its part and commits the rest.
-struct Settle(Option<Arc<Mutex<Train>>>);
-impl Settle {
-    fn arm(b: &Backend) -> Self {
-        Self(match b {
-            Backend::Sqlite { writer, .. } => Some(writer.clone()),
-            _ => None,
+
+impl std::fmt::Debug for Store {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match &*self.backend {
+            Backend::SqliteFile { .. } => "Store(SQLite file)",
+            Backend::SqliteMemory { .. } => "Store(SQLite in memory)",
+            Backend::Postgres { .. } => "Store(PostgreSQL)",
         })
     }
-    fn disarm(mut self) {
-        self.0 = None
+}
+
+fn lost_or<T, E: From<StoreError>>(error: StoreError) -> Result<Result<T, E>, Lost> {
+    match error {
+        StoreError::Conflict { statement } => Err(Lost::Conflict(statement)),
+        error => Ok(Err(E::from(error))),
     }
 }
+
+async fn close_writer(writer: &Arc<Mutex<Train>>) {
+    if let Err(error) = Train::close(Arc::clone(writer).lock_owned().await).await {
+        tracing::warn!(%error, "closing the database");
+    }
+}
+
+/// Nobody may leave a transaction open: if the caller is dropped half way, a task undoes its part and commits the rest.
+struct Settle(Option<Arc<Mutex<Train>>>);
+
+impl Settle {
+    fn arm(backend: &Backend) -> Self {
+        Self(match backend {
+            Backend::SqliteFile { writer, .. } | Backend::SqliteMemory { writer } => Some(Arc::clone(writer)),
+            Backend::Postgres { .. } => None,
+        })
+    }
+
+    fn disarm(mut self) {
+        self.0 = None;
+    }
+}
+
 impl Drop for Settle {
     fn drop(&mut self) {
-        if let Some(t) = self.0.take() {
-            tokio::spawn(Train::commit(t));
-        }
+        let (Some(train), Ok(runtime)) = (self.0.take(), tokio::runtime::Handle::try_current()) else { return };
+        runtime.spawn(async move {
+            let seat = train.lock_owned().await;
+            if let Err(error) = Train::settle(seat).await {
+                tracing::warn!(%error, "settling a dropped transaction");
+            }
+        });
     }
 }

@@ -1,90 +1,263 @@
-//! Group commit for SQLite's single writer: transactions ride one COMMIT without a queue of boxed jobs.
-//! Each writer takes the fair lock twice: once to run its closure, once to commit. Whoever comes first
-//! to the second turn commits for everybody who ran in between.
-use super::StoreError;
-use sqlx::{Executor, sqlite::SqliteConnection};
-use std::sync::{Arc, OnceLock};
-use tokio::sync::{Mutex, OwnedMutexGuard};
+//! Group commit for SQLite's single writer: the transactions of one moment ride one COMMIT together.
+//!
+//! Each writer takes the fair lock twice: once to run its closure, once to commit. Whoever comes first to the second
+//! turn commits for everybody who ran in between; the others find the outcome there. The first rider's closure runs in
+//! the transaction itself, each later one in a savepoint, so that undoing one leaves its neighbours alone.
+//!
+//! What holds at every await: a future may be dropped there. `running` is set before anything is sent, so that the next
+//! turn undoes what was left; COMMIT runs in a task of its own, so that its outcome always reaches the batch. The driver
+//! executes what was sent in the order in which it was sent, also when nobody waits for the answer any more.
 
-pub type Batch = Arc<OnceLock<Result<(), StoreError>>>;
-pub struct Train {
-    pub conn: SqliteConnection,
-    riders: u32,
-    running: bool,
-    batch: Batch,
-    pub commits: u64,
+use super::{Statement, StoreError};
+use sqlx::{
+    ConnectOptions as _, Connection as _,
+    sqlite::{SqliteConnectOptions, SqliteConnection},
+};
+use std::sync::{Arc, OnceLock};
+use tokio::{
+    sync::{Mutex, OwnedMutexGuard},
+    time::Instant,
+};
+
+/// How the COMMIT of a batch ended.
+#[derive(Debug, Clone)]
+pub(super) enum Outcome {
+    /// Durable.
+    Committed,
+    /// Not committed, or unknown: the error says which.
+    Failed(StoreError),
+    /// Surely not committed, perhaps through a neighbour's fault: each rider runs again, alone.
+    RolledBack,
 }
-pub type Seat = OwnedMutexGuard<Train>;
+
+/// The transactions that ride one COMMIT.
+pub(super) type Batch = Arc<OnceLock<Outcome>>;
+
+/// The train with its one seat taken: whoever holds it may use the connection.
+pub(super) type Seat = OwnedMutexGuard<Train>;
+
+/// What the closure on the seat has to be undone to, if it does not keep its work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Running {
+    Nobody,
+    /// In the transaction itself.
+    First,
+    /// In the savepoint.
+    Later,
+}
+
+/// The one writing connection and what is on it.
+pub(super) struct Train {
+    options: SqliteConnectOptions,
+    /// `None` after a failure that left it in a state nobody knows; opened again at the next turn.
+    connection: Option<SqliteConnection>,
+    /// Opening a memory database again would be another, empty one.
+    can_reopen: bool,
+    riders: u32,
+    running: Running,
+    batch: Batch,
+    commits: u64,
+}
 
 impl Train {
-    pub fn new(conn: SqliteConnection) -> Arc<Mutex<Self>> {
-        Arc::new(Mutex::new(Self { conn, riders: 0, running: false, batch: Batch::default(), commits: 0 }))
-    }
-    async fn sql(&mut self, sql: &'static str) -> Result<(), StoreError> {
-        self.conn.execute(sql).await.map(drop).map_err(|e| StoreError::sql(sql, e))
+    /// A train on an open connection, which `options` can open again (`can_reopen`).
+    pub(super) fn new(
+        connection: SqliteConnection,
+        options: SqliteConnectOptions,
+        can_reopen: bool,
+    ) -> Arc<Mutex<Self>> {
+        Arc::new(Mutex::new(Self {
+            options,
+            connection: Some(connection),
+            can_reopen,
+            riders: 0,
+            running: Running::Nobody,
+            batch: Batch::default(),
+            commits: 0,
+        }))
     }
 
-    /// Undoes a closure whose future was dropped half way, then opens the transaction or a savepoint in it.
-    pub async fn board(&mut self) -> Result<(), StoreError> {
-        self.undo_running().await?;
-        self.sql(if self.riders == 0 { "BEGIN IMMEDIATE" } else { "SAVEPOINT rider" }).await?;
-        self.running = true;
-        Ok(())
+    /// COMMITs so far.
+    pub(super) fn commits(&self) -> u64 {
+        self.commits
     }
-    async fn undo_running(&mut self) -> Result<(), StoreError> {
-        if !std::mem::take(&mut self.running) {
-            return Ok(());
+
+    fn connection(&mut self) -> Result<&mut SqliteConnection, sqlx::Error> {
+        self.connection.as_mut().ok_or(sqlx::Error::WorkerCrashed)
+    }
+
+    /// The connection, for a statement.
+    pub(super) fn connection_of(&mut self, statement: &Statement) -> Result<&mut SqliteConnection, StoreError> {
+        self.connection().map_err(|error| StoreError::from_sql(statement.name(), &error))
+    }
+
+    /// Takes the seat, not later than `deadline`.
+    pub(super) async fn take_seat(train: &Arc<Mutex<Self>>, deadline: Instant) -> Result<Seat, StoreError> {
+        tokio::time::timeout_at(deadline, Arc::clone(train).lock_owned())
+            .await
+            .map_err(|_| StoreError::Unavailable { cause: "the writer is busy".to_owned() })
+    }
+
+    /// Starts a transaction: a new one, or a savepoint in the one that others ride; `alone` commits those first.
+    pub(super) async fn board(seat: Seat, alone: bool) -> Result<Seat, StoreError> {
+        let mut seat = seat;
+        seat.undo_running().await;
+        if alone && seat.riders > 0 {
+            seat = Self::commit_all(seat).await?;
         }
-        if self.riders == 0 {
-            return self.sql("ROLLBACK").await;
-        }
-        let undone = match self.sql("ROLLBACK TO rider").await {
-            Ok(()) => self.sql("RELEASE rider").await,
-            e => e,
+        seat.reopen_if_lost().await?;
+        let (running, sql) = match seat.riders {
+            0 => (Running::First, "BEGIN IMMEDIATE"),
+            _ => (Running::Later, "SAVEPOINT rider"),
         };
-        // SQLite ended the whole transaction by itself (disk full, I/O): all aboard failed.
-        if let Err(e) = &undone {
-            let _ = self.sql("ROLLBACK").await;
-            self.finish(Err(e.clone()));
+        seat.running = running;
+        match seat.sql(sql).await {
+            Ok(()) => Ok(seat),
+            Err(error) => {
+                match running {
+                    Running::Later => seat.abandon(Outcome::RolledBack).await,
+                    _ if error.as_database_error().is_none() => seat.give_up(),
+                    _ => {}
+                }
+                seat.running = Running::Nobody;
+                Err(StoreError::from_sql("begin", &error))
+            }
         }
-        undone
     }
-    pub async fn alight(&mut self, keep: bool) -> Result<Option<Batch>, StoreError> {
+
+    /// Ends the closure's part: kept, it waits for the batch that is returned; else it is undone.
+    pub(super) async fn alight(&mut self, keep: bool) -> Result<Option<Batch>, StoreError> {
         if !keep {
-            self.undo_running().await?;
+            self.undo_running().await;
             return Ok(None);
         }
-        if self.riders > 0 {
-            self.sql("RELEASE rider").await?;
+        if self.running == Running::Later
+            && let Err(error) = self.sql("RELEASE rider").await
+        {
+            self.abandon(Outcome::RolledBack).await;
+            return Err(StoreError::from_sql("release", &error));
         }
-        self.running = false;
+        self.running = Running::Nobody;
         self.riders += 1;
-        Ok(Some(self.batch.clone()))
+        Ok(Some(Arc::clone(&self.batch)))
     }
-    fn finish(&mut self, outcome: Result<(), StoreError>) {
-        let _ = std::mem::take(&mut self.batch).set(outcome);
-        self.riders = 0;
+
+    /// Commits all aboard and gives the seat back. Runs to its end even if the caller is dropped.
+    pub(super) async fn commit_all(seat: Seat) -> Result<Seat, StoreError> {
+        let committing = tokio::spawn(async move {
+            let mut seat = seat;
+            seat.commit_now().await;
+            seat
+        });
+        committing.await.map_err(|error| StoreError::CommitUnknown { cause: error.to_string() })
     }
-    /// Commits all aboard, unless an earlier rider of the same batch did.
-    pub async fn commit_unless(train: Arc<Mutex<Self>>, batch: Batch) {
-        let mut t = train.lock().await;
-        if batch.get().is_none() {
-            t.commit_now().await
+
+    /// The connection in autocommit, everything before it committed: for reads where there is no other connection.
+    pub(super) async fn settle(mut seat: Seat) -> Result<Seat, StoreError> {
+        seat.undo_running().await;
+        if seat.riders > 0 {
+            seat = Self::commit_all(seat).await?;
+        }
+        seat.reopen_if_lost().await?;
+        Ok(seat)
+    }
+
+    /// Commits what is aboard and closes the connection; later writes find the database unavailable.
+    pub(super) async fn close(seat: Seat) -> Result<(), sqlx::Error> {
+        let mut seat = Self::commit_all(seat).await.map_err(|_| sqlx::Error::WorkerCrashed)?;
+        seat.can_reopen = false;
+        match seat.connection.take() {
+            Some(connection) => connection.close().await,
+            None => Ok(()),
         }
     }
-    pub async fn commit(train: Arc<Mutex<Self>>) {
-        train.lock().await.commit_now().await
+
+    async fn sql(&mut self, sql: &'static str) -> Result<(), sqlx::Error> {
+        // With (no) arguments, because the driver keeps a prepared statement only for those that have some.
+        sqlx::query(sql).execute(self.connection()?).await.map(drop)
     }
+
+    async fn reopen_if_lost(&mut self) -> Result<(), StoreError> {
+        if self.connection.is_some() {
+            return Ok(());
+        }
+        if !self.can_reopen {
+            return Err(StoreError::Unavailable { cause: "the database is closed".to_owned() });
+        }
+        tracing::warn!("opening the writing connection again");
+        let connection = self.options.connect().await.map_err(|error| StoreError::from_sql("open", &error))?;
+        self.connection = Some(connection);
+        Ok(())
+    }
+
+    /// Undoes a closure that failed or whose future was dropped half way. When that is not possible (SQLite ended the
+    /// whole transaction by itself, as it may when the disk is full), all aboard are rolled back and run again.
+    async fn undo_running(&mut self) {
+        match self.running {
+            Running::Nobody => return,
+            Running::First => self.roll_back().await,
+            Running::Later => {
+                let undone = match self.sql("ROLLBACK TO rider").await {
+                    Ok(()) => self.sql("RELEASE rider").await,
+                    error => error,
+                };
+                if undone.is_err() {
+                    self.abandon(Outcome::RolledBack).await;
+                }
+            }
+        }
+        self.running = Running::Nobody;
+    }
+
+    /// Rolls back everything aboard and tells the riders.
+    async fn abandon(&mut self, outcome: Outcome) {
+        self.roll_back().await;
+        self.finish(outcome);
+    }
+
+    /// Ends the transaction, or else gives the connection up: SQLite rolls back what is open when it closes.
+    async fn roll_back(&mut self) {
+        let Err(error) = self.sql("ROLLBACK").await else { return };
+        // SQLite rolled back by itself, or a dropped future never came to its BEGIN.
+        if error.as_database_error().is_some_and(|error| error.message().contains("no transaction is active")) {
+            return;
+        }
+        tracing::warn!(%error, "giving the writing connection up");
+        self.give_up();
+    }
+
+    /// Closing the connection rolls back what is open on it. (A memory database would be lost with it.)
+    fn give_up(&mut self) {
+        if self.can_reopen {
+            self.connection = None;
+        }
+    }
+
+    fn finish(&mut self, outcome: Outcome) {
+        self.running = Running::Nobody;
+        self.riders = 0;
+        let batch = std::mem::take(&mut self.batch);
+        let first = batch.set(outcome).is_ok();
+        debug_assert!(first, "a batch ends once");
+    }
+
     async fn commit_now(&mut self) {
-        let _ = self.undo_running().await;
+        self.undo_running().await;
         if self.riders == 0 {
             return;
         }
-        let outcome = self.sql("COMMIT").await;
-        if outcome.is_err() {
-            let _ = self.sql("ROLLBACK").await;
-        }
         self.commits += 1;
-        self.finish(outcome);
+        let Err(error) = self.sql("COMMIT").await else { return self.finish(Outcome::Committed) };
+        let error = StoreError::from_commit(&error);
+        match error {
+            StoreError::CommitUnknown { .. } => {
+                tracing::error!(%error, "a commit failed");
+                self.roll_back().await;
+                self.give_up();
+                self.finish(Outcome::Failed(error));
+            }
+            _ if self.riders > 1 => self.abandon(Outcome::RolledBack).await,
+            _ => self.abandon(Outcome::Failed(error)).await,
+        }
     }
 }

@@ -1,0 +1,3 @@
+//! The store's contract.
+
+mod sendable;
