@@ -1,3 +1,4 @@
 //! What crosses a crate but not a process: the house rules, contracts, flows and attacks. Tests here run in parallel.
 
 mod architecture;
+mod store;

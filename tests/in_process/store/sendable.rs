@@ -10,7 +10,6 @@ const FIND: Statement = Statement::new("token.find", "select family from token w
 const CONSUME: Statement =
     Statement::new("token.consume", "update token set consumed_at = $2 where hash = $1 and consumed_at is null");
 
-#[derive(Debug)]
 enum Refusal {
     Unknown,
     Store(StoreError),
@@ -68,7 +67,11 @@ async fn handler(State(store): State<Store>) -> String {
         let (store, request) = (store.clone(), Request { token: vec![2] });
         tokio::spawn(async move { redeem(&store, &request, 5).await })
     };
-    format!("{:?} {:?}", redeem(&store, &request, 5).await, inside.await)
+    match (redeem(&store, &request, 5).await, inside.await) {
+        (Ok(family), Ok(Ok(other))) => format!("{family} {other}"),
+        (Err(Refusal::Store(error)), _) | (_, Ok(Err(Refusal::Store(error)))) => error.to_string(),
+        _ => "unknown".to_owned(),
+    }
 }
 
 /// Compiling is the test.
