@@ -75,7 +75,6 @@ macro_rules! bind_from {
 
 bind_from! {
     i64 => Integer, std::convert::identity;
-    u32 => Integer, i64::from;
     String => Text, std::convert::identity;
     &str => Text, str::to_owned;
     &String => Text, String::clone;
