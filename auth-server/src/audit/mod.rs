@@ -1,1 +1,153 @@
-//! The record of security-relevant acts.
+//! The audit log: typed events, recorded in the transaction of the act they tell of, so that neither exists without the other.
+
+pub mod address_block;
+
+pub use address_block::AddressBlock;
+
+use crate::store::audit_event::{self, AuditRow};
+use shared::{
+    clock::UnixSeconds,
+    db::{StoreError, Tx},
+    random::{Random, random_id},
+};
+
+/// What happened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AuditKind {
+    /// A refresh token was presented whose family had moved on: the family is revoked.
+    RefreshTokenTheft,
+    /// A refresh token was answered again for an address block its family had not been seen from.
+    RefreshFromNewAddressBlock,
+    /// A refresh token was presented by another client than its own.
+    RefreshTokenOfAnotherClient,
+    /// An authorization code was presented a second time: its grant is revoked.
+    CodeReplayed,
+    /// The first presentation of a code was refused; the code is burnt.
+    CodeRefused,
+    /// A user allowed a client something.
+    GrantMade,
+    /// A grant was revoked by a person.
+    GrantRevoked,
+    /// A user signed in.
+    SignedIn,
+    /// A sign-in was refused.
+    SignInRefused,
+    /// A user signed out.
+    SignedOut,
+    /// A password was set through a one-time link.
+    PasswordSet,
+    /// The first administrator was made.
+    AdministratorMade,
+    /// An account was made.
+    UserAdded,
+    /// An account was disabled.
+    UserDisabled,
+    /// A client was made by an administrator.
+    ClientAdded,
+    /// A client registered itself.
+    ClientRegistered,
+    /// A client was removed.
+    ClientRemoved,
+    /// A resource server was enrolled.
+    ResourceServerAdded,
+    /// A signing key was made.
+    SigningKeyMade,
+    /// A signing key was revoked.
+    SigningKeyRevoked,
+}
+
+impl AuditKind {
+    /// What is stored.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::RefreshTokenTheft => "refresh_token_theft",
+            Self::RefreshFromNewAddressBlock => "refresh_from_new_address_block",
+            Self::RefreshTokenOfAnotherClient => "refresh_token_of_another_client",
+            Self::CodeReplayed => "code_replayed",
+            Self::CodeRefused => "code_refused",
+            Self::GrantMade => "grant_made",
+            Self::GrantRevoked => "grant_revoked",
+            Self::SignedIn => "signed_in",
+            Self::SignInRefused => "sign_in_refused",
+            Self::SignedOut => "signed_out",
+            Self::PasswordSet => "password_set",
+            Self::AdministratorMade => "administrator_made",
+            Self::UserAdded => "user_added",
+            Self::UserDisabled => "user_disabled",
+            Self::ClientAdded => "client_added",
+            Self::ClientRegistered => "client_registered",
+            Self::ClientRemoved => "client_removed",
+            Self::ResourceServerAdded => "resource_server_added",
+            Self::SigningKeyMade => "signing_key_made",
+            Self::SigningKeyRevoked => "signing_key_revoked",
+        }
+    }
+}
+
+/// An event and whom it concerns, by pseudonymous ids only.
+///
+/// Make it before the transaction: its id is random, and a transaction may run twice.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuditEvent {
+    row: AuditRow,
+}
+
+impl AuditEvent {
+    /// An event of this kind that happened at `now`.
+    pub fn new(kind: AuditKind, random: &dyn Random, now: UnixSeconds) -> Self {
+        let row = AuditRow {
+            id: random_id(random),
+            at: now,
+            kind: kind.as_str().to_owned(),
+            user_id: None,
+            client_id: None,
+            grant_id: None,
+            address_block: None,
+            detail: None,
+        };
+        Self { row }
+    }
+
+    /// Concerns this user.
+    #[must_use]
+    pub fn user(mut self, id: &str) -> Self {
+        self.row.user_id = Some(id.to_owned());
+        self
+    }
+
+    /// Concerns this client.
+    #[must_use]
+    pub fn client(mut self, id: &str) -> Self {
+        self.row.client_id = Some(id.to_owned());
+        self
+    }
+
+    /// Concerns this grant.
+    #[must_use]
+    pub fn grant(mut self, id: &str) -> Self {
+        self.row.grant_id = Some(id.to_owned());
+        self
+    }
+
+    /// The request came from here.
+    #[must_use]
+    pub fn from_block(mut self, block: Option<&AddressBlock>) -> Self {
+        self.row.address_block = block.map(ToString::to_string);
+        self
+    }
+
+    /// A constant word more.
+    #[must_use]
+    pub fn detail(mut self, detail: &'static str) -> Self {
+        self.row.detail = Some(detail.to_owned());
+        self
+    }
+}
+
+/// Appends the event in the caller's transaction.
+///
+/// # Errors
+/// The database does not answer; then the act must not happen either.
+pub async fn record(tx: &mut Tx, event: &AuditEvent) -> Result<(), StoreError> {
+    audit_event::insert(tx, &event.row).await
+}
