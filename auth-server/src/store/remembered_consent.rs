@@ -1,1 +1,74 @@
-//! Table `remembered_consent`.
+//! `remembered_consent`: what a user allowed a client and need not be asked again.
+
+use shared::{
+    binds,
+    clock::UnixSeconds,
+    db::{Fetch, Statement, StoreError, Tx},
+    protocol::scope::ScopeSet,
+};
+
+/// What a consent was given to; all parts must be identical for it to be remembered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ConsentKey<'a> {
+    /// Who allowed.
+    pub user_id: &'a str,
+    /// Which client.
+    pub client_id: &'a str,
+    /// The host (with port) that the answer went to.
+    pub redirect_host: &'a str,
+    /// The canonical id of the resource.
+    pub resource: &'a str,
+}
+
+const REMEMBER: Statement = Statement::new(
+    "remembered_consent.remember",
+    "INSERT INTO remembered_consent (user_id, client_id, redirect_host, resource, scope, policy_version, created_at) \
+     VALUES ($1, $2, $3, $4, $5, $6, $7) \
+     ON CONFLICT (user_id, client_id, redirect_host, resource) \
+     DO UPDATE SET scope = excluded.scope, policy_version = excluded.policy_version, created_at = excluded.created_at",
+);
+const FIND: Statement = Statement::new(
+    "remembered_consent.find",
+    "SELECT scope FROM remembered_consent \
+     WHERE user_id = $1 AND client_id = $2 AND redirect_host = $3 AND resource = $4 AND policy_version = $5",
+);
+const FORGET_OF_USER: Statement =
+    Statement::new("remembered_consent.forget_of_user", "DELETE FROM remembered_consent WHERE user_id = $1");
+
+/// Remembers `scope` in place of what was remembered for the same key.
+///
+/// # Errors
+/// [`StoreError`] when the database does not answer.
+pub async fn remember(
+    tx: &mut Tx,
+    key: &ConsentKey<'_>,
+    scope: &ScopeSet,
+    policy_version: i64,
+    now: UnixSeconds,
+) -> Result<(), StoreError> {
+    let binds =
+        binds![key.user_id, key.client_id, key.redirect_host, key.resource, scope.to_string(), policy_version, now];
+    tx.execute(&REMEMBER, binds).await.map(drop)
+}
+
+/// The scopes allowed earlier under the same key and the same policy of the resource.
+///
+/// # Errors
+/// [`StoreError`] when the database does not answer.
+pub async fn find(
+    db: &mut impl Fetch,
+    key: &ConsentKey<'_>,
+    policy_version: i64,
+) -> Result<Option<ScopeSet>, StoreError> {
+    let binds = binds![key.user_id, key.client_id, key.redirect_host, key.resource, policy_version];
+    let Some(row) = db.fetch_optional(&FIND, binds).await? else { return Ok(None) };
+    Ok(row.get::<String>("scope")?.parse().ok())
+}
+
+/// Forgets all that a user allowed.
+///
+/// # Errors
+/// [`StoreError`] when the database does not answer.
+pub async fn forget_of_user(tx: &mut Tx, user_id: &str) -> Result<(), StoreError> {
+    tx.execute(&FORGET_OF_USER, binds![user_id]).await.map(drop)
+}

@@ -1,1 +1,132 @@
-//! Table `user_account`.
+//! `user_account`: who may sign in.
+
+use crate::users::{Email, User};
+use shared::{
+    binds,
+    clock::UnixSeconds,
+    db::{Fetch, Row, Statement, StoreError, Tx},
+};
+
+/// A user with what only sign-in may see.
+pub struct Account {
+    /// The user.
+    pub user: User,
+    /// The PHC string of the password; `None` until one was chosen.
+    pub password_hash: Option<String>,
+}
+
+const INSERT: Statement = Statement::new(
+    "user_account.insert",
+    "INSERT INTO user_account (id, email, email_key, display_name, roles, password_hash, password_changed_at, created_at) \
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (email_key) DO NOTHING",
+);
+const FIND: Statement = Statement::new(
+    "user_account.find",
+    "SELECT id, email, display_name, roles, password_hash, disabled_at FROM user_account WHERE id = $1",
+);
+const FIND_BY_EMAIL: Statement = Statement::new(
+    "user_account.find_by_email",
+    "SELECT id, email, display_name, roles, password_hash, disabled_at FROM user_account WHERE email_key = $1",
+);
+const LIST: Statement = Statement::new(
+    "user_account.list",
+    "SELECT id, email, display_name, roles, password_hash, disabled_at FROM user_account ORDER BY email_key",
+);
+const DISABLE: Statement = Statement::new(
+    "user_account.disable",
+    "UPDATE user_account SET disabled_at = $2 WHERE id = $1 AND disabled_at IS NULL",
+);
+const SET_PASSWORD: Statement = Statement::new(
+    "user_account.set_password",
+    "UPDATE user_account SET password_hash = $2, password_changed_at = $3 WHERE id = $1 AND disabled_at IS NULL",
+);
+const REHASH_PASSWORD: Statement = Statement::new(
+    "user_account.rehash_password",
+    "UPDATE user_account SET password_hash = $3 WHERE id = $1 AND password_hash = $2",
+);
+
+/// Adds `user`, unless somebody has this e-mail address already (then `false`). `password_hash` is a PHC string.
+///
+/// # Errors
+/// [`StoreError`] when the database does not answer.
+pub async fn insert(
+    tx: &mut Tx,
+    user: &User,
+    password_hash: Option<&str>,
+    now: UnixSeconds,
+) -> Result<bool, StoreError> {
+    let binds = binds![
+        user.id.as_str(),
+        user.email.as_str(),
+        user.email.key(),
+        user.display_name.as_str(),
+        serde_json::to_string(&user.roles).expect("a list of words is JSON"),
+        password_hash,
+        password_hash.map(|_| now),
+        now
+    ];
+    Ok(tx.execute(&INSERT, binds).await? == 1)
+}
+
+/// The user with this id, also a disabled one.
+///
+/// # Errors
+/// [`StoreError`] when the database does not answer.
+pub async fn find(db: &mut impl Fetch, id: &str) -> Result<Option<User>, StoreError> {
+    let row = db.fetch_optional(&FIND, binds![id]).await?;
+    Ok(row.as_ref().map(read).transpose()?.map(|account| account.user))
+}
+
+/// The account with this e-mail address, whatever its case.
+///
+/// # Errors
+/// [`StoreError`] when the database does not answer.
+pub async fn find_by_email(db: &mut impl Fetch, email: &Email) -> Result<Option<Account>, StoreError> {
+    let row = db.fetch_optional(&FIND_BY_EMAIL, binds![email.key()]).await?;
+    row.as_ref().map(read).transpose()
+}
+
+/// Everybody, by e-mail address.
+///
+/// # Errors
+/// [`StoreError`] when the database does not answer.
+pub async fn list(db: &mut impl Fetch) -> Result<Vec<User>, StoreError> {
+    let rows = db.fetch_all(&LIST, binds![]).await?;
+    rows.iter().map(|row| Ok(read(row)?.user)).collect()
+}
+
+/// Closes the account; `false` when it does not exist or was closed before.
+///
+/// # Errors
+/// [`StoreError`] when the database does not answer.
+pub async fn disable(tx: &mut Tx, id: &str, now: UnixSeconds) -> Result<bool, StoreError> {
+    Ok(tx.execute(&DISABLE, binds![id, now]).await? == 1)
+}
+
+/// Replaces the password of an account that is not closed; `false` when there is none.
+///
+/// # Errors
+/// [`StoreError`] when the database does not answer.
+pub async fn set_password(tx: &mut Tx, id: &str, hash: &str, now: UnixSeconds) -> Result<bool, StoreError> {
+    Ok(tx.execute(&SET_PASSWORD, binds![id, hash, now]).await? == 1)
+}
+
+/// Stores the same password under newer parameters, unless it was changed meanwhile.
+///
+/// # Errors
+/// [`StoreError`] when the database does not answer.
+pub async fn rehash_password(tx: &mut Tx, id: &str, old: &str, new: &str) -> Result<bool, StoreError> {
+    Ok(tx.execute(&REHASH_PASSWORD, binds![id, old, new]).await? == 1)
+}
+
+fn read(row: &Row) -> Result<Account, StoreError> {
+    let user = User {
+        id: row.get("id")?,
+        email: Email::stored(row.get("email")?),
+        display_name: row.get("display_name")?,
+        // A list that does not read is a user without any role: the least, not an error that locks everybody out.
+        roles: serde_json::from_str(&row.get::<String>("roles")?).unwrap_or_default(),
+        disabled_at: row.get("disabled_at")?,
+    };
+    Ok(Account { user, password_hash: row.get("password_hash")? })
+}

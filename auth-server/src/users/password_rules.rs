@@ -74,7 +74,7 @@ const OBVIOUS_WORDS: [&str; 40] = [
 /// Rows that fingers follow.
 const ROWS: [&str; 7] = [
     "abcdefghijklmnopqrstuvwxyz",
-    "01234567890123456789",
+    "012345678901234567890123456789",
     "qwertyuiopasdfghjklzxcvbnm",
     "qwertzuiopasdfghjklyxcvbnm",
     "azertyuiopqsdfghjklmwxcvbn",
