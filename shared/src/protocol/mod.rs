@@ -4,6 +4,7 @@ pub mod access_token_claims;
 pub mod authorization_server_metadata;
 pub mod error_code;
 pub mod jwk;
+pub mod jwt;
 pub mod opaque_token;
 pub mod pkce;
 pub mod protected_resource_metadata;

@@ -1,0 +1,300 @@
+//! The part that all tokens share: form, header, key and signature (RFC 7515 §5.2).
+
+use super::{refusal::JwtRefusal, verification_keys::VerificationKeys};
+use crate::protocol::{
+    jwk::{self, JwsAlgorithm},
+    strict_json::{self, StrictValue},
+};
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use serde_json::{Map, Value};
+
+/// Longer tokens are refused before they are read.
+pub const JWT_MAX_BYTES: usize = 8 * 1024;
+
+/// Header members by which a token would name its own key (RFC 7515 §4.1.2, §4.1.3, §4.1.5, §4.1.6).
+const OWN_KEY_MEMBERS: [&str; 4] = ["jwk", "jku", "x5u", "x5c"];
+/// Header members that change how the token is to be read (RFC 7515 §4.1.11, RFC 7797 §3, RFC 7516 §4.1.2, §4.1.3).
+const CRITICAL_MEMBERS: [&str; 4] = ["crit", "b64", "enc", "zip"];
+
+/// Whether a token must say which key signed it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KidRule {
+    /// It must.
+    Required,
+    /// It may leave that out when its signer has exactly one key of its algorithm.
+    OptionalForOnlyKey,
+}
+
+/// What a kind of token looks like on the outside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct JwsProfile {
+    /// The accepted values of `typ`, in lower case and without `application/`; media types compare without case (RFC 7515 §4.1.9).
+    pub types: &'static [&'static str],
+    /// Whether `typ` may be missing.
+    pub type_optional: bool,
+    /// The accepted algorithms.
+    pub algorithms: &'static [JwsAlgorithm],
+    /// Whether `kid` may be missing.
+    pub kid: KidRule,
+}
+
+impl JwsProfile {
+    /// Access tokens of RFC 9068 §4.
+    pub const ACCESS_TOKEN: Self =
+        Self { types: &["at+jwt"], type_optional: false, algorithms: &JwsAlgorithm::OWN, kid: KidRule::Required };
+    /// Client assertions of RFC 7523 §3; the second type is that of its revision.
+    pub const CLIENT_ASSERTION: Self = Self {
+        types: &["jwt", "client-authentication+jwt"],
+        type_optional: true,
+        algorithms: &JwsAlgorithm::CLIENT,
+        kid: KidRule::OptionalForOnlyKey,
+    };
+    /// Security Event Tokens of RFC 8417 §2.3 from our own issuer.
+    pub const SECURITY_EVENT: Self =
+        Self { types: &["secevent+jwt"], type_optional: false, algorithms: &JwsAlgorithm::OWN, kid: KidRule::Required };
+}
+
+/// A token whose signature is right. Nothing is known of its claims yet.
+#[derive(Debug, Clone, PartialEq)]
+pub struct VerifiedJws {
+    /// The `kid` it named.
+    pub kid: Option<String>,
+    /// The claims; no member occurs twice, at any depth.
+    pub payload: Map<String, Value>,
+}
+
+struct Header {
+    algorithm: JwsAlgorithm,
+    kid: Option<String>,
+}
+
+/// Checks form, header and signature of a compact JWS (RFC 7515 §3.1).
+///
+/// # Errors
+/// The first refusal; [`JwtRefusal::UnknownKid`] only for a token that would otherwise be looked at, so that nonsense triggers no fetch.
+pub fn verify_jws(token: &str, keys: &VerificationKeys, profile: &JwsProfile) -> Result<VerifiedJws, JwtRefusal> {
+    let header = read_header(token, profile)?;
+    let key = keys.choose(header.kid.as_deref(), header.algorithm, profile.kid)?;
+    let verified =
+        jsonwebtoken::decode::<StrictValue>(token, &key.key, &key.validation).map_err(|error| refusal_of(&error))?;
+    match verified.claims.0 {
+        Value::Object(payload) => Ok(VerifiedJws { kid: header.kid, payload }),
+        _ => Err(JwtRefusal::Malformed),
+    }
+}
+
+/// The `kid` a token names. Of a token that was not verified it is a claim of the sender's.
+pub fn key_id(token: &str) -> Option<String> {
+    match header_members(token).ok()?.remove("kid") {
+        Some(Value::String(kid)) if jwk::is_kid(&kid) => Some(kid),
+        _ => None,
+    }
+}
+
+fn header_members(token: &str) -> Result<Map<String, Value>, JwtRefusal> {
+    if token.len() > JWT_MAX_BYTES {
+        return Err(JwtRefusal::TooLong);
+    }
+    let (encoded, rest) = token.split_once('.').ok_or(JwtRefusal::Malformed)?;
+    if rest.split('.').count() != 2 {
+        return Err(JwtRefusal::Malformed);
+    }
+    let text = URL_SAFE_NO_PAD.decode(encoded).map_err(|_| JwtRefusal::Malformed)?;
+    match strict_json::parse(&text) {
+        Ok(Value::Object(members)) => Ok(members),
+        _ => Err(JwtRefusal::Malformed),
+    }
+}
+
+fn read_header(token: &str, profile: &JwsProfile) -> Result<Header, JwtRefusal> {
+    let members = header_members(token)?;
+    if CRITICAL_MEMBERS.iter().any(|name| members.contains_key(*name)) {
+        return Err(JwtRefusal::Critical);
+    }
+    if OWN_KEY_MEMBERS.iter().any(|name| members.contains_key(*name)) {
+        return Err(JwtRefusal::OwnKey);
+    }
+    check_type(members.get("typ"), profile)?;
+    let algorithm = members.get("alg").and_then(Value::as_str).and_then(JwsAlgorithm::parse);
+    let algorithm = algorithm.filter(|it| profile.algorithms.contains(it)).ok_or(JwtRefusal::Algorithm)?;
+    let kid = match members.get("kid") {
+        None => None,
+        Some(Value::String(kid)) if jwk::is_kid(kid) => Some(kid.clone()),
+        Some(_) => return Err(JwtRefusal::MissingKid),
+    };
+    Ok(Header { algorithm, kid })
+}
+
+fn check_type(typ: Option<&Value>, profile: &JwsProfile) -> Result<(), JwtRefusal> {
+    let accepted = match typ {
+        None => profile.type_optional,
+        Some(Value::String(typ)) => {
+            let lower = typ.to_ascii_lowercase();
+            profile.types.contains(&lower.strip_prefix("application/").unwrap_or(&lower))
+        }
+        Some(_) => false,
+    };
+    if accepted { Ok(()) } else { Err(JwtRefusal::Type) }
+}
+
+fn refusal_of(error: &jsonwebtoken::errors::Error) -> JwtRefusal {
+    use jsonwebtoken::errors::ErrorKind;
+    match error.kind() {
+        ErrorKind::InvalidSignature => JwtRefusal::Signature,
+        ErrorKind::InvalidAlgorithm | ErrorKind::InvalidAlgorithmName | ErrorKind::UnsupportedAlgorithm => {
+            JwtRefusal::Algorithm
+        }
+        _ => JwtRefusal::Malformed,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{JWT_MAX_BYTES, JwsProfile, JwtRefusal, VerifiedJws, key_id, verify_jws};
+    use crate::protocol::jwt::forge::{Forge, keys};
+    use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+    use serde_json::json;
+
+    fn verify(forge: &Forge, header: &str, profile: &JwsProfile) -> Result<VerifiedJws, JwtRefusal> {
+        verify_jws(&forge.token(header, "{}"), &forge.keys("k"), profile)
+    }
+
+    /// RFC 7515 appendix A.3.
+    #[test]
+    fn the_es256_example_of_rfc_7515() {
+        let token = "eyJhbGciOiJFUzI1NiJ9.eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ.DtEhU3ljbEg8L38VWAfUAqOyKAM6-Xx-F4GawxaepmXFCgfTjDxw5djxLa8ISlSApmWQxfKTUJqPP3-Kg6NU1Q";
+        let key = json!({"kty":"EC","crv":"P-256","x":"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU","y":"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0"});
+        let verified = verify_jws(token, &keys(&[key]), &JwsProfile::CLIENT_ASSERTION).expect("verified");
+        assert_eq!(verified.payload["iss"], "joe");
+        assert_eq!(verified.kid, None);
+    }
+
+    /// RFC 7515 appendix A.2.
+    #[test]
+    fn the_rs256_example_of_rfc_7515() {
+        let token = "eyJhbGciOiJSUzI1NiJ9.eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ.cC4hiUPoj9Eetdgtv3hF80EGrhuB__dzERat0XF9g2VtQgr9PJbu3XOiZj5RZmh7AAuHIm4Bh-0Qc_lF5YKt_O8W2Fp5jujGbds9uJdbF9CUAr7t1dnZcAcQjbKBYNX4BAynRFdiuB--f_nZLgrnbyTyWzO75vRK5h6xBArLIARNPvkSjtQBMHlb1L07Qe7K0GarZRmB_eSN9383LcOLn6_dO--xi12jzDwusC-eOkHWEsqtFZESc6BfI7noOPqvhJ1phCnvWh6IeYI2w9QOYEUipUTI8np6LbgGY9Fs98rqVt5AXLIhWkWywlVmtVrBp0igcN_IoypGlUPQGe77Rw";
+        let key = json!({"kty":"RSA","e":"AQAB","n":"ofgWCuLjybRlzo0tZWJjNiuSfb4p4fAkd_wWJcyQoTbji9k0l8W26mPddxHmfHQp-Vaw-4qPCJrcS2mJPMEzP1Pt0Bm4d4QlL-yRT-SFd2lZS-pCgNMsD1W_YpRPEwOWvG6b32690r2jZ47soMZo9wGzjb_7OMg0LOL-bSf63kpaSHSXndS5z5rexMdbBYUsLA9e-KXBdQOS-UTo7WTBEMa2R2CapHg665xsmtdVMTBQY4uDZlxvb3qCo5ZwKh9kG4LT6_I5IhlJH7aGhyxXFvUK-DWNmoudF8NAco9_h9iaGNj8q2ethFkMLs91kzk2PAcDTW9gb54h4FRWyuXpoQ"});
+        assert!(verify_jws(token, &keys(&[key]), &JwsProfile::CLIENT_ASSERTION).is_ok());
+    }
+
+    #[test]
+    fn clients_may_sign_with_each_asymmetric_algorithm() {
+        for forge in [Forge::es256(), Forge::rs256(), Forge::ps256(), Forge::ed25519()] {
+            let algorithm = forge.jwk("k")["alg"].clone();
+            let header = json!({"alg": algorithm, "kid": "k"}).to_string();
+            assert!(verify(&forge, &header, &JwsProfile::CLIENT_ASSERTION).is_ok(), "{header}");
+            let own = ["ES256", "RS256"].contains(&algorithm.as_str().expect("alg"));
+            let header = json!({"alg": algorithm, "kid": "k", "typ": "at+jwt"}).to_string();
+            assert_eq!(verify(&forge, &header, &JwsProfile::ACCESS_TOKEN).is_ok(), own, "{header}");
+        }
+    }
+
+    #[test]
+    fn faults_of_the_header_are_refused() {
+        let forge = Forge::es256();
+        for (header, refusal) in [
+            (r#"{"alg":"ES256","kid":"k"}"#, JwtRefusal::Type),
+            (r#"{"alg":"ES256","kid":"k","typ":"JWT"}"#, JwtRefusal::Type),
+            (r#"{"alg":"ES256","kid":"k","typ":"secevent+jwt"}"#, JwtRefusal::Type),
+            (r#"{"alg":"ES256","kid":"k","typ":["at+jwt"]}"#, JwtRefusal::Type),
+            (r#"{"alg":"none","kid":"k","typ":"at+jwt"}"#, JwtRefusal::Algorithm),
+            (r#"{"alg":"HS256","kid":"k","typ":"at+jwt"}"#, JwtRefusal::Algorithm),
+            (r#"{"alg":"ES384","kid":"k","typ":"at+jwt"}"#, JwtRefusal::Algorithm),
+            (r#"{"alg":"RS256","kid":"k","typ":"at+jwt"}"#, JwtRefusal::Algorithm),
+            (r#"{"alg":"EdDSA","kid":"k","typ":"at+jwt"}"#, JwtRefusal::Algorithm),
+            (r#"{"alg":["ES256"],"kid":"k","typ":"at+jwt"}"#, JwtRefusal::Algorithm),
+            (r#"{"kid":"k","typ":"at+jwt"}"#, JwtRefusal::Algorithm),
+            (r#"{"alg":"ES256","typ":"at+jwt"}"#, JwtRefusal::MissingKid),
+            (r#"{"alg":"ES256","kid":7,"typ":"at+jwt"}"#, JwtRefusal::MissingKid),
+            (r#"{"alg":"ES256","kid":"","typ":"at+jwt"}"#, JwtRefusal::MissingKid),
+            (r#"{"alg":"ES256","kid":"other","typ":"at+jwt"}"#, JwtRefusal::UnknownKid),
+            (r#"{"alg":"none","kid":"other","typ":"at+jwt"}"#, JwtRefusal::Algorithm),
+            (r#"{"alg":"ES256","kid":"k","typ":"at+jwt","crit":["exp"]}"#, JwtRefusal::Critical),
+            (r#"{"alg":"ES256","kid":"k","typ":"at+jwt","crit":[]}"#, JwtRefusal::Critical),
+            (r#"{"alg":"ES256","kid":"k","typ":"at+jwt","b64":false}"#, JwtRefusal::Critical),
+            (r#"{"alg":"ES256","kid":"k","typ":"at+jwt","jwk":{}}"#, JwtRefusal::OwnKey),
+            (r#"{"alg":"ES256","kid":"k","typ":"at+jwt","jku":"https://evil.example"}"#, JwtRefusal::OwnKey),
+            (r#"{"alg":"ES256","kid":"k","typ":"at+jwt","x5u":"https://evil.example"}"#, JwtRefusal::OwnKey),
+            (r#"{"alg":"ES256","kid":"k","typ":"at+jwt","x5c":[]}"#, JwtRefusal::OwnKey),
+            (r#"{"alg":"ES256","kid":"k","kid":"k","typ":"at+jwt"}"#, JwtRefusal::Malformed),
+            (r#"{"alg":"ES256","kid":"k","typ":"at+jwt","x":1,"x":1}"#, JwtRefusal::Malformed),
+            ("[]", JwtRefusal::Malformed),
+            ("", JwtRefusal::Malformed),
+        ] {
+            assert_eq!(verify(&forge, header, &JwsProfile::ACCESS_TOKEN), Err(refusal), "{header}");
+        }
+    }
+
+    /// RFC 8725 §2.1: the public key as an HMAC secret, and no signature at all.
+    #[test]
+    fn algorithm_confusion_is_refused() {
+        let forge = Forge::es256();
+        let header = URL_SAFE_NO_PAD.encode(r#"{"alg":"none","kid":"k"}"#);
+        for token in [format!("{header}.e30."), format!("{header}.e30.AA")] {
+            assert_eq!(verify_jws(&token, &forge.keys("k"), &JwsProfile::CLIENT_ASSERTION), Err(JwtRefusal::Algorithm));
+        }
+        let point = forge.public_key().sec1_point();
+        let message = format!("{}.e30", URL_SAFE_NO_PAD.encode(r#"{"alg":"HS256","kid":"k"}"#));
+        let key = aws_lc_rs::hmac::Key::new(aws_lc_rs::hmac::HMAC_SHA256, &point);
+        let token = format!("{message}.{}", URL_SAFE_NO_PAD.encode(aws_lc_rs::hmac::sign(&key, message.as_bytes())));
+        assert_eq!(verify_jws(&token, &forge.keys("k"), &JwsProfile::CLIENT_ASSERTION), Err(JwtRefusal::Algorithm));
+        // A key bound to PS256 verifies no RS256, though its numbers would.
+        let forge = Forge::ps256();
+        let header = r#"{"alg":"RS256","kid":"k"}"#;
+        assert_eq!(verify(&forge, header, &JwsProfile::CLIENT_ASSERTION), Err(JwtRefusal::Algorithm));
+    }
+
+    #[test]
+    fn another_key_of_the_same_id_is_no_key() {
+        let (forge, other) = (Forge::es256(), Forge::es256());
+        let token = other.token(r#"{"alg":"ES256","kid":"k"}"#, "{}");
+        assert_eq!(verify_jws(&token, &forge.keys("k"), &JwsProfile::CLIENT_ASSERTION), Err(JwtRefusal::Signature));
+    }
+
+    #[test]
+    fn a_kid_may_be_missing_only_when_one_key_fits() {
+        let (first, second, rsa) = (Forge::es256(), Forge::es256(), Forge::rs256());
+        let token = first.token(r#"{"alg":"ES256"}"#, "{}");
+        let profile = &JwsProfile::CLIENT_ASSERTION;
+        assert!(verify_jws(&token, &keys(&[rsa.jwk("r"), first.jwk("a")]), profile).is_ok());
+        assert_eq!(verify_jws(&token, &keys(&[first.jwk("a"), second.jwk("b")]), profile), Err(JwtRefusal::MissingKid));
+        assert_eq!(verify_jws(&token, &keys(&[rsa.jwk("r")]), profile), Err(JwtRefusal::Algorithm));
+        assert_eq!(verify_jws(&token, &keys(&[]), profile), Err(JwtRefusal::Algorithm));
+        let unnamed = first.public_key().thumbprint();
+        let named = first.token(&json!({"alg": "ES256", "kid": unnamed}).to_string(), "{}");
+        let mut jwk = first.jwk("a");
+        jwk.as_object_mut().expect("object").remove("kid");
+        assert!(verify_jws(&named, &keys(&[jwk]), profile).is_ok(), "found by its thumbprint");
+    }
+
+    #[test]
+    fn malformed_and_long_tokens_are_refused() {
+        let forge = Forge::es256();
+        let good = forge.token(r#"{"alg":"ES256","kid":"k"}"#, "{}");
+        let profile = &JwsProfile::CLIENT_ASSERTION;
+        let (head, _) = good.split_once('.').expect("parts");
+        let lone = format!("{head}.e30");
+        let four = format!("{good}.AA");
+        let padded = format!("{good}=");
+        let five = format!("{head}.a.b.c.d");
+        for bad in ["", ".", "..", "a.b.c", &lone, &four, &padded, &five, &format!(" {good}"), &format!("{good}\n")] {
+            assert_eq!(verify_jws(bad, &forge.keys("k"), profile), Err(JwtRefusal::Malformed), "{bad:?}");
+        }
+        for payload in ["[]", "7", "", "{", "{}{}", "\"text\""] {
+            let token = forge.token(r#"{"alg":"ES256","kid":"k"}"#, payload);
+            assert_eq!(verify_jws(&token, &forge.keys("k"), profile), Err(JwtRefusal::Malformed), "{payload}");
+        }
+        let long = forge.token(r#"{"alg":"ES256","kid":"k"}"#, &json!({"x": "x".repeat(JWT_MAX_BYTES)}).to_string());
+        assert_eq!(verify_jws(&long, &forge.keys("k"), profile), Err(JwtRefusal::TooLong));
+    }
+
+    #[test]
+    fn the_key_id_is_read_without_verifying() {
+        let forge = Forge::es256();
+        assert_eq!(key_id(&forge.token(r#"{"kid":"k"}"#, "")).as_deref(), Some("k"));
+        for header in ["{}", r#"{"kid":7}"#, r#"{"kid":"a\u0000"}"#, r#"{"kid":"a","kid":"b"}"#] {
+            assert_eq!(key_id(&forge.token(header, "")), None, "{header}");
+        }
+        assert_eq!(key_id("nonsense"), None);
+    }
+}
