@@ -1,6 +1,6 @@
 //! What may stand in the change log.
 
-use shared::clock::UnixSeconds;
+use shared::protocol::security_event::RevocationKind;
 
 /// The kinds of rows. Revocations are delivered to resource servers; the others only wake this server's own caches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -9,9 +9,12 @@ pub enum ChangeKind {
     Grant,
     /// One access token ended; the subject is its `jti`.
     Jti,
+    /// One static token ended; the subject is its id.
+    StaticToken,
     /// Everything a user holds ended; the subject is the user's id.
     User,
-    /// What a user holds in one organization ended; the subject is `user organization`.
+    /// What a user holds in one organization ended; the subject is made by
+    /// [`user_in_organization_subject`](shared::protocol::security_event::user_in_organization_subject).
     UserInOrganization,
     /// What was granted in an organization ended; the subject is its id.
     Organization,
@@ -21,7 +24,7 @@ pub enum ChangeKind {
     Resource,
     /// A signing key was stolen; the subject is its `kid`.
     Kid,
-    /// Everything issued before a time ended; the subject is that time in unix seconds.
+    /// Everything issued until then ended; the subject is empty.
     AllBefore,
     /// A client was made or altered.
     ClientChanged,
@@ -34,9 +37,10 @@ pub enum ChangeKind {
 }
 
 impl ChangeKind {
-    const ALL: [Self; 13] = [
+    const ALL: [Self; 14] = [
         Self::Grant,
         Self::Jti,
+        Self::StaticToken,
         Self::User,
         Self::UserInOrganization,
         Self::Organization,
@@ -55,6 +59,7 @@ impl ChangeKind {
         match self {
             Self::Grant => "grant",
             Self::Jti => "jti",
+            Self::StaticToken => "static_token",
             Self::User => "user",
             Self::UserInOrganization => "user_in_organization",
             Self::Organization => "organization",
@@ -74,9 +79,21 @@ impl ChangeKind {
         Self::ALL.into_iter().find(|kind| kind.as_str() == word)
     }
 
-    /// Whether resource servers must hear of it.
-    pub const fn is_revocation(self) -> bool {
-        !matches!(self, Self::ClientChanged | Self::ResourceChanged | Self::UserChanged | Self::SigningKeysChanged)
+    /// What resource servers hear of it; `None` for what only wakes this server's own caches.
+    pub const fn revocation(self) -> Option<RevocationKind> {
+        Some(match self {
+            Self::Grant => RevocationKind::Grant,
+            Self::Jti => RevocationKind::Jti,
+            Self::StaticToken => RevocationKind::StaticToken,
+            Self::User => RevocationKind::User,
+            Self::UserInOrganization => RevocationKind::UserInOrganization,
+            Self::Organization => RevocationKind::Organization,
+            Self::Client => RevocationKind::Client,
+            Self::Resource => RevocationKind::Resource,
+            Self::Kid => RevocationKind::Kid,
+            Self::AllBefore => RevocationKind::AllBefore,
+            Self::ClientChanged | Self::ResourceChanged | Self::UserChanged | Self::SigningKeysChanged => return None,
+        })
     }
 }
 
@@ -95,8 +112,8 @@ pub enum Change<'a> {
     ResourceRevoked(&'a str),
     /// A signing key was stolen.
     KeyRevoked(&'a str),
-    /// Everything issued before this time ended.
-    AllRevokedBefore(UnixSeconds),
+    /// Everything issued until now ended.
+    AllRevoked,
     /// A client was made, altered or confirmed.
     ClientChanged(&'a str),
     /// A resource was registered or altered.
@@ -117,7 +134,7 @@ impl Change<'_> {
             Self::ClientRevoked(_) => ChangeKind::Client,
             Self::ResourceRevoked(_) => ChangeKind::Resource,
             Self::KeyRevoked(_) => ChangeKind::Kid,
-            Self::AllRevokedBefore(_) => ChangeKind::AllBefore,
+            Self::AllRevoked => ChangeKind::AllBefore,
             Self::ClientChanged(_) => ChangeKind::ClientChanged,
             Self::ResourceChanged(_) => ChangeKind::ResourceChanged,
             Self::UserChanged(_) => ChangeKind::UserChanged,
@@ -125,10 +142,10 @@ impl Change<'_> {
         }
     }
 
-    /// Whom it concerns, as text.
-    pub fn subject(&self) -> String {
+    /// Whom it concerns; empty for everybody.
+    pub const fn subject(&self) -> &str {
         match self {
-            Self::AllRevokedBefore(time) => time.to_string(),
+            Self::AllRevoked => "",
             Self::GrantRevoked(id)
             | Self::TokenRevoked(id)
             | Self::UserRevoked(id)
@@ -138,7 +155,7 @@ impl Change<'_> {
             | Self::ClientChanged(id)
             | Self::ResourceChanged(id)
             | Self::UserChanged(id)
-            | Self::SigningKeysChanged(id) => (*id).to_owned(),
+            | Self::SigningKeysChanged(id) => id,
         }
     }
 }
@@ -148,19 +165,22 @@ mod tests {
     use super::{Change, ChangeKind};
 
     #[test]
-    fn every_kind_survives_the_database() {
+    fn every_kind_survives_the_database_and_is_named_as_on_the_wire() {
         for kind in ChangeKind::ALL {
             assert_eq!(ChangeKind::parse(kind.as_str()), Some(kind));
+            if let Some(revocation) = kind.revocation() {
+                assert_eq!(serde_json::to_value(revocation).expect("a word"), kind.as_str());
+            }
         }
         assert_eq!(ChangeKind::parse("from the future"), None);
     }
 
     #[test]
     fn only_revocations_leave_the_house() {
-        assert!(Change::GrantRevoked("g").kind().is_revocation());
-        assert!(Change::AllRevokedBefore(7).kind().is_revocation());
-        assert_eq!(Change::AllRevokedBefore(7).subject(), "7");
-        assert!(!Change::ClientChanged("c").kind().is_revocation());
-        assert!(!Change::SigningKeysChanged("k").kind().is_revocation());
+        assert!(Change::GrantRevoked("g").kind().revocation().is_some());
+        assert!(Change::ClientChanged("c").kind().revocation().is_none());
+        assert!(Change::SigningKeysChanged("k").kind().revocation().is_none());
+        assert_eq!(Change::GrantRevoked("g").subject(), "g");
+        assert_eq!(Change::AllRevoked.subject(), "");
     }
 }

@@ -2,5 +2,18 @@
 //! transaction that makes it. Its position comes from one counter row, so that positions follow commit order.
 
 pub mod change;
+pub mod follower;
 
 pub use change::{Change, ChangeKind};
+pub use follower::Follower;
+
+use crate::store;
+use shared::{
+    clock::UnixSeconds,
+    db::{StoreError, Tx},
+};
+
+/// Appends `change` in the caller's transaction; whoever follows the log hears of it when that commits.
+pub async fn append(tx: &mut Tx, change: Change<'_>, now: UnixSeconds) -> Result<(), StoreError> {
+    store::change_log::insert(tx, change.kind(), change.subject(), now).await.map(drop)
+}

@@ -1,9 +1,10 @@
 //! A client as it is registered.
 
 use super::{ApplicationType, AuthMethod, GrantType};
+use crate::resources::Resource;
 use shared::{
     clock::UnixSeconds,
-    protocol::{opaque_token::TokenHash, scope::ScopeSet},
+    protocol::{jwk::JwkSet, opaque_token::TokenHash, scope::ScopeSet},
 };
 
 /// A client that registered itself and got no consent for this long is forgotten.
@@ -51,6 +52,8 @@ pub struct Client {
     pub auth_method: AuthMethod,
     /// SHA-256 of its secret, when the method has one.
     pub secret_hash: Option<TokenHash>,
+    /// Its public keys, when the method is a signed assertion.
+    pub jwks: Option<JwkSet>,
     /// Where codes may be sent; compared by [`super::redirect_uri::matches`].
     pub redirect_uris: Vec<String>,
     /// The grants it may use.
@@ -95,9 +98,10 @@ impl Client {
         self.origin == ClientOrigin::Dynamic || self.scope.contains(scope)
     }
 
-    /// Whether it may ask for the ordinary resource `resource`.
-    pub fn may_use(&self, resource: &str) -> bool {
-        self.resources.is_empty() || self.resources.iter().any(|allowed| allowed == resource)
+    /// Whether it may ask for `resource`. The management interface is for clients that an administrator gave it to by name.
+    pub fn may_use(&self, resource: &Resource) -> bool {
+        let any = self.resources.is_empty() && !resource.is_management();
+        any || self.resources.contains(&resource.id)
     }
 
     /// Whether it exists at `now`: not removed, and confirmed or still young.
@@ -121,6 +125,7 @@ pub(crate) mod tests {
             application_type: ApplicationType::Native,
             auth_method: AuthMethod::None,
             secret_hash: None,
+            jwks: None,
             redirect_uris: vec!["http://127.0.0.1/callback".to_owned()],
             grant_types: GrantType::SELF_REGISTERED.to_vec(),
             scope: "mcp.read".parse().expect("valid"),
@@ -134,6 +139,19 @@ pub(crate) mod tests {
             confirmed_at: None,
             removed_at: None,
         }
+    }
+
+    #[test]
+    fn management_is_for_those_it_was_given_to() {
+        let mut client = client("c");
+        let mut resource = crate::resources::resource::tests::resource();
+        assert!(client.may_use(&resource));
+        resource.owner_client_id.clear();
+        assert!(!client.may_use(&resource));
+        client.resources = vec![resource.id.clone()];
+        assert!(client.may_use(&resource));
+        resource.id = "http://localhost:9500/other".to_owned();
+        assert!(!client.may_use(&resource));
     }
 
     #[test]

@@ -4,10 +4,13 @@ pub mod application_type;
 pub mod auth_method;
 pub mod authenticate;
 pub mod client;
+pub mod directory;
 pub mod grant_type;
 pub mod redirect_uri;
+pub mod registration;
 
 pub use application_type::ApplicationType;
 pub use auth_method::AuthMethod;
 pub use client::{Client, ClientOrigin};
+pub use directory::ClientDirectory;
 pub use grant_type::GrantType;

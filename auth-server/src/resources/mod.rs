@@ -1,7 +1,10 @@
 //! Resources (RFC 8707): what tokens are for. Registered objects with scopes, the roles that may hold each, the tools behind each.
 
 pub mod grantable;
+pub mod register;
+pub mod registry;
 pub mod resource;
 
 pub use grantable::{default_scope, grantable};
+pub use registry::{ResourceRegistry, TargetError};
 pub use resource::{Resource, ResourceScope, TokenAlgorithm};

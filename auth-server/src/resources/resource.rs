@@ -44,7 +44,6 @@ impl TokenAlgorithm {
 
 /// One scope of a resource.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct ResourceScope {
     /// The scope token (RFC 6749 §3.3).
     pub name: String,
@@ -78,7 +77,7 @@ pub struct Resource {
     pub id: String,
     /// Its name, for people.
     pub name: String,
-    /// The resource server that registered it.
+    /// The resource server that registered it; empty for this server's own management interface.
     pub owner_client_id: String,
     /// Its scopes, the least first.
     pub scopes: Vec<ResourceScope>,
@@ -91,6 +90,31 @@ pub struct Resource {
 }
 
 impl Resource {
+    /// This server's own management interface, whose tokens only enrolled resource servers and administrators' clients get.
+    pub fn management(issuer: &str) -> Self {
+        let scope = ResourceScope {
+            name: RESOURCE_SERVER_SCOPE.to_owned(),
+            description: "Register what a resource server protects and follow revocations".to_owned(),
+            implies: Vec::new(),
+            roles: vec![ADMINISTRATOR_ROLE.to_owned()],
+            tools: Vec::new(),
+        };
+        Self {
+            id: format!("{issuer}/api"),
+            name: "Postern management".to_owned(),
+            owner_client_id: String::new(),
+            scopes: vec![scope],
+            access_token_ttl_seconds: None,
+            algorithm: TokenAlgorithm::Es256,
+            policy_version: 1,
+        }
+    }
+
+    /// Whether it is this server's own management interface.
+    pub fn is_management(&self) -> bool {
+        self.owner_client_id.is_empty()
+    }
+
     /// The scope of that name.
     pub fn scope(&self, name: &str) -> Option<&ResourceScope> {
         self.scopes.iter().find(|scope| scope.name == name)

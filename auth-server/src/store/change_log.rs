@@ -1,1 +1,84 @@
 //! Table `change_log` and its counter row `change_position`.
+
+use crate::change_log::ChangeKind;
+use shared::{
+    binds,
+    clock::UnixSeconds,
+    db::{Fetch, Row, Statement, StoreError, Tx},
+};
+
+const ADVANCE: Statement = Statement::new(
+    "change_position.advance",
+    "UPDATE change_position SET position = position + 1 WHERE singleton = 1 RETURNING position",
+);
+const INSERT: Statement =
+    Statement::new("change_log.insert", "INSERT INTO change_log (position, kind, subject, at) VALUES ($1, $2, $3, $4)");
+const POSITION: Statement =
+    Statement::new("change_position.find", "SELECT position FROM change_position WHERE singleton = 1");
+const AFTER: Statement = Statement::new(
+    "change_log.list_after",
+    "SELECT position, kind, subject, at FROM change_log WHERE position > $1 ORDER BY position LIMIT $2",
+);
+const LAST_BEFORE: Statement = Statement::new(
+    "change_log.last_before",
+    "SELECT COALESCE(MAX(position), 0) AS position FROM change_log WHERE at < $1",
+);
+const DELETE_BEFORE: Statement = Statement::new(
+    "change_log.delete_before",
+    "DELETE FROM change_log WHERE position IN (SELECT position FROM change_log WHERE at < $1 ORDER BY position LIMIT $2)",
+);
+
+/// One row of the change log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChangeRow {
+    /// Its place in commit order.
+    pub position: i64,
+    /// Its kind; `None` for one that a newer version wrote.
+    pub kind: Option<ChangeKind>,
+    /// Whom it concerns.
+    pub subject: String,
+    /// When it was appended.
+    pub at: UnixSeconds,
+}
+
+/// Appends a row in the caller's transaction and returns its position.
+pub async fn insert(tx: &mut Tx, kind: ChangeKind, subject: &str, at: UnixSeconds) -> Result<i64, StoreError> {
+    let row = tx.fetch_optional(&ADVANCE, binds![]).await?.ok_or_else(no_counter)?;
+    let position: i64 = row.get("position")?;
+    tx.execute(&INSERT, binds![position, kind.as_str(), subject, at]).await?;
+    Ok(position)
+}
+
+/// The position of the last committed row.
+pub async fn position(db: &mut impl Fetch) -> Result<i64, StoreError> {
+    db.fetch_optional(&POSITION, binds![]).await?.ok_or_else(no_counter)?.get("position")
+}
+
+/// At most `limit` rows after `position`, in order.
+pub async fn list_after(db: &mut impl Fetch, position: i64, limit: i64) -> Result<Vec<ChangeRow>, StoreError> {
+    db.fetch_all(&AFTER, binds![position, limit]).await?.iter().map(change_row).collect()
+}
+
+/// The position of the last row older than `time`; 0 if there is none.
+pub async fn last_before(db: &mut impl Fetch, time: UnixSeconds) -> Result<i64, StoreError> {
+    db.fetch_optional(&LAST_BEFORE, binds![time]).await?.ok_or_else(no_counter)?.get("position")
+}
+
+/// Deletes at most `limit` rows older than `time`; returns how many.
+pub async fn delete_before(tx: &mut Tx, time: UnixSeconds, limit: i64) -> Result<u64, StoreError> {
+    tx.execute(&DELETE_BEFORE, binds![time, limit]).await
+}
+
+fn change_row(row: &Row) -> Result<ChangeRow, StoreError> {
+    let kind: String = row.get("kind")?;
+    Ok(ChangeRow {
+        position: row.get("position")?,
+        kind: ChangeKind::parse(&kind),
+        subject: row.get("subject")?,
+        at: row.get("at")?,
+    })
+}
+
+fn no_counter() -> StoreError {
+    StoreError::Failed { statement: POSITION.name(), cause: "the counter row is missing".to_owned() }
+}

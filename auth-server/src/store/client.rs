@@ -1,1 +1,145 @@
-//! Table `client`.
+//! Table `client`. Removed clients stay as rows, so that an id never comes back to life.
+
+use super::json_list::{self, unreadable};
+use crate::clients::{ApplicationType, AuthMethod, Client, ClientOrigin, GrantType};
+use shared::{
+    binds,
+    clock::UnixSeconds,
+    db::{Fetch, Row, Statement, StoreError, Tx},
+    protocol::{jwk::JwkSet, opaque_token::TokenHash},
+};
+
+const FIND: Statement = Statement::new(
+    "client.find",
+    "SELECT id, name, origin, application_type, token_endpoint_auth_method, secret_hash, jwks, redirect_uris, grant_types, \
+     scope, resources, refresh_grace_seconds, software_id, software_version, client_uri, registered_from, created_at, \
+     confirmed_at, removed_at FROM client WHERE id = $1",
+);
+const LIST: Statement = Statement::new(
+    "client.list",
+    "SELECT id, name, origin, application_type, token_endpoint_auth_method, secret_hash, jwks, redirect_uris, grant_types, \
+     scope, resources, refresh_grace_seconds, software_id, software_version, client_uri, registered_from, created_at, \
+     confirmed_at, removed_at FROM client WHERE removed_at IS NULL AND id > $1 ORDER BY id LIMIT $2",
+);
+const INSERT: Statement = Statement::new(
+    "client.insert",
+    "INSERT INTO client (id, name, origin, application_type, token_endpoint_auth_method, secret_hash, jwks, redirect_uris, \
+     grant_types, scope, resources, refresh_grace_seconds, software_id, software_version, client_uri, registered_from, \
+     created_at, confirmed_at) \
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)",
+);
+const CONFIRM: Statement = Statement::new(
+    "client.confirm",
+    "UPDATE client SET confirmed_at = $2 WHERE id = $1 AND confirmed_at IS NULL AND removed_at IS NULL",
+);
+const REMOVE: Statement =
+    Statement::new("client.remove", "UPDATE client SET removed_at = $2 WHERE id = $1 AND removed_at IS NULL");
+const REPLACE_KEYS: Statement =
+    Statement::new("client.replace_keys", "UPDATE client SET jwks = $2 WHERE id = $1 AND removed_at IS NULL");
+const DELETE_UNCONFIRMED: Statement = Statement::new(
+    "client.delete_unconfirmed",
+    "DELETE FROM client WHERE id IN (SELECT id FROM client WHERE confirmed_at IS NULL AND created_at < $1 \
+     AND NOT EXISTS (SELECT 1 FROM authorization_grant WHERE authorization_grant.client_id = client.id) \
+     ORDER BY created_at LIMIT $2)",
+);
+
+/// The client of that id, removed or not.
+pub async fn find(db: &mut impl Fetch, id: &str) -> Result<Option<Client>, StoreError> {
+    db.fetch_optional(&FIND, binds![id]).await?.as_ref().map(client_row).transpose()
+}
+
+/// At most `limit` clients that are not removed, by id, after the id `after` (empty for the first page).
+pub async fn list(db: &mut impl Fetch, after: &str, limit: i64) -> Result<Vec<Client>, StoreError> {
+    db.fetch_all(&LIST, binds![after, limit]).await?.iter().map(client_row).collect()
+}
+
+/// Inserts a new client.
+pub async fn insert(tx: &mut Tx, client: &Client) -> Result<(), StoreError> {
+    let grants: Vec<&str> = client.grant_types.iter().map(|grant| grant.as_str()).collect();
+    let binds = binds![
+        &client.id,
+        &client.name,
+        client.origin.as_str(),
+        client.application_type.as_str(),
+        client.auth_method.as_str(),
+        client.secret_hash.as_ref().map(|hash| &hash.0),
+        jwks_text(client),
+        json_list::write(&client.redirect_uris),
+        json_list::write(&grants),
+        client.scope.to_string(),
+        json_list::write(&client.resources),
+        client.refresh_grace_seconds,
+        client.software_id.as_deref(),
+        client.software_version.as_deref(),
+        client.client_uri.as_deref(),
+        client.registered_from.as_deref(),
+        client.created_at,
+        client.confirmed_at,
+    ];
+    tx.execute(&INSERT, binds).await.map(drop)
+}
+
+/// Remembers that a person consented to the client; `false` if that is known, or the client is gone.
+pub async fn confirm(tx: &mut Tx, id: &str, now: UnixSeconds) -> Result<bool, StoreError> {
+    Ok(tx.execute(&CONFIRM, binds![id, now]).await? == 1)
+}
+
+/// Removes a client; `false` if there is none.
+pub async fn remove(tx: &mut Tx, id: &str, now: UnixSeconds) -> Result<bool, StoreError> {
+    Ok(tx.execute(&REMOVE, binds![id, now]).await? == 1)
+}
+
+/// Replaces the public keys of a client; `false` if there is none.
+pub async fn replace_keys(tx: &mut Tx, id: &str, jwks: &JwkSet) -> Result<bool, StoreError> {
+    let text = serde_json::to_string(jwks).expect("public keys have a JSON form");
+    Ok(tx.execute(&REPLACE_KEYS, binds![id, text]).await? == 1)
+}
+
+/// Forgets at most `limit` clients that were made before `time` and never confirmed; returns how many.
+pub async fn delete_unconfirmed(tx: &mut Tx, time: UnixSeconds, limit: i64) -> Result<u64, StoreError> {
+    tx.execute(&DELETE_UNCONFIRMED, binds![time, limit]).await
+}
+
+fn jwks_text(client: &Client) -> Option<String> {
+    client.jwks.as_ref().map(|jwks| serde_json::to_string(jwks).expect("public keys have a JSON form"))
+}
+
+fn client_row(row: &Row) -> Result<Client, StoreError> {
+    let secret_hash: Option<Vec<u8>> = row.get("secret_hash")?;
+    let jwks: Option<String> = row.get("jwks")?;
+    Ok(Client {
+        id: row.get("id")?,
+        name: row.get("name")?,
+        origin: word(row, "origin", ClientOrigin::parse)?,
+        application_type: word(row, "application_type", ApplicationType::parse)?,
+        auth_method: word(row, "token_endpoint_auth_method", AuthMethod::parse)?,
+        secret_hash: secret_hash.map(|bytes| hash(&bytes)).transpose()?,
+        jwks: jwks.map(|text| serde_json::from_str(&text).map_err(|error| unreadable("jwks", &error))).transpose()?,
+        redirect_uris: json_list::read(row, "redirect_uris")?,
+        grant_types: grant_types(row)?,
+        scope: row.get::<String>("scope")?.parse().map_err(|error| unreadable("scope", &error))?,
+        resources: json_list::read(row, "resources")?,
+        refresh_grace_seconds: row.get("refresh_grace_seconds")?,
+        software_id: row.get("software_id")?,
+        software_version: row.get("software_version")?,
+        client_uri: row.get("client_uri")?,
+        registered_from: row.get("registered_from")?,
+        created_at: row.get("created_at")?,
+        confirmed_at: row.get("confirmed_at")?,
+        removed_at: row.get("removed_at")?,
+    })
+}
+
+fn word<T>(row: &Row, column: &'static str, parse: fn(&str) -> Option<T>) -> Result<T, StoreError> {
+    let text: String = row.get(column)?;
+    parse(&text).ok_or_else(|| unreadable(column, &text))
+}
+
+fn hash(bytes: &[u8]) -> Result<TokenHash, StoreError> {
+    <[u8; 32]>::try_from(bytes).map(TokenHash).map_err(|error| unreadable("secret_hash", &error))
+}
+
+fn grant_types(row: &Row) -> Result<Vec<GrantType>, StoreError> {
+    let words: Vec<String> = json_list::read(row, "grant_types")?;
+    words.iter().map(|text| GrantType::parse(text).ok_or_else(|| unreadable("grant_types", text))).collect()
+}

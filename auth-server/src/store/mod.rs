@@ -6,6 +6,7 @@ pub mod browser_session;
 pub mod change_log;
 pub mod client;
 pub mod decided_request;
+pub(crate) mod json_list;
 pub mod milestone;
 pub mod one_time_link;
 pub mod refresh_token;

@@ -1,1 +1,77 @@
 //! Table `resource`.
+
+use super::json_list::{self, unreadable};
+use crate::resources::{Resource, TokenAlgorithm};
+use shared::{
+    binds,
+    clock::UnixSeconds,
+    db::{Fetch, Row, Statement, StoreError, Tx},
+};
+
+const FIND: Statement = Statement::new(
+    "resource.find",
+    "SELECT id, name, owner_client_id, scopes, access_token_ttl_seconds, algorithm, policy_version \
+     FROM resource WHERE id = $1 AND removed_at IS NULL",
+);
+const LIST: Statement = Statement::new(
+    "resource.list",
+    "SELECT id, name, owner_client_id, scopes, access_token_ttl_seconds, algorithm, policy_version \
+     FROM resource WHERE removed_at IS NULL ORDER BY created_at, id LIMIT 1000",
+);
+const PUT: Statement = Statement::new(
+    "resource.put",
+    "INSERT INTO resource (id, name, owner_client_id, scopes, access_token_ttl_seconds, algorithm, policy_version, created_at, updated_at) \
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8) \
+     ON CONFLICT (id) DO UPDATE SET name = excluded.name, owner_client_id = excluded.owner_client_id, scopes = excluded.scopes, \
+     access_token_ttl_seconds = excluded.access_token_ttl_seconds, algorithm = excluded.algorithm, \
+     policy_version = excluded.policy_version, updated_at = excluded.updated_at, removed_at = NULL",
+);
+const LAST_POLICY_VERSION: Statement =
+    Statement::new("resource.last_policy_version", "SELECT policy_version FROM resource WHERE id = $1");
+
+/// The registered resource of that canonical id.
+pub async fn find(db: &mut impl Fetch, id: &str) -> Result<Option<Resource>, StoreError> {
+    db.fetch_optional(&FIND, binds![id]).await?.as_ref().map(resource_row).transpose()
+}
+
+/// Every registered resource, the oldest first.
+pub async fn list(db: &mut impl Fetch) -> Result<Vec<Resource>, StoreError> {
+    db.fetch_all(&LIST, binds![]).await?.iter().map(resource_row).collect()
+}
+
+/// The policy version that a resource of that id last had, also when it was removed since: versions never come back.
+pub async fn last_policy_version(db: &mut impl Fetch, id: &str) -> Result<Option<i64>, StoreError> {
+    db.fetch_optional(&LAST_POLICY_VERSION, binds![id]).await?.map(|row| row.get("policy_version")).transpose()
+}
+
+/// Registers or replaces a resource.
+pub async fn put(tx: &mut Tx, resource: &Resource, now: UnixSeconds) -> Result<(), StoreError> {
+    let binds = binds![
+        &resource.id,
+        &resource.name,
+        &resource.owner_client_id,
+        json_list::write(&resource.scopes),
+        resource.access_token_ttl_seconds,
+        resource.algorithm.as_str(),
+        resource.policy_version,
+        now,
+    ];
+    tx.execute(&PUT, binds).await.map(drop)
+}
+
+fn resource_row(row: &Row) -> Result<Resource, StoreError> {
+    let algorithm: Option<String> = row.get("algorithm")?;
+    let algorithm = match algorithm.as_deref() {
+        None => TokenAlgorithm::default(),
+        Some(word) => TokenAlgorithm::parse(word).ok_or_else(|| unreadable("algorithm", &word))?,
+    };
+    Ok(Resource {
+        id: row.get("id")?,
+        name: row.get("name")?,
+        owner_client_id: row.get("owner_client_id")?,
+        scopes: json_list::read(row, "scopes")?,
+        access_token_ttl_seconds: row.get("access_token_ttl_seconds")?,
+        algorithm,
+        policy_version: row.get("policy_version")?,
+    })
+}

@@ -1,0 +1,133 @@
+//! How one instance follows the change log: it looks every [`FOLLOW_INTERVAL`], or at once when woken by a write of its own.
+
+use super::ChangeKind;
+use crate::{app::App, store};
+use shared::db::StoreError;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+use tokio::sync::{Mutex, Notify, watch};
+use tokio_util::sync::CancellationToken;
+
+/// How often an instance looks when nothing wakes it.
+pub const FOLLOW_INTERVAL: Duration = Duration::from_millis(250);
+/// Caches answer without having heard of the database for this long; then reads go to the database, which answers or fails.
+pub const CACHE_MAX_SILENCE: Duration = Duration::from_secs(30);
+/// An instance that could not look at its keys for this long stops signing: one of them may have been revoked.
+pub const SIGNING_MAX_SILENCE: Duration = Duration::from_secs(60);
+
+const ROWS_A_LOOK: i64 = 500;
+
+/// Where an instance stands in the change log.
+#[derive(Debug)]
+pub struct Follower {
+    position: watch::Sender<i64>,
+    woken: Notify,
+    looking: Mutex<()>,
+    started: Instant,
+    last_look_millis: AtomicU64,
+}
+
+impl Follower {
+    /// Begins behind `position`: what is loaded after reading that position is at least as new.
+    pub fn from(position: i64) -> Self {
+        Self {
+            position: watch::Sender::new(position),
+            woken: Notify::new(),
+            looking: Mutex::new(()),
+            started: Instant::now(),
+            last_look_millis: AtomicU64::new(0),
+        }
+    }
+
+    /// Makes the follower look now; for writers that need not wait for it.
+    pub fn wake(&self) {
+        self.woken.notify_one();
+    }
+
+    /// Tells whenever the position moves.
+    pub fn positions(&self) -> watch::Receiver<i64> {
+        self.position.subscribe()
+    }
+
+    /// How long ago the log was last seen.
+    pub fn silence(&self) -> Duration {
+        let last = Duration::from_millis(self.last_look_millis.load(Ordering::Relaxed));
+        self.started.elapsed().saturating_sub(last)
+    }
+
+    fn saw_the_log(&self) {
+        let now = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.last_look_millis.fetch_max(now, Ordering::Relaxed);
+    }
+}
+
+/// Follows until `stop`. An unreachable database is logged once and looked at again and again.
+pub async fn follow(app: Arc<App>, stop: CancellationToken) {
+    let mut failing = false;
+    loop {
+        match catch_up(&app).await {
+            Ok(()) if failing => {
+                failing = false;
+                tracing::info!("the change log can be read again");
+            }
+            Err(error) if !failing => {
+                failing = true;
+                tracing::warn!(%error, "the change log cannot be read; caches serve for a while");
+            }
+            Ok(()) | Err(_) => {}
+        }
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = app.follower.woken.notified() => {}
+            () = tokio::time::sleep(FOLLOW_INTERVAL) => {}
+        }
+    }
+}
+
+/// Applies every change that is committed by now to this instance's caches.
+///
+/// # Errors
+/// The database could not be read; what was not applied stays to be applied.
+pub async fn catch_up(app: &App) -> Result<(), StoreError> {
+    let follower = &app.follower;
+    let _one_at_a_time = follower.looking.lock().await;
+    loop {
+        let position = *follower.position.borrow();
+        let rows = store::change_log::list_after(&mut app.store.read(), position, ROWS_A_LOOK).await?;
+        let Some(last) = rows.last() else {
+            follower.saw_the_log();
+            return Ok(());
+        };
+        apply(app, &rows).await?;
+        follower.position.send_replace(last.position);
+    }
+}
+
+async fn apply(app: &App, rows: &[store::change_log::ChangeRow]) -> Result<(), StoreError> {
+    let (mut resources, mut signing_keys) = (false, false);
+    for row in rows {
+        match row.kind {
+            Some(ChangeKind::Client | ChangeKind::ClientChanged) => app.clients.forget(&row.subject),
+            Some(ChangeKind::Resource | ChangeKind::ResourceChanged) => resources = true,
+            Some(ChangeKind::Kid | ChangeKind::SigningKeysChanged) => signing_keys = true,
+            Some(_) => {}
+            // A newer version wrote it: forget everything rather than guess.
+            None => {
+                app.clients.forget_all();
+                (resources, signing_keys) = (true, true);
+            }
+        }
+    }
+    if resources {
+        app.resources.reload(&app.store).await?;
+    }
+    if signing_keys {
+        app.reload_signing_keys().await?;
+    }
+    Ok(())
+}
