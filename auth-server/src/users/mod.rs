@@ -1,10 +1,18 @@
 //! People: accounts, passwords, sign-in, sessions, one-time links, set-up.
 
+pub mod add_user;
+pub mod disable_user;
 pub mod email;
 pub mod password_hash;
 pub mod password_rules;
+pub mod reset_password;
+pub mod session;
+pub mod set_up;
 pub mod user;
 
+pub use add_user::{NewUser, add_user};
+pub use disable_user::disable_user;
 pub use email::Email;
 pub use password_hash::PasswordHasher;
+pub use session::Session;
 pub use user::User;
