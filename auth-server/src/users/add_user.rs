@@ -95,8 +95,13 @@ pub async fn prepare(
         Some(password) => Some(passwords.hash(password).await?),
         None => None,
     };
-    let user =
-        User { id: random_id(random), email, display_name, roles: roles_of_new_user(new.is_administrator), disabled_at: None };
+    let user = User {
+        id: random_id(random),
+        email,
+        display_name,
+        roles: roles_of_new_user(new.is_administrator),
+        disabled_at: None,
+    };
     let audit = AuditEvent::new(AuditKind::UserAdded, random, now).user(&user.id);
     Ok(PreparedUser { user, password_hash, audit })
 }

@@ -110,7 +110,8 @@ pub async fn complete(
     if !is_live(store, link, now).await? {
         return Err(SetUpError::Link);
     }
-    let prepared = add_user::prepare(passwords, random, &NewUser { is_administrator: true, ..new.clone() }, now).await?;
+    let prepared =
+        add_user::prepare(passwords, random, &NewUser { is_administrator: true, ..new.clone() }, now).await?;
     let cookie = session::new_token(random);
     let event = AuditEvent::new(AuditKind::AdministratorMade, random, now).user(&prepared.user.id);
     let (link, cookie_hash, written, event) = (&token.hash(), &cookie.hash(), &prepared, &event);
