@@ -1,1 +1,181 @@
-//! Every setting of the authorization server.
+//! Every setting of the authorization server. The comments make the sample (`config print`) and the reference in `docs/`.
+
+use crate::clients::redirect_uri::FORBIDDEN_SCHEMES;
+use shared::{
+    config::{
+        ConfigurationError, DatabaseUrlText, DurationSeconds, Problem, PublicUrl, SharedSettings, Sources, between,
+    },
+    db::DatabaseUrl,
+    http::AddressRange,
+    protocol::resource_indicator::ResourceIndicator,
+};
+use std::{net::SocketAddr, path::PathBuf};
+
+/// Who may register clients.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RegistrationPolicy {
+    /// Anybody (RFC 7591): MCP clients do it by themselves.
+    Open,
+    /// Nobody but the command line: the endpoint is neither routed nor advertised.
+    Closed,
+}
+
+shared::setting_choice!(RegistrationPolicy { Open = "open", Closed = "closed" });
+
+shared::settings! {
+    /// The authorization server.
+    pub struct AuthServerSettings in "auth_server" {
+        /// The URL under which the world reaches this server: the issuer, byte for byte, in every document and token. Plain http is for loopback
+        /// only; any other URL is https, ended by a proxy in front. It never comes from a request.
+        public_url: PublicUrl = "http://localhost:9400",
+        /// The addresses to listen on.
+        listen: Vec<SocketAddr> = "127.0.0.1:9400, [::1]:9400",
+        /// The database: `sqlite:PATH` or `postgres://USER:PASSWORD@HOST/NAME`. Without it `auth-server.sqlite` in the data directory.
+        database_url: Option<DatabaseUrlText>,
+        /// How long an access token lives, unless its resource says otherwise.
+        access_token_lifetime: DurationSeconds = "15m" where between(60, 86_400),
+        /// A connection that is not used for this long ends.
+        refresh_idle_lifetime: DurationSeconds = "7d" where between(3_600, 31_536_000),
+        /// A connection ends after this long, however much it is used.
+        refresh_absolute_lifetime: DurationSeconds = "90d" where between(3_600, 63_072_000),
+        /// For how long a refresh token that was just used still answers with its successor (parallel and lost refreshes), unless its client
+        /// says otherwise.
+        refresh_grace: DurationSeconds = "120s" where between(0, 3_600),
+        /// Who may register clients: open (MCP clients register themselves) or closed (only `client add` does).
+        registration: RegistrationPolicy = "open",
+        /// Schemes beyond https and loopback http that a client may register as redirect URI (RFC 8252 section 7.1). Any program on a person's
+        /// machine can claim one, so keep the list short. What a browser would execute or read can never be listed.
+        redirect_schemes: Vec<String> = "claude, cursor, vscode, vscode-insiders, windsurf" where check_schemes,
+        /// How many clients one address block (IPv4 /24, IPv6 /64) may register in an hour.
+        registrations_per_block_per_hour: u32 = "120" where between(1, 1_000_000),
+        /// How many clients everybody together may register in an hour.
+        registrations_per_hour: u32 = "6000" where between(1, 10_000_000),
+        /// Addresses from which many people's clients come; only the hourly total counts for them. The default is where Claude's come from.
+        registration_shared_egress: Vec<AddressRange> = "160.79.104.0/21",
+        /// The resource of requests that name none (clients older than RFC 8707). Without it such requests are refused with invalid_target; the
+        /// one-command `postern` sets it to its own resource.
+        default_resource: Option<String> where check_resource,
+    }
+}
+
+fn check_schemes(schemes: &Vec<String>) -> Result<(), String> {
+    for scheme in schemes {
+        let starts_well = scheme.starts_with(|c: char| c.is_ascii_lowercase());
+        let is_scheme = starts_well
+            && scheme.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'+' | b'-' | b'.'));
+        if !is_scheme {
+            return Err(format!("{scheme:?} is not a scheme; write it in lower case without \"://\""));
+        }
+        if FORBIDDEN_SCHEMES.contains(&scheme.as_str()) || matches!(scheme.as_str(), "http" | "https") {
+            return Err(format!("{scheme:?} cannot be allowed as a redirect scheme"));
+        }
+    }
+    Ok(())
+}
+
+fn check_resource(resource: &Option<String>) -> Result<(), String> {
+    match resource.as_deref().map(ResourceIndicator::parse) {
+        Some(Err(error)) => Err(error.to_string()),
+        Some(Ok(_)) | None => Ok(()),
+    }
+}
+
+/// All that the authorization server is told.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// What both servers share.
+    pub shared: SharedSettings,
+    /// Its own.
+    pub auth_server: AuthServerSettings,
+}
+
+/// The name of the database file in the data directory.
+pub const DATABASE_FILE: &str = "auth-server.sqlite";
+
+impl Settings {
+    /// The settings that `sources` give.
+    ///
+    /// # Errors
+    /// Everything that is wrong, all at once, settings that contradict each other included.
+    pub fn load(sources: &Sources) -> Result<Self, ConfigurationError> {
+        let (shared, auth_server) = sources.load::<(SharedSettings, AuthServerSettings)>()?;
+        let settings = Self { shared, auth_server };
+        ConfigurationError::unless_empty(settings.contradictions())?;
+        Ok(settings)
+    }
+
+    /// Where the database is.
+    ///
+    /// # Errors
+    /// A URL that names none.
+    pub fn database(&self) -> Result<DatabaseUrl, ConfigurationError> {
+        match &self.auth_server.database_url {
+            None => Ok(DatabaseUrl::from_sqlite_file(self.data_file(DATABASE_FILE))),
+            Some(url) => DatabaseUrl::parse(url.expose()).map_err(|error| ConfigurationError {
+                problems: vec![Problem::new("auth_server.database_url", error.to_string())],
+            }),
+        }
+    }
+
+    /// A file in the data directory.
+    pub fn data_file(&self, name: &str) -> PathBuf {
+        self.shared.data_dir.join(name)
+    }
+
+    fn contradictions(&self) -> Vec<Problem> {
+        let mut problems = Vec::new();
+        let own = &self.auth_server;
+        if own.listen.is_empty() {
+            problems.push(Problem::new("auth_server.listen", "names no address to listen on"));
+        }
+        if own.refresh_idle_lifetime > own.refresh_absolute_lifetime {
+            let message =
+                "is longer than auth_server.refresh_absolute_lifetime, after which the connection ends anyway";
+            problems.push(Problem::new("auth_server.refresh_idle_lifetime", message));
+        }
+        problems
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Settings;
+    use shared::config::Sources;
+
+    fn load(toml: &str) -> Result<Settings, String> {
+        let sources = Sources::new().with_file_text("postern.toml", toml).map_err(|error| error.to_string())?;
+        Settings::load(&sources).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn defaults_are_the_documented_ones() {
+        let settings = load("").expect("defaults");
+        let own = &settings.auth_server;
+        assert_eq!(own.public_url.as_str(), "http://localhost:9400");
+        assert_eq!(own.listen.len(), 2);
+        assert_eq!((own.access_token_lifetime.seconds(), own.refresh_grace.seconds()), (900, 120));
+        assert_eq!(
+            (own.refresh_idle_lifetime.seconds(), own.refresh_absolute_lifetime.seconds()),
+            (604_800, 7_776_000)
+        );
+        assert!(own.redirect_schemes.contains(&"cursor".to_owned()));
+        assert_eq!(settings.database().expect("url").sqlite_file(), Some("./data/auth-server.sqlite".as_ref()));
+    }
+
+    #[test]
+    fn weak_or_contradictory_settings_are_refused() {
+        for (toml, named) in [
+            ("redirect_schemes = [\"javascript\"]", "javascript"),
+            ("redirect_schemes = [\"Cursor\"]", "lower case"),
+            ("public_url = \"http://auth.example.com\"", "public_url"),
+            ("listen = []", "listen"),
+            ("refresh_idle_lifetime = \"100d\"", "refresh_absolute_lifetime"),
+            ("access_token_lifetime = \"2d\"", "access_token_lifetime"),
+            ("default_resource = \"nonsense\"", "default_resource"),
+            ("acess_token_lifetime = 60", "access_token_lifetime"),
+        ] {
+            let error = load(&format!("[auth_server]\n{toml}\n")).expect_err(toml);
+            assert!(error.contains(named), "{toml}: {error}");
+        }
+    }
+}

@@ -1,0 +1,156 @@
+//! The client metadata of a registration request (RFC 7591 §2), read leniently where real clients differ and bounded everywhere.
+
+use super::RegistrationRefusal;
+use serde_json::{Map, Value};
+use shared::protocol::jwk::JwkSet;
+
+/// How many elements a list may have.
+pub const LIST_MAX_ELEMENTS: usize = 32;
+/// How long a name may be.
+pub const NAME_MAX_CHARACTERS: usize = 200;
+/// How long a URL may be.
+pub const URL_MAX_BYTES: usize = 2048;
+
+/// What a client asks for. Absent members and `null` are the same.
+#[derive(Debug, Default)]
+pub struct RegistrationDocument {
+    /// `redirect_uris`.
+    pub redirect_uris: Vec<String>,
+    /// `client_name`.
+    pub client_name: Option<String>,
+    /// `token_endpoint_auth_method`: one word by the RFC; some send a list, or `token_endpoint_auth_methods_supported`.
+    pub auth_methods: Vec<String>,
+    /// `grant_types`.
+    pub grant_types: Option<Vec<String>>,
+    /// `scope`.
+    pub scope: Option<String>,
+    /// `application_type`.
+    pub application_type: Option<String>,
+    /// `software_id`.
+    pub software_id: Option<String>,
+    /// `software_version`.
+    pub software_version: Option<String>,
+    /// `client_uri`; dropped unless https.
+    pub client_uri: Option<String>,
+    /// `jwks`.
+    pub jwks: Option<Value>,
+}
+
+/// Reads the body of a registration request.
+///
+/// # Errors
+/// See [`RegistrationRefusal`].
+pub fn read(body: &[u8]) -> Result<RegistrationDocument, RegistrationRefusal> {
+    let Ok(Value::Object(members)) = serde_json::from_slice(body) else { return Err(RegistrationRefusal::NotAnObject) };
+    let mut auth_methods = words(&members, "token_endpoint_auth_method")?.unwrap_or_default();
+    if auth_methods.is_empty() {
+        auth_methods = words(&members, "token_endpoint_auth_methods_supported")?.unwrap_or_default();
+    }
+    Ok(RegistrationDocument {
+        redirect_uris: words(&members, "redirect_uris")?.unwrap_or_default(),
+        client_name: line(&members, "client_name")?,
+        auth_methods,
+        grant_types: words(&members, "grant_types")?,
+        scope: text(&members, "scope")?.map(str::to_owned),
+        application_type: text(&members, "application_type")?.map(str::to_owned),
+        software_id: line(&members, "software_id")?,
+        software_version: line(&members, "software_version")?,
+        client_uri: https_url(&members, "client_uri")?,
+        jwks: members.get("jwks").filter(|jwks| !jwks.is_null()).cloned(),
+    })
+}
+
+/// The keys that came inline.
+///
+/// # Errors
+/// [`RegistrationRefusal::UnusableKeys`].
+pub(super) fn read_keys(jwks: &Value) -> Result<JwkSet, RegistrationRefusal> {
+    match JwkSet::parse(&jwks.to_string()) {
+        Ok(keys) if !keys.is_empty() => Ok(keys),
+        Ok(_) | Err(_) => Err(RegistrationRefusal::UnusableKeys),
+    }
+}
+
+fn text<'a>(members: &'a Map<String, Value>, name: &str) -> Result<Option<&'a str>, RegistrationRefusal> {
+    match members.get(name) {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text)),
+        Some(_) => Err(RegistrationRefusal::WrongType),
+    }
+}
+
+/// A list of strings; one string counts as a list of one.
+fn words(members: &Map<String, Value>, name: &str) -> Result<Option<Vec<String>>, RegistrationRefusal> {
+    let items = match members.get(name) {
+        None | Some(Value::Null) => return Ok(None),
+        Some(Value::String(word)) => return Ok(Some(vec![word.clone()])),
+        Some(Value::Array(items)) => items,
+        Some(_) => return Err(RegistrationRefusal::WrongType),
+    };
+    if items.len() > LIST_MAX_ELEMENTS {
+        return Err(RegistrationRefusal::ListTooLong);
+    }
+    items
+        .iter()
+        .map(|item| item.as_str().map(str::to_owned).ok_or(RegistrationRefusal::WrongType))
+        .collect::<Result<_, _>>()
+        .map(Some)
+}
+
+/// A name for people: one line that cannot pretend to be another.
+fn line(members: &Map<String, Value>, name: &str) -> Result<Option<String>, RegistrationRefusal> {
+    let Some(text) = text(members, name)?.map(str::trim).filter(|text| !text.is_empty()) else { return Ok(None) };
+    if text.chars().count() > NAME_MAX_CHARACTERS {
+        return Err(RegistrationRefusal::TextTooLong);
+    }
+    let turns_writing =
+        |c: char| matches!(c, '\u{200e}' | '\u{200f}' | '\u{061c}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let breaks_line = |c: char| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}');
+    if text.chars().any(|c| turns_writing(c) || breaks_line(c)) {
+        return Err(RegistrationRefusal::UnreadableName);
+    }
+    Ok(Some(text.to_owned()))
+}
+
+fn https_url(members: &Map<String, Value>, name: &str) -> Result<Option<String>, RegistrationRefusal> {
+    let Some(text) = text(members, name)? else { return Ok(None) };
+    if text.len() > URL_MAX_BYTES {
+        return Err(RegistrationRefusal::TextTooLong);
+    }
+    let usable = url::Url::parse(text).is_ok_and(|url| url.scheme() == "https" && url.username().is_empty());
+    Ok(usable.then(|| text.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::read;
+    use crate::clients::registration::RegistrationRefusal as Refusal;
+
+    fn refusal(body: &str) -> Refusal {
+        read(body.as_bytes()).expect_err(body)
+    }
+
+    #[test]
+    fn reads_what_real_clients_send() {
+        let body = r#"{"redirect_uris":["https://a.example/cb"],"client_name":" Claude ","logo_uri":null,"unknown":{"a":1},
+            "token_endpoint_auth_method":["none","private_key_jwt"],"client_uri":"http://plain.example"}"#;
+        let document = read(body.as_bytes()).expect("fine");
+        assert_eq!(document.client_name.as_deref(), Some("Claude"));
+        assert_eq!(document.auth_methods, ["none", "private_key_jwt"]);
+        assert_eq!((document.client_uri, document.grant_types), (None, None));
+    }
+
+    #[test]
+    fn refuses_what_cannot_be_meant() {
+        assert_eq!(refusal("[]"), Refusal::NotAnObject);
+        assert_eq!(refusal("redirect_uris=x"), Refusal::NotAnObject);
+        assert_eq!(refusal(r#"{"redirect_uris":[1]}"#), Refusal::WrongType);
+        assert_eq!(refusal(r#"{"redirect_uris":{}}"#), Refusal::WrongType);
+        assert_eq!(refusal(r#"{"client_name":7}"#), Refusal::WrongType);
+        assert_eq!(refusal(r#"{"client_name":"a\nb"}"#), Refusal::UnreadableName);
+        assert_eq!(refusal(r#"{"client_name":"a\u202eb"}"#), Refusal::UnreadableName);
+        assert_eq!(refusal(&format!(r#"{{"client_name":"{}"}}"#, "x".repeat(201))), Refusal::TextTooLong);
+        let many = vec!["\"https://a.example/\""; 33].join(",");
+        assert_eq!(refusal(&format!(r#"{{"redirect_uris":[{many}]}}"#)), Refusal::ListTooLong);
+    }
+}

@@ -1,0 +1,201 @@
+//! What of a registration is granted.
+
+use super::{RegistrationDocument, RegistrationRefusal, document::read_keys};
+use crate::clients::{
+    ApplicationType, AuthMethod, Client, ClientOrigin, GrantType,
+    redirect_uri::{check_registrable, is_local},
+};
+use shared::{
+    clock::UnixSeconds,
+    protocol::{jwk::JwkSet, scope::ScopeSet},
+};
+
+/// The name of a client that gave none.
+pub const UNNAMED: &str = "Unnamed client";
+/// A scope that clients ask for to be given refresh tokens; which grant types it registered decides that here.
+pub const OFFLINE_ACCESS: &str = "offline_access";
+
+/// What self-registered clients may have.
+#[derive(Debug)]
+pub struct Policy<'a> {
+    /// Private-use schemes of redirect URIs.
+    pub redirect_schemes: &'a [String],
+    /// Every scope of every registered resource; management scopes are not among them.
+    pub open_scopes: ScopeSet,
+}
+
+/// The client that comes of a registration, still without id and secret.
+///
+/// # Errors
+/// What cannot be cut to something useful.
+pub fn negotiate(
+    document: RegistrationDocument,
+    policy: &Policy<'_>,
+    now: UnixSeconds,
+) -> Result<Client, RegistrationRefusal> {
+    let redirect_uris = acceptable_redirect_uris(&document.redirect_uris, policy)?;
+    let (auth_method, jwks) = auth_method(&document)?;
+    Ok(Client {
+        id: String::new(),
+        name: document.client_name.unwrap_or_else(|| UNNAMED.to_owned()),
+        origin: ClientOrigin::Dynamic,
+        application_type: application_type(document.application_type.as_deref(), &redirect_uris),
+        auth_method,
+        secret_hash: None,
+        jwks,
+        grant_types: grant_types(document.grant_types.as_deref())?,
+        scope: scope(document.scope.as_deref(), policy)?,
+        redirect_uris,
+        resources: Vec::new(),
+        refresh_grace_seconds: None,
+        software_id: document.software_id,
+        software_version: document.software_version,
+        client_uri: document.client_uri,
+        registered_from: None,
+        created_at: now,
+        confirmed_at: None,
+        removed_at: None,
+    })
+}
+
+/// Drops the unacceptable ones and keeps the rest: Cursor sends three in one request, of which one has a scheme of its own.
+fn acceptable_redirect_uris(asked: &[String], policy: &Policy<'_>) -> Result<Vec<String>, RegistrationRefusal> {
+    if asked.is_empty() {
+        return Err(RegistrationRefusal::NoRedirectUri);
+    }
+    let mut kept: Vec<String> = Vec::new();
+    for uri in asked {
+        if check_registrable(uri, policy.redirect_schemes).is_ok() && !kept.contains(uri) {
+            kept.push(uri.clone());
+        }
+    }
+    if kept.is_empty() { Err(RegistrationRefusal::NoAcceptableRedirectUri) } else { Ok(kept) }
+}
+
+/// The first method asked for that can be had. `private_key_jwt` needs its keys inline. A client that named only methods
+/// we do not have becomes a public one; one that named none gets RFC 7591's default.
+fn auth_method(document: &RegistrationDocument) -> Result<(AuthMethod, Option<JwkSet>), RegistrationRefusal> {
+    if document.auth_methods.is_empty() {
+        return Ok((AuthMethod::ClientSecretBasic, None));
+    }
+    for word in &document.auth_methods {
+        match (AuthMethod::parse(word), &document.jwks) {
+            (Some(AuthMethod::PrivateKeyJwt), Some(jwks)) => {
+                return Ok((AuthMethod::PrivateKeyJwt, Some(read_keys(jwks)?)));
+            }
+            (Some(AuthMethod::PrivateKeyJwt), None) | (None, _) => {}
+            (Some(method), _) => return Ok((method, None)),
+        }
+    }
+    Ok((AuthMethod::None, None))
+}
+
+/// What is asked for and open to self-registered clients. Asking for nothing gets both: without a refresh token a person
+/// would sign in again every quarter of an hour.
+fn grant_types(asked: Option<&[String]>) -> Result<Vec<GrantType>, RegistrationRefusal> {
+    let Some(asked) = asked.filter(|asked| !asked.is_empty()) else { return Ok(GrantType::SELF_REGISTERED.to_vec()) };
+    let asks = |grant: GrantType| asked.iter().any(|word| word == grant.as_str());
+    let mut kept: Vec<GrantType> = GrantType::SELF_REGISTERED.into_iter().filter(|grant| asks(*grant)).collect();
+    match kept.as_slice() {
+        [] => return Err(RegistrationRefusal::NoAcceptableGrant),
+        // A refresh token comes from a code.
+        [GrantType::RefreshToken] => kept.insert(0, GrantType::AuthorizationCode),
+        _ => {}
+    }
+    Ok(kept)
+}
+
+/// What is asked for and open; everything open when nothing of it is (clients fall back to `openid email profile`).
+fn scope(asked: Option<&str>, policy: &Policy<'_>) -> Result<ScopeSet, RegistrationRefusal> {
+    let asked: ScopeSet = asked.unwrap_or_default().parse().map_err(|_| RegistrationRefusal::UnusableScope)?;
+    let mut open = policy.open_scopes.clone();
+    if asked.intersection(&open).is_empty() {
+        return Ok(open);
+    }
+    open.insert(OFFLINE_ACCESS);
+    Ok(asked.intersection(&open))
+}
+
+fn application_type(asked: Option<&str>, redirect_uris: &[String]) -> ApplicationType {
+    let guess =
+        if redirect_uris.iter().any(|uri| is_local(uri)) { ApplicationType::Native } else { ApplicationType::Web };
+    asked.and_then(ApplicationType::parse).unwrap_or(guess)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Policy, negotiate};
+    use crate::clients::{
+        ApplicationType, AuthMethod, Client,
+        registration::{RegistrationRefusal as Refusal, read},
+    };
+    use serde_json::{Value, json};
+
+    fn register(document: &Value) -> Result<Client, Refusal> {
+        let redirect_schemes = ["cursor".to_owned()];
+        let open_scopes = "mcp.admin mcp.read mcp.write".parse().expect("scopes");
+        negotiate(
+            read(document.to_string().as_bytes())?,
+            &Policy { redirect_schemes: &redirect_schemes, open_scopes },
+            7,
+        )
+    }
+
+    fn with(member: &str, value: Value) -> Client {
+        let mut document = json!({ "redirect_uris": ["https://client.example/cb"] });
+        document[member] = value;
+        register(&document).expect("acceptable")
+    }
+
+    #[test]
+    fn cursor_registers_with_all_three_at_once() {
+        let uris = json!([
+            "cursor://anysphere.cursor-mcp/oauth/callback",
+            "https://www.cursor.com/agents/mcp/oauth/callback",
+            "http://localhost:8787/callback"
+        ]);
+        let client = register(&json!({ "redirect_uris": uris, "token_endpoint_auth_method": "none" })).expect("Cursor");
+        assert_eq!(json!(client.redirect_uris), uris);
+        assert_eq!((client.auth_method, client.application_type), (AuthMethod::None, ApplicationType::Native));
+    }
+
+    #[test]
+    fn unacceptable_redirects_are_dropped_and_the_rest_registered() {
+        let uris = json!(["javascript:alert(1)", "https://client.example/cb", "http://evil.example/cb"]);
+        assert_eq!(with("redirect_uris", uris).redirect_uris, ["https://client.example/cb"]);
+        let none = json!({ "redirect_uris": ["javascript:alert(1)"] });
+        assert_eq!(register(&none).expect_err("nothing left"), Refusal::NoAcceptableRedirectUri);
+        assert_eq!(register(&json!({})).expect_err("none"), Refusal::NoRedirectUri);
+    }
+
+    #[test]
+    fn methods_are_negotiated() {
+        let method = |value| with("token_endpoint_auth_method", value).auth_method;
+        assert_eq!(method(Value::Null), AuthMethod::ClientSecretBasic);
+        assert_eq!(method(json!("client_secret_post")), AuthMethod::ClientSecretPost);
+        assert_eq!(method(json!("tls_client_auth")), AuthMethod::None);
+        assert_eq!(method(json!(["private_key_jwt", "client_secret_basic"])), AuthMethod::ClientSecretBasic);
+        assert_eq!(method(json!(["none", "private_key_jwt"])), AuthMethod::None);
+        assert_eq!(with("token_endpoint_auth_methods_supported", json!(["none"])).auth_method, AuthMethod::None);
+        let broken = json!({ "redirect_uris": ["https://client.example/cb"], "jwks": { "keys": [] },
+            "token_endpoint_auth_method": "private_key_jwt" });
+        assert_eq!(register(&broken).expect_err("no keys"), Refusal::UnusableKeys);
+    }
+
+    #[test]
+    fn grants_and_scopes_are_cut() {
+        let grants = |value| {
+            let client = with("grant_types", value);
+            client.grant_types.iter().map(|grant| grant.as_str()).collect::<Vec<_>>().join(" ")
+        };
+        assert_eq!(grants(Value::Null), "authorization_code refresh_token");
+        assert_eq!(grants(json!(["client_credentials", "authorization_code", "password"])), "authorization_code");
+        assert_eq!(grants(json!(["refresh_token"])), "authorization_code refresh_token");
+        let machine = json!({ "redirect_uris": ["https://client.example/cb"], "grant_types": ["client_credentials"] });
+        assert_eq!(register(&machine).expect_err("machines are administered"), Refusal::NoAcceptableGrant);
+        let scope = |text: &str| with("scope", json!(text)).scope.to_string();
+        assert_eq!(scope("mcp.read offline_access postern.resource_server"), "mcp.read offline_access");
+        assert_eq!(scope("openid email profile"), "mcp.admin mcp.read mcp.write");
+        assert_eq!(scope(""), "mcp.admin mcp.read mcp.write");
+    }
+}

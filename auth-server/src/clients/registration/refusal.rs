@@ -1,0 +1,66 @@
+//! Why a registration is refused; each text is what the client's developer reads.
+
+/// A registration that cannot be cut to something useful.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RegistrationRefusal {
+    /// Not a JSON object.
+    NotAnObject,
+    /// A member has another type than RFC 7591 §2 gives it.
+    WrongType,
+    /// A list with too many elements.
+    ListTooLong,
+    /// A text with too many characters.
+    TextTooLong,
+    /// A name that could pretend to be another.
+    UnreadableName,
+    /// None was sent.
+    NoRedirectUri,
+    /// None of them may be registered.
+    NoAcceptableRedirectUri,
+    /// Only grants that self-registered clients may not use.
+    NoAcceptableGrant,
+    /// The keys of a `private_key_jwt` client are no JWK Set.
+    UnusableKeys,
+    /// RFC 6749 §3.3.
+    UnusableScope,
+}
+
+impl RegistrationRefusal {
+    /// Whether the fault lies in the redirect URIs: `invalid_redirect_uri`, else `invalid_client_metadata` (RFC 7591 §3.2.2).
+    pub fn is_about_redirect_uris(self) -> bool {
+        matches!(self, Self::NoRedirectUri | Self::NoAcceptableRedirectUri)
+    }
+
+    /// The text for the wire.
+    pub const fn description(self) -> &'static str {
+        match self {
+            Self::NotAnObject => "The body must be a JSON object (RFC 7591 section 3.1).",
+            Self::WrongType => {
+                "A member has the wrong type: lists must be arrays of strings, everything else strings (RFC 7591 section 2)."
+            }
+            Self::ListTooLong => "A list is too long: at most 32 elements.",
+            Self::TextTooLong => "A text is too long: names have at most 200 characters, URLs 2048.",
+            Self::UnreadableName => {
+                "Names must not contain control characters, line breaks or marks that change the direction of writing."
+            }
+            Self::NoRedirectUri => "redirect_uris must name at least one redirect URI.",
+            Self::NoAcceptableRedirectUri => {
+                "None of the redirect URIs is acceptable: use https, http on 127.0.0.1, [::1] or localhost, or a scheme this \
+                 server allows; without fragment, user information, wildcard or dot segments."
+            }
+            Self::NoAcceptableGrant => {
+                "Clients that register themselves may use authorization_code and refresh_token; an administrator makes others."
+            }
+            Self::UnusableKeys => "jwks must be a JWK Set with usable public signing keys (RFC 7517 section 5).",
+            Self::UnusableScope => "scope must be scope tokens of RFC 6749 section 3.3, separated by spaces.",
+        }
+    }
+}
+
+impl std::fmt::Display for RegistrationRefusal {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.description())
+    }
+}
+
+impl std::error::Error for RegistrationRefusal {}
