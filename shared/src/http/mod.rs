@@ -1,5 +1,22 @@
 //! The manners of an HTTP server, the same for both.
+//!
+//! [`Manner`]s go around requests in one layer: `ClientAddresses::new(proxies).and(RequestIds::new(random)).and(AccessLog).and(SecurityHeaders::new(&url)).layer()`.
+//! [`Cors`] and [`NoStore`] go around the routes they are for.
 
+mod access_log;
 mod address_range;
+mod body_limit;
+mod client_address;
+mod cors;
+mod manner;
+mod request_id;
+mod security_headers;
 
+pub use access_log::{ACCESS_LOG_TARGET, AccessLog};
 pub use address_range::AddressRange;
+pub use body_limit::{BODY_TIMEOUT, BodyLimit, BodyRefusal, MCP_BODY_BYTES, OAUTH_BODY_BYTES, read_body};
+pub use client_address::{AddressBlock, ClientAddress, ClientAddresses, PeerAddress};
+pub use cors::{Cors, CorsPolicy};
+pub use manner::{Manner, MannerFuture, MannerLayer, Mannered};
+pub use request_id::{RequestId, RequestIds, X_REQUEST_ID};
+pub use security_headers::{NoStore, SecurityHeaders, set_content_security_policy, set_no_store};

@@ -1,0 +1,120 @@
+//! One log line a request: what was asked for, how it ended, how long it took; never a query, token, cookie or body.
+
+use super::client_address::ClientAddress;
+use super::manner::Manner;
+use super::request_id::RequestId;
+use axum::extract::{MatchedPath, Request};
+use axum::response::Response;
+use http::Method;
+use std::net::IpAddr;
+use std::time::Instant;
+
+/// The target of the lines, for filters: `postern::access`.
+pub const ACCESS_LOG_TARGET: &str = "postern::access";
+/// Where nginx and others put requests whose caller went away before the answer.
+const CLIENT_CLOSED_REQUEST: u16 = 499;
+const MAX_PATH_CHARACTERS: usize = 200;
+/// Path segments at least this long that do not look like words may be links with a secret in them.
+const SUSPICIOUS_SEGMENT_CHARACTERS: usize = 20;
+
+/// Logs each request when it is answered, or when its caller goes away.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct AccessLog;
+
+impl Manner for AccessLog {
+    type Kept = Line;
+
+    fn begin(&self, request: &mut Request) -> Result<Self::Kept, Box<Response>> {
+        let extensions = request.extensions();
+        Ok(Line {
+            route: extensions.get::<MatchedPath>().cloned(),
+            path: extensions.get::<MatchedPath>().is_none().then(|| without_secrets(request.uri().path())),
+            method: request.method().clone(),
+            client: extensions.get::<ClientAddress>().map(|address| address.ip()),
+            id: extensions.get::<RequestId>().cloned(),
+            started: Instant::now(),
+            written: false,
+        })
+    }
+
+    fn finish(&self, mut kept: Self::Kept, response: &mut Response) {
+        kept.write(response.status().as_u16());
+    }
+}
+
+/// A line not yet written.
+pub struct Line {
+    route: Option<MatchedPath>,
+    path: Option<String>,
+    method: Method,
+    client: Option<IpAddr>,
+    id: Option<RequestId>,
+    started: Instant,
+    written: bool,
+}
+
+impl Line {
+    fn write(&mut self, status: u16) {
+        self.written = true;
+        tracing::info!(
+            target: ACCESS_LOG_TARGET,
+            method = self.method.as_str(),
+            route = self.route.as_ref().map(MatchedPath::as_str),
+            path = self.path.as_deref(),
+            status,
+            microseconds = u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX),
+            client = self.client.map(tracing::field::display),
+            request_id = self.id.as_ref().map(RequestId::as_str),
+            "request",
+        );
+    }
+}
+
+impl Drop for Line {
+    fn drop(&mut self) {
+        if !self.written {
+            self.write(CLIENT_CLOSED_REQUEST);
+        }
+    }
+}
+
+/// The path of a request that matched no route, segments that may be secrets replaced.
+fn without_secrets(path: &str) -> String {
+    let mut shown = String::new();
+    for segment in path.split('/').skip(1) {
+        shown.push('/');
+        let word = segment.bytes().all(|byte| byte.is_ascii_lowercase() || matches!(byte, b'-' | b'.'));
+        if segment.len() < SUSPICIOUS_SEGMENT_CHARACTERS || word {
+            shown.push_str(segment)
+        } else {
+            shown.push('…')
+        }
+        if shown.len() > MAX_PATH_CHARACTERS {
+            let end = shown.floor_char_boundary(MAX_PATH_CHARACTERS);
+            shown.truncate(end);
+            shown.push('…');
+            break;
+        }
+    }
+    shown
+}
+
+#[cfg(test)]
+mod tests {
+    use super::without_secrets;
+
+    #[test]
+    fn paths_keep_words_and_lose_what_may_be_a_secret() {
+        let cases = [
+            ("/", "/"),
+            ("/.well-known/oauth-authorization-server/mcp", "/.well-known/oauth-authorization-server/mcp"),
+            ("/set-up/pst_7Qm1xYzPq0aBcDeFgHiJkLmN", "/set-up/…"),
+            ("/a//b", "/a//b"),
+            ("*", ""),
+        ];
+        for (path, shown) in cases {
+            assert_eq!(without_secrets(path), shown);
+        }
+        assert!(without_secrets(&"/abc".repeat(1_000)).chars().count() < 210);
+    }
+}
