@@ -1,0 +1,83 @@
+//! Who calls: what a verified token says, in the words the rules use.
+
+use shared::{clock::UnixSeconds, protocol::scope::ScopeSet};
+use std::fmt;
+
+/// What a valid access token says about the caller.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Principal {
+    /// `iss`.
+    pub issuer: String,
+    /// `sub`: a user, or the client itself for a machine.
+    pub subject: String,
+    /// `client_id`.
+    pub client_id: String,
+    /// `scope`, as granted; hierarchies are the policy's business.
+    pub scopes: ScopeSet,
+    /// `roles` of the user when the token was made.
+    pub roles: Vec<String>,
+    /// The grant that the token belongs to; none for machines.
+    pub grant_id: Option<String>,
+    /// `jti`.
+    pub token_id: String,
+    /// The organization that the grant chose.
+    pub organization_id: Option<String>,
+    /// `iat`.
+    pub issued_at: UnixSeconds,
+    /// `exp`.
+    pub expires_at: UnixSeconds,
+}
+
+/// What a session, a rate limit and a share of the server belong to: `(iss, sub, client_id)`.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct PrincipalKey(String);
+
+impl Principal {
+    /// Whether the client speaks for itself: then nobody is there to grant more.
+    pub fn is_machine(&self) -> bool {
+        self.subject == self.client_id
+    }
+
+    /// Its key.
+    pub fn key(&self) -> PrincipalKey {
+        PrincipalKey::new(&self.issuer, &self.subject, &self.client_id)
+    }
+}
+
+impl PrincipalKey {
+    /// The key of these three. Lengths come first, so that no two triples share a key.
+    pub fn new(issuer: &str, subject: &str, client_id: &str) -> Self {
+        Self(format!("{}:{}:{issuer}{subject}{client_id}", issuer.len(), subject.len()))
+    }
+
+    /// The key as text, for buckets and maps.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for PrincipalKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::PrincipalKey;
+
+    #[test]
+    fn keys_differ_wherever_a_part_differs() {
+        let key = PrincipalKey::new("https://a", "u1", "c1");
+        assert_eq!(key, PrincipalKey::new("https://a", "u1", "c1"));
+        for other in [
+            PrincipalKey::new("https://b", "u1", "c1"),
+            PrincipalKey::new("https://a", "u1c", "1"),
+            PrincipalKey::new("https://a", "u2", "c1"),
+            PrincipalKey::new("https://au", "1", "c1"),
+            PrincipalKey::new("https://a", "u1", "c2"),
+        ] {
+            assert_ne!(key, other);
+        }
+    }
+}

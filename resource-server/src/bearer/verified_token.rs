@@ -1,0 +1,101 @@
+//! A token that verified: the principal, and what must be asked again on each call.
+
+use super::principal::{Principal, PrincipalKey};
+use shared::clock::UnixSeconds;
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, Mutex, PoisonError, Weak,
+        atomic::{AtomicU32, AtomicU64, Ordering},
+    },
+};
+
+/// A token whose signature and claims were found good. Whether it is revoked is asked on every call.
+#[derive(Debug)]
+pub struct VerifiedToken {
+    /// Who calls.
+    pub principal: Arc<Principal>,
+    /// `kid` of the key that signed it.
+    pub key_id: String,
+    /// When it was verified.
+    pub verified_at: UnixSeconds,
+    /// What all tokens of this principal share.
+    pub share: Arc<PrincipalShare>,
+    /// The generation of the revocations it was last held against.
+    pub checked_generation: AtomicU64,
+}
+
+/// A principal's share of this server: its bucket and what it has running.
+#[derive(Debug)]
+pub struct PrincipalShare {
+    /// `(iss, sub, client_id)`.
+    pub key: PrincipalKey,
+    /// The name of its rate-limit bucket.
+    pub bucket: String,
+    calls: AtomicU32,
+}
+
+/// One running call; the place is given back when this is dropped.
+#[derive(Debug)]
+pub struct Place(Arc<PrincipalShare>);
+
+impl PrincipalShare {
+    fn new(key: PrincipalKey) -> Self {
+        Self { bucket: format!("mcp:{}", key.as_str()), key, calls: AtomicU32::new(0) }
+    }
+
+    /// Takes a place among at most `max` running calls; `None` when all are taken.
+    pub fn enter(self: &Arc<Self>, max: u32) -> Option<Place> {
+        let entered = self.calls.fetch_update(Ordering::AcqRel, Ordering::Acquire, |calls| (calls < max).then_some(calls + 1));
+        entered.is_ok().then(|| Place(self.clone()))
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.calls.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+/// The shares in use, so that all tokens of a principal count together. Asked only when a token is verified anew.
+#[derive(Debug, Default)]
+pub struct PrincipalShares(Mutex<HashMap<PrincipalKey, Weak<PrincipalShare>>>);
+
+/// Below this many entries nobody looks for dead ones.
+const SWEEP_FROM_ENTRIES: usize = 1024;
+
+impl PrincipalShares {
+    /// The share of `key`, the same one for as long as somebody holds it.
+    pub fn share_of(&self, key: PrincipalKey) -> Arc<PrincipalShare> {
+        let mut shares = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(share) = shares.get(&key).and_then(Weak::upgrade) {
+            return share;
+        }
+        if shares.len() >= SWEEP_FROM_ENTRIES && shares.len() == shares.capacity() {
+            shares.retain(|_, share| share.strong_count() > 0);
+        }
+        let share = Arc::new(PrincipalShare::new(key.clone()));
+        shares.insert(key, Arc::downgrade(&share));
+        share
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::PrincipalShares;
+    use crate::bearer::principal::PrincipalKey;
+    use std::sync::Arc;
+
+    #[test]
+    fn a_principal_has_one_share_and_places_come_back() {
+        let shares = PrincipalShares::default();
+        let key = PrincipalKey::new("i", "s", "c");
+        let (one, two) = (shares.share_of(key.clone()), shares.share_of(key));
+        assert!(Arc::ptr_eq(&one, &two));
+        let places: Vec<_> = (0..2).map_while(|_| one.enter(2)).collect();
+        assert_eq!(places.len(), 2);
+        assert!(two.enter(2).is_none());
+        drop(places);
+        assert!(two.enter(2).is_some());
+    }
+}
