@@ -1,0 +1,215 @@
+//! Which scopes a tool needs, who holds them, who could be granted them, and who never hears of the tool.
+
+use super::scope_definition::ScopeDefinition;
+use crate::{bearer::principal::Principal, upstreams::ToolDefinition};
+use shared::protocol::scope::ScopeSet;
+use std::collections::{BTreeSet, HashMap};
+
+/// What the policy says about calling one tool.
+#[derive(Debug, PartialEq, Eq)]
+pub enum ToolRuling<'p> {
+    /// The principal may call it.
+    Allowed {
+        /// Whether the tool declares that it changes nothing.
+        read_only: bool,
+    },
+    /// It could be granted; these are all the scopes that the operation needs.
+    NeedsScopes(&'p ScopeSet),
+    /// It does not exist, or might as well not exist for this principal.
+    NotFound,
+}
+
+/// The policy of one resource. Evaluated on every call; nothing in it allocates.
+#[derive(Debug)]
+pub struct ScopePolicy {
+    tools: Vec<ToolRule>,
+    tool_by_name: HashMap<String, usize>,
+    scopes: HashMap<String, ScopeRule>,
+}
+
+#[derive(Debug)]
+struct ToolRule {
+    definition: ToolDefinition,
+    needs: ScopeSet,
+}
+
+#[derive(Debug)]
+struct ScopeRule {
+    /// Every scope whose holder has this one, itself first.
+    held_by: Vec<String>,
+    roles: Vec<String>,
+}
+
+impl ScopePolicy {
+    /// The policy for `tools` behind `definitions`. A tool needs every scope that names it; one that no scope names
+    /// is never shown: forgetting a tool must not open it.
+    pub fn new(definitions: &[ScopeDefinition], tools: &[ToolDefinition]) -> Self {
+        let scopes = definitions
+            .iter()
+            .map(|scope| {
+                let rule = ScopeRule { held_by: held_by(&scope.name, definitions), roles: scope.roles.clone() };
+                (scope.name.clone(), rule)
+            })
+            .collect();
+        let tools: Vec<_> = tools
+            .iter()
+            .map(|tool| {
+                let naming = definitions.iter().filter(|scope| scope.tools.contains(&tool.name));
+                ToolRule { definition: tool.clone(), needs: naming.map(|scope| scope.name.as_str()).collect() }
+            })
+            .filter(|rule| !rule.needs.is_empty())
+            .collect();
+        let tool_by_name = tools.iter().enumerate().map(|(at, rule)| (rule.definition.name.clone(), at)).collect();
+        Self { tools, tool_by_name, scopes }
+    }
+
+    /// May `principal` call the tool of this name?
+    pub fn rule_call(&self, principal: &Principal, tool: &str) -> ToolRuling<'_> {
+        let Some(rule) = self.tool_by_name.get(tool).and_then(|at| self.tools.get(*at)) else {
+            return ToolRuling::NotFound;
+        };
+        if rule.needs.iter().all(|scope| self.holds(principal, scope)) {
+            ToolRuling::Allowed { read_only: rule.definition.read_only }
+        } else if self.could_hold_all(principal, rule) {
+            ToolRuling::NeedsScopes(&rule.needs)
+        } else {
+            ToolRuling::NotFound
+        }
+    }
+
+    /// The tools that `principal` may call or could be granted, in their order.
+    pub fn visible_tools<'p>(&'p self, principal: &'p Principal) -> impl Iterator<Item = &'p ToolDefinition> {
+        self.tools.iter().filter(|rule| self.could_hold_all(principal, rule)).map(|rule| &rule.definition)
+    }
+
+    fn could_hold_all(&self, principal: &Principal, rule: &ToolRule) -> bool {
+        rule.needs.iter().all(|scope| self.holds(principal, scope) || self.could_be_granted(principal, scope))
+    }
+
+    fn holds(&self, principal: &Principal, scope: &str) -> bool {
+        let rule = self.scopes.get(scope);
+        rule.is_some_and(|rule| rule.held_by.iter().any(|holder| principal.scopes.contains(holder)))
+    }
+
+    /// A machine has exactly what an administrator gave it; a person what the roles allow.
+    fn could_be_granted(&self, principal: &Principal, scope: &str) -> bool {
+        let roles = self.scopes.get(scope).map(|rule| rule.roles.as_slice()).unwrap_or_default();
+        !principal.is_machine() && principal.roles.iter().any(|role| roles.contains(role))
+    }
+}
+
+/// `scope` and everything that implies it, however indirectly.
+fn held_by(scope: &str, definitions: &[ScopeDefinition]) -> Vec<String> {
+    let mut holders = vec![scope.to_owned()];
+    let mut seen: BTreeSet<String> = holders.iter().cloned().collect();
+    let mut next = 0;
+    while let Some(implied) = holders.get(next).cloned() {
+        next += 1;
+        for broader in definitions.iter().filter(|broader| broader.implies.contains(&implied)) {
+            if seen.insert(broader.name.clone()) {
+                holders.push(broader.name.clone());
+            }
+        }
+    }
+    holders
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{ScopePolicy, ToolRuling};
+    use crate::{bearer::principal::Principal, policy::scope_definition::ScopeDefinition, upstreams::ToolDefinition};
+
+    fn scope(name: &str, implies: &[&str], roles: &[&str], tools: &[&str]) -> ScopeDefinition {
+        let owned = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect();
+        ScopeDefinition {
+            name: name.into(),
+            description: name.into(),
+            implies: owned(implies),
+            roles: owned(roles),
+            tools: owned(tools),
+        }
+    }
+
+    fn policy() -> ScopePolicy {
+        let everyone = ["member", "administrator"];
+        let scopes = [
+            scope("mcp.read", &[], &everyone, &["list", "copy"]),
+            scope("mcp.write", &[], &everyone, &["create", "copy"]),
+            scope("mcp.admin", &["mcp.write", "mcp.read"], &["administrator"], &["clear"]),
+            scope("mcp.root", &["mcp.admin"], &[], &[]),
+        ];
+        let tools = ["list", "create", "copy", "clear", "forgotten"].map(|name| ToolDefinition {
+            name: name.into(),
+            json: format!("{{\"name\":\"{name}\"}}"),
+            read_only: name == "list",
+        });
+        ScopePolicy::new(&scopes, &tools)
+    }
+
+    fn principal(scopes: &str, roles: &[&str], machine: bool) -> Principal {
+        Principal {
+            issuer: "i".into(),
+            subject: if machine { "c" } else { "u" }.into(),
+            client_id: "c".into(),
+            scopes: scopes.parse().expect("scopes"),
+            roles: roles.iter().map(|role| (*role).to_owned()).collect(),
+            grant_id: None,
+            token_id: "t".into(),
+            organization_id: None,
+            issued_at: 0,
+            expires_at: 1,
+        }
+    }
+
+    fn visible(policy: &ScopePolicy, principal: &Principal) -> Vec<String> {
+        policy.visible_tools(principal).map(|tool| tool.name.clone()).collect()
+    }
+
+    #[test]
+    fn broader_scopes_hold_narrower_ones_however_indirectly() {
+        let policy = policy();
+        for (scopes, tool, allowed) in [
+            ("mcp.read", "list", true),
+            ("mcp.write", "list", false),
+            ("mcp.admin", "list", true),
+            ("mcp.root", "clear", true),
+            ("mcp.root", "create", true),
+            ("mcp.read", "copy", false),
+            ("mcp.read mcp.write", "copy", true),
+            ("mcp.read.all", "list", false),
+        ] {
+            let ruling = policy.rule_call(&principal(scopes, &["administrator"], false), tool);
+            assert_eq!(matches!(ruling, ToolRuling::Allowed { .. }), allowed, "{scopes} {tool}");
+        }
+    }
+
+    #[test]
+    fn a_step_up_names_every_scope_of_the_operation() {
+        let policy = policy();
+        let member = principal("mcp.read", &["member"], false);
+        let ToolRuling::NeedsScopes(needed) = policy.rule_call(&member, "copy") else { panic!("a step-up") };
+        assert_eq!(needed.to_string(), "mcp.read mcp.write");
+    }
+
+    #[test]
+    fn what_can_never_be_granted_does_not_exist() {
+        let policy = policy();
+        let member = principal("mcp.read", &["member"], false);
+        for tool in ["clear", "absent", "forgotten", ""] {
+            assert_eq!(policy.rule_call(&member, tool), ToolRuling::NotFound, "{tool}");
+        }
+        assert_eq!(visible(&policy, &member), ["list", "create", "copy"]);
+        let administrator = principal("", &["administrator"], false);
+        assert_eq!(visible(&policy, &administrator), ["list", "create", "copy", "clear"]);
+        assert!(visible(&policy, &principal("", &[], false)).is_empty());
+    }
+
+    #[test]
+    fn a_machine_sees_what_it_holds() {
+        let policy = policy();
+        let machine = principal("mcp.read", &["administrator"], true);
+        assert_eq!(visible(&policy, &machine), ["list"]);
+        assert_eq!(policy.rule_call(&machine, "create"), ToolRuling::NotFound);
+        assert_eq!(policy.rule_call(&machine, "list"), ToolRuling::Allowed { read_only: true });
+    }
+}

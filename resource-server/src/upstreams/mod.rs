@@ -1,0 +1,82 @@
+//! What answers MCP messages once they are allowed: one trait, one implementation so far.
+
+pub mod builtin;
+
+use crate::{
+    bearer::principal::Principal,
+    mcp::{envelope::Envelope, era::Era},
+};
+use async_trait::async_trait;
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Method, StatusCode};
+use http_body_util::combinators::BoxBody;
+use std::{convert::Infallible, sync::Arc};
+
+/// A tool as a list shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ToolDefinition {
+    /// Its name.
+    pub name: String,
+    /// The JSON object of the tool in `tools/list`.
+    pub json: String,
+    /// Whether it declares that it changes nothing (`readOnlyHint`).
+    pub read_only: bool,
+}
+
+/// One allowed HTTP request of the MCP endpoint.
+#[derive(Debug)]
+pub struct Message {
+    /// POST; GET and DELETE only in a legacy session.
+    pub http_method: Method,
+    /// The request's MCP headers: never `Authorization`, never cookies.
+    pub headers: HeaderMap,
+    /// What the body says; none for GET and DELETE.
+    pub envelope: Option<Envelope>,
+    /// How the client speaks.
+    pub era: Era,
+    /// The body as it was sent.
+    pub body: Bytes,
+}
+
+/// An answer.
+#[derive(Debug)]
+pub struct UpstreamReply {
+    /// HTTP status.
+    pub status: StatusCode,
+    /// `Content-Type` of the body.
+    pub content_type: Option<HeaderValue>,
+    /// The session that the answer opens (legacy `initialize`).
+    pub session_id: Option<HeaderValue>,
+    /// What it says.
+    pub body: ReplyBody,
+}
+
+/// The body of an answer.
+#[derive(Debug)]
+pub enum ReplyBody {
+    /// All of it.
+    Whole(Bytes),
+    /// Server-sent events.
+    Stream(BoxBody<Bytes, Infallible>),
+}
+
+/// Why there is no answer; the cause is for the log alone.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum UpstreamError {
+    /// It answered with something that is no answer, or broke down.
+    #[error("the upstream failed: {cause}")]
+    Failed {
+        /// What went wrong.
+        cause: String,
+    },
+}
+
+/// What answers.
+#[async_trait]
+pub trait Upstream: Send + Sync + 'static {
+    /// The tools it has, for the policy and the list.
+    fn tools(&self) -> Vec<ToolDefinition>;
+
+    /// Answers one allowed message of `principal`. Dropping the future cancels the call.
+    async fn call(&self, principal: &Arc<Principal>, message: Message) -> Result<UpstreamReply, UpstreamError>;
+}
