@@ -69,14 +69,7 @@ mod tests {
             issued_at: verified_at,
             expires_at,
         };
-        let share = PrincipalShares::default().share_of(principal.key());
-        Arc::new(VerifiedToken {
-            principal: Arc::new(principal),
-            key_id: "k".into(),
-            verified_at,
-            share,
-            checked_generation: 0.into(),
-        })
+        Arc::new(VerifiedToken::new(principal, "k".into(), verified_at, &PrincipalShares::default()))
     }
 
     #[test]

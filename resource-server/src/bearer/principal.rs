@@ -1,6 +1,9 @@
 //! Who calls: what a verified token says, in the words the rules use.
 
-use shared::{clock::UnixSeconds, protocol::scope::ScopeSet};
+use shared::{
+    clock::UnixSeconds,
+    protocol::{access_token_claims::AccessTokenClaims, scope::ScopeSet},
+};
 use std::fmt;
 
 /// What a valid access token says about the caller.
@@ -31,6 +34,23 @@ pub struct Principal {
 /// What a session, a rate limit and a share of the server belong to: `(iss, sub, client_id)`.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct PrincipalKey(String);
+
+impl From<AccessTokenClaims> for Principal {
+    fn from(claims: AccessTokenClaims) -> Self {
+        Self {
+            issuer: claims.iss,
+            subject: claims.sub,
+            client_id: claims.client_id,
+            scopes: claims.scope,
+            roles: claims.roles,
+            grant_id: claims.grant_id,
+            token_id: claims.jti,
+            organization_id: claims.organization_id,
+            issued_at: claims.iat,
+            expires_at: claims.exp,
+        }
+    }
+}
 
 impl Principal {
     /// Whether the client speaks for itself: then nobody is there to grant more.

@@ -10,6 +10,9 @@ use std::{
     },
 };
 
+/// No set of revocations ever reaches this generation.
+const NO_GENERATION: u64 = u64::MAX;
+
 /// A token whose signature and claims were found good. Whether it is revoked is asked on every call.
 #[derive(Debug)]
 pub struct VerifiedToken {
@@ -23,6 +26,15 @@ pub struct VerifiedToken {
     pub share: Arc<PrincipalShare>,
     /// The generation of the revocations it was last held against.
     pub checked_generation: AtomicU64,
+}
+
+impl VerifiedToken {
+    /// A token that verified at `verified_at`, not yet held against any revocation.
+    pub fn new(principal: Principal, key_id: String, verified_at: UnixSeconds, shares: &PrincipalShares) -> Self {
+        let share = shares.share_of(principal.key());
+        let checked_generation = AtomicU64::new(NO_GENERATION);
+        Self { principal: Arc::new(principal), key_id, verified_at, share, checked_generation }
+    }
 }
 
 /// A principal's share of this server: its bucket and what it has running.

@@ -1,6 +1,9 @@
 //! Open streams end: listening ones with the token, running calls with their time, all of them on revocation.
 
-use crate::bearer::{feed::RevocationFeed, verified_token::{Place, VerifiedToken}};
+use crate::bearer::{
+    revocations::Revocations,
+    verified_token::{Place, VerifiedToken},
+};
 use bytes::Bytes;
 use futures_util::FutureExt as _;
 use http_body::{Body, Frame, SizeHint};
@@ -17,25 +20,25 @@ use std::{
 /// A body that ends when its time is over, or when `over` becomes ready, whatever the inner one still had to say.
 pub struct EndingStream {
     inner: BoxBody<Bytes, Infallible>,
-    over: Pin<Box<dyn Future<Output = ()> + Send + Sync>>,
+    over: Pin<Box<dyn Future<Output = ()> + Send>>,
     ended: bool,
     /// The place of the call among the principal's; given back when the stream ends.
     _place: Option<Place>,
 }
 
 impl EndingStream {
-    /// Ends `inner` after `time_limit`, or as soon as `feed` revokes `token`.
+    /// Ends `inner` after `time_limit`, or as soon as `revocations` name `token`.
     pub fn new(
         inner: BoxBody<Bytes, Infallible>,
         time_limit: Duration,
-        feed: Arc<RevocationFeed>,
+        revocations: Arc<Revocations>,
         token: Arc<VerifiedToken>,
         place: Option<Place>,
     ) -> Self {
         let over = async move {
             tokio::select! {
                 () = tokio::time::sleep(time_limit) => {}
-                () = feed.revoked(&token) => {}
+                () = revocations.revoked(&token) => {}
             }
         };
         Self { inner, over: Box::pin(over), ended: false, _place: place }

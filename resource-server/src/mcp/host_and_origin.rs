@@ -1,7 +1,7 @@
 //! Who may call from where: `Host` against DNS rebinding, `Origin` against foreign pages (MCP T-2).
 
 use http::{HeaderMap, Uri, header};
-use url::{Host, Url};
+use shared::config::PublicUrl;
 
 /// The hosts and origins that this server answers.
 #[derive(Debug, Clone)]
@@ -35,12 +35,12 @@ impl HostAndOrigin {
     ///
     /// # Errors
     /// The extra origin that is none.
-    pub fn new(public_url: &Url, extra_hosts: &[String], extra_origins: &[String]) -> Result<Self, String> {
-        let port = public_url.port_or_known_default().unwrap_or(443);
-        let host = public_url.host_str().unwrap_or_default().to_ascii_lowercase();
-        let mut hosts = vec![authority(&host, port)];
-        let mut origins = vec![OriginPattern { scheme: public_url.scheme().into(), host, port: Some(port) }];
-        if is_loopback(public_url) {
+    pub fn new(public_url: &PublicUrl, extra_hosts: &[String], extra_origins: &[String]) -> Result<Self, String> {
+        let port = public_url.port();
+        let own = parse_pattern(public_url.origin()).ok_or_else(|| public_url.to_string())?;
+        let mut hosts = vec![authority(&own.host, port)];
+        let mut origins = vec![own];
+        if public_url.is_loopback() {
             for name in LOOPBACK_HOSTS {
                 hosts.push(authority(name, port));
                 origins.push(OriginPattern { scheme: "http".into(), host: name.into(), port: None });
@@ -123,16 +123,6 @@ pub fn requested_host<'r>(uri: &'r Uri, headers: &'r HeaderMap) -> Option<&'r st
     }
 }
 
-/// Whether a URL's host is this very machine.
-pub fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Domain(name)) => name.eq_ignore_ascii_case("localhost"),
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
-    }
-}
-
 fn authority(host: &str, port: u16) -> String {
     format!("{host}:{port}")
 }
@@ -161,7 +151,7 @@ fn default_port(scheme: &str) -> Option<u16> {
 mod tests {
     use super::{Foreign, HostAndOrigin};
     use http::{HeaderMap, HeaderValue, Uri, header};
-    use url::Url;
+    use shared::config::PublicUrl;
 
     fn check(rule: &HostAndOrigin, host: &str, origin: Option<&str>) -> Result<(), Foreign> {
         let mut headers = HeaderMap::new();
@@ -174,7 +164,7 @@ mod tests {
 
     fn rule(url: &str, hosts: &[&str], origins: &[&str]) -> HostAndOrigin {
         let owned = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>();
-        HostAndOrigin::new(&Url::parse(url).expect("a URL"), &owned(hosts), &owned(origins)).expect("origins")
+        HostAndOrigin::new(&PublicUrl::parse(url).expect("a URL"), &owned(hosts), &owned(origins)).expect("origins")
     }
 
     #[test]
@@ -232,7 +222,7 @@ mod tests {
 
     #[test]
     fn an_extra_origin_must_be_one() {
-        let url = Url::parse("http://localhost:9500").expect("a URL");
+        let url = PublicUrl::parse("http://localhost:9500").expect("a URL");
         assert_eq!(HostAndOrigin::new(&url, &[], &["app.example".into()]).expect_err("no scheme"), "app.example");
     }
 }

@@ -1,0 +1,10 @@
+//! Bearer tokens: where they are, whether they are good, who they speak for, whether they are revoked.
+
+pub mod cache;
+pub mod check_revocation;
+pub mod extract;
+pub mod identify;
+pub mod principal;
+pub mod revocation_set;
+pub mod revocations;
+pub mod verified_token;

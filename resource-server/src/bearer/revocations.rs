@@ -1,0 +1,174 @@
+//! The revocations this process knows, how fresh they are, and who waits for them.
+
+use super::{revocation_set::RevocationSet, verified_token::VerifiedToken};
+use shared::{clock::UnixSeconds, protocol::security_event::Revocation};
+use std::sync::{
+    PoisonError, RwLock,
+    atomic::{AtomicI64, AtomicU64, Ordering},
+};
+use tokio::sync::watch;
+
+/// Without an answer for this long the feed is silent: tokens are introspected.
+pub const SILENT_AFTER_SECONDS: i64 = 30;
+/// Silent, and introspection fails too: calls declared read-only pass for this long, then none.
+pub const READ_ONLY_GRACE_SECONDS: i64 = 300;
+
+const NEVER: i64 = i64::MIN;
+
+/// How much the set can be trusted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FeedState {
+    /// It was never loaded: nothing can be judged.
+    NotLoaded,
+    /// It answered lately.
+    Fresh,
+    /// It has not answered for that long.
+    Silent {
+        /// Seconds since the last answer.
+        for_seconds: i64,
+    },
+}
+
+/// The revocations.
+#[derive(Debug)]
+pub struct Revocations {
+    resource: String,
+    set: RwLock<RevocationSet>,
+    /// Rises with each change; a token held against the current one needs no second look.
+    generation: AtomicU64,
+    answered_at: AtomicI64,
+    changes: watch::Sender<u64>,
+}
+
+impl Revocations {
+    /// None yet, for tokens made for `resource`.
+    pub fn new(resource: impl Into<String>) -> Self {
+        Self {
+            resource: resource.into(),
+            set: RwLock::default(),
+            generation: AtomicU64::new(0),
+            answered_at: AtomicI64::new(NEVER),
+            changes: watch::Sender::new(0),
+        }
+    }
+
+    /// Takes an answer of the feed in, which came at `now`.
+    pub fn apply(&self, events: &[Revocation], now: UnixSeconds) {
+        if !events.is_empty() {
+            let mut set = self.set.write().unwrap_or_else(PoisonError::into_inner);
+            set.prune(now);
+            for event in events {
+                set.insert(event);
+            }
+            drop(set);
+            let generation = self.generation.fetch_add(1, Ordering::AcqRel) + 1;
+            self.changes.send_replace(generation);
+        }
+        self.answered_at.store(now, Ordering::Release);
+    }
+
+    /// How fresh the set is at `now`.
+    pub fn state(&self, now: UnixSeconds) -> FeedState {
+        match self.answered_at.load(Ordering::Acquire) {
+            NEVER => FeedState::NotLoaded,
+            at if now - at > SILENT_AFTER_SECONDS => FeedState::Silent { for_seconds: now - at },
+            _ => FeedState::Fresh,
+        }
+    }
+
+    /// Whether `token` is revoked. One atomic load unless something changed since the token was last looked at.
+    pub fn revoke(&self, token: &VerifiedToken) -> bool {
+        let generation = self.generation.load(Ordering::Acquire);
+        if token.checked_generation.load(Ordering::Acquire) == generation {
+            return false;
+        }
+        let revoked = self.set.read().unwrap_or_else(PoisonError::into_inner).revokes(token, &self.resource);
+        if !revoked {
+            token.checked_generation.store(generation, Ordering::Release);
+        }
+        revoked
+    }
+
+    /// Waits until `token` is revoked.
+    pub async fn revoked(&self, token: &VerifiedToken) {
+        let mut changes = self.changes.subscribe();
+        loop {
+            changes.borrow_and_update();
+            if self.revoke(token) {
+                return;
+            }
+            if changes.changed().await.is_err() {
+                // The sender lives in `self`, so this cannot be; never ending is the safe reading for a wait.
+                std::future::pending::<()>().await;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{FeedState, Revocations};
+    use crate::bearer::{
+        principal::Principal,
+        verified_token::{PrincipalShares, VerifiedToken},
+    };
+    use shared::protocol::{
+        scope::ScopeSet,
+        security_event::{Revocation, RevocationKind},
+    };
+    use std::{sync::Arc, time::Duration};
+
+    fn token(grant: &str) -> VerifiedToken {
+        let principal = Principal {
+            issuer: "i".into(),
+            subject: "s".into(),
+            client_id: "c".into(),
+            scopes: ScopeSet::default(),
+            roles: vec![],
+            grant_id: Some(grant.into()),
+            token_id: "t".into(),
+            organization_id: None,
+            issued_at: 0,
+            expires_at: 10,
+        };
+        VerifiedToken::new(principal, "k".into(), 0, &PrincipalShares::default())
+    }
+
+    fn grant(subject: &str) -> Revocation {
+        Revocation { position: 1, kind: RevocationKind::Grant, subject: subject.into(), at: 5 }
+    }
+
+    #[test]
+    fn says_how_fresh_it_is() {
+        let revocations = Revocations::new("r");
+        assert_eq!(revocations.state(100), FeedState::NotLoaded);
+        revocations.apply(&[], 100);
+        assert_eq!(revocations.state(130), FeedState::Fresh);
+        assert_eq!(revocations.state(131), FeedState::Silent { for_seconds: 31 });
+    }
+
+    #[test]
+    fn a_token_is_looked_at_again_after_each_change() {
+        let revocations = Revocations::new("r");
+        let (one, two) = (token("g1"), token("g2"));
+        assert!(!revocations.revoke(&one) && !revocations.revoke(&two));
+        revocations.apply(&[grant("g1")], 6);
+        assert!(revocations.revoke(&one) && !revocations.revoke(&two));
+        revocations.apply(&[grant("g2")], 7);
+        assert!(revocations.revoke(&one) && revocations.revoke(&two));
+    }
+
+    #[tokio::test]
+    async fn wakes_whoever_waits_for_that_token_alone() {
+        let revocations = Arc::new(Revocations::new("r"));
+        let waits = |name: &'static str| {
+            let revocations = revocations.clone();
+            tokio::spawn(async move { revocations.revoked(&token(name)).await })
+        };
+        let (one, two) = (waits("g1"), waits("g2"));
+        revocations.apply(&[grant("g1")], 6);
+        tokio::time::timeout(Duration::from_secs(5), one).await.expect("in time").expect("no panic");
+        assert!(!two.is_finished());
+        two.abort();
+    }
+}

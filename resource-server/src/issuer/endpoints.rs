@@ -1,0 +1,64 @@
+//! Where the authorization server's endpoints are. They stand under its issuer URL; the metadata says the same.
+
+use shared::config::PublicUrl;
+
+/// The issuer and the URLs that follow from it.
+#[derive(Debug, Clone)]
+pub struct IssuerEndpoints {
+    /// The issuer, byte for byte as configured: what tokens must say.
+    pub issuer: String,
+    /// Public keys.
+    pub jwks: String,
+    /// Token endpoint.
+    pub token: String,
+    /// RFC 7662.
+    pub introspection: String,
+    /// Registry of resources.
+    pub resources: String,
+    /// Feed of revocations.
+    pub revocations: String,
+    /// What a machine token for the three above must be for.
+    pub api_resource: String,
+    /// RFC 8414 §3.1: the well-known is inserted before the issuer's path.
+    pub authorization_server_metadata: String,
+    /// OpenID Connect Discovery §4: the well-known is appended to it.
+    pub openid_configuration: String,
+}
+
+impl IssuerEndpoints {
+    /// The endpoints of `issuer`.
+    pub fn new(issuer: &PublicUrl) -> Self {
+        let (origin, path) = (issuer.origin(), issuer.path());
+        Self {
+            issuer: issuer.as_str().to_owned(),
+            jwks: issuer.join("/.well-known/jwks.json"),
+            token: issuer.join("/oauth2/token"),
+            introspection: issuer.join("/oauth2/introspect"),
+            resources: issuer.join("/api/resources"),
+            revocations: issuer.join("/api/revocations"),
+            api_resource: issuer.join("/api"),
+            authorization_server_metadata: format!("{origin}/.well-known/oauth-authorization-server{path}"),
+            openid_configuration: issuer.join("/.well-known/openid-configuration"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::IssuerEndpoints;
+    use shared::config::PublicUrl;
+
+    #[test]
+    fn stand_under_the_issuer() {
+        let endpoints = |text: &str| IssuerEndpoints::new(&PublicUrl::parse(text).expect("a URL"));
+        let root = endpoints("http://localhost:9400");
+        assert_eq!(root.issuer, "http://localhost:9400");
+        assert_eq!(root.token, "http://localhost:9400/oauth2/token");
+        assert_eq!(root.authorization_server_metadata, "http://localhost:9400/.well-known/oauth-authorization-server");
+        let tenant = endpoints("https://as.example/t/1");
+        assert_eq!(tenant.issuer, "https://as.example/t/1");
+        assert_eq!(tenant.jwks, "https://as.example/t/1/.well-known/jwks.json");
+        assert_eq!(tenant.authorization_server_metadata, "https://as.example/.well-known/oauth-authorization-server/t/1");
+        assert_eq!(tenant.openid_configuration, "https://as.example/t/1/.well-known/openid-configuration");
+    }
+}

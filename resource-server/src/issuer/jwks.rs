@@ -1,0 +1,136 @@
+//! The issuer's public keys, cached: one fetch in flight, stale while revalidating with a bound, an unknown key fetched
+//! at once but not over and over. Without usable keys nothing can be judged: that is 503, never 401.
+
+use super::fetch::{FetchError, Fetcher, send};
+use http::StatusCode;
+use shared::{
+    clock::{SharedClock, UnixSeconds},
+    protocol::{jwk::JwkSet, jwt::VerificationKeys},
+};
+use std::sync::{Arc, PoisonError, RwLock};
+
+/// Keys are used this long without asking again.
+pub const FRESH_SECONDS: i64 = 300;
+/// Keys that cannot be renewed are used this long, then no more.
+pub const USABLE_SECONDS: i64 = 6 * 60 * 60;
+/// A token that names an unknown key makes us ask again at most this often.
+pub const COOL_DOWN_SECONDS: i64 = 10;
+/// After a failure nobody asks again for this long.
+pub const FAILURE_PAUSE_SECONDS: i64 = 1;
+
+/// There are no usable keys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NoKeys;
+
+/// Keys as they were fetched.
+#[derive(Debug, Clone, Default)]
+pub struct Snapshot {
+    /// None until the first fetch succeeded.
+    pub keys: Option<VerificationKeys>,
+    /// Rises with every successful fetch.
+    pub generation: u64,
+    fetched_at: UnixSeconds,
+    failed_at: Option<UnixSeconds>,
+}
+
+/// The cache.
+pub struct JwksCache {
+    fetcher: Fetcher,
+    url: String,
+    clock: SharedClock,
+    current: RwLock<Arc<Snapshot>>,
+    in_flight: tokio::sync::Mutex<()>,
+}
+
+impl JwksCache {
+    /// An empty cache of the keys at `url`.
+    pub fn new(fetcher: Fetcher, url: impl Into<String>, clock: SharedClock) -> Self {
+        Self { fetcher, url: url.into(), clock, current: RwLock::default(), in_flight: tokio::sync::Mutex::default() }
+    }
+
+    /// Keys to verify with at `now`. Old ones are renewed behind the caller's back; the caller waits only when there are none.
+    ///
+    /// # Errors
+    /// [`NoKeys`] when there are none and none can be fetched.
+    pub async fn keys(self: &Arc<Self>, now: UnixSeconds) -> Result<Arc<Snapshot>, NoKeys> {
+        let snapshot = self.current();
+        if snapshot.keys.is_none() || now - snapshot.fetched_at >= USABLE_SECONDS {
+            let fetched = self.fetch_after(snapshot.generation).await;
+            return if fetched.keys.is_some() && fetched.generation > snapshot.generation { Ok(fetched) } else { Err(NoKeys) };
+        }
+        if now - snapshot.fetched_at >= FRESH_SECONDS && self.in_flight.try_lock().is_ok() && !paused(&snapshot, now) {
+            let (cache, generation) = (self.clone(), snapshot.generation);
+            tokio::spawn(async move { cache.fetch_after(generation).await });
+        }
+        Ok(snapshot)
+    }
+
+    /// Keys after a token named one that `seen` does not have: newer ones if there are, `None` if asking again is no use.
+    ///
+    /// # Errors
+    /// [`NoKeys`] when the issuer cannot be asked: the token may be good.
+    pub async fn newer_than(self: &Arc<Self>, seen: &Snapshot, now: UnixSeconds) -> Result<Option<Arc<Snapshot>>, NoKeys> {
+        let snapshot = self.current();
+        if snapshot.generation > seen.generation {
+            return Ok(Some(snapshot));
+        }
+        if (0..COOL_DOWN_SECONDS).contains(&(now - snapshot.fetched_at)) && snapshot.failed_at.is_none() {
+            return Ok(None);
+        }
+        let fetched = self.fetch_after(seen.generation).await;
+        if fetched.generation > seen.generation { Ok(Some(fetched)) } else { Err(NoKeys) }
+    }
+
+    /// Fetches now, whatever the age: a key was revoked.
+    pub async fn renew(self: &Arc<Self>) {
+        let generation = self.current().generation;
+        self.fetch_after(generation).await;
+    }
+
+    fn current(&self) -> Arc<Snapshot> {
+        self.current.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Fetches unless somebody else did since `generation`, or just failed to; answers what is current then.
+    async fn fetch_after(&self, generation: u64) -> Arc<Snapshot> {
+        let _flight = self.in_flight.lock().await;
+        let now = self.clock.now();
+        let before = self.current();
+        if before.generation > generation || paused(&before, now) {
+            return before;
+        }
+        let after = match self.fetch().await {
+            Ok(keys) => {
+                if before.failed_at.is_some() {
+                    tracing::info!(url = %self.url, "the issuer's keys can be fetched again");
+                }
+                Snapshot { keys: Some(keys), generation: before.generation + 1, fetched_at: now, failed_at: None }
+            }
+            Err(cause) => {
+                if before.failed_at.is_none() {
+                    tracing::warn!(%cause, "the issuer's keys cannot be fetched");
+                }
+                Snapshot { failed_at: Some(self.clock.now()), ..(*before).clone() }
+            }
+        };
+        let after = Arc::new(after);
+        *self.current.write().unwrap_or_else(PoisonError::into_inner) = after.clone();
+        after
+    }
+
+    async fn fetch(&self) -> Result<VerificationKeys, FetchError> {
+        let malformed = || FetchError::Malformed { url: self.url.clone(), expected: "a set of public keys" };
+        let fetched = send(&self.url, self.fetcher.get(&self.url)).await?;
+        if fetched.status != StatusCode::OK {
+            return Err(super::fetch::refused(&self.url, &fetched));
+        }
+        let text = std::str::from_utf8(&fetched.body).map_err(|_| malformed())?;
+        let keys = VerificationKeys::from_jwks(&JwkSet::parse(text).map_err(|_| malformed())?);
+        // An issuer without keys is an issuer in trouble; what we have is better.
+        if keys.is_empty() { Err(malformed()) } else { Ok(keys) }
+    }
+}
+
+fn paused(snapshot: &Snapshot, now: UnixSeconds) -> bool {
+    snapshot.failed_at.is_some_and(|at| (0..FAILURE_PAUSE_SECONDS).contains(&(now - at)))
+}

@@ -1,0 +1,10 @@
+//! The authorization server as this side sees it: over HTTP, and nothing else.
+
+pub mod documents;
+pub mod endpoints;
+pub mod enrolment;
+pub mod fetch;
+pub mod follow;
+pub mod introspection;
+pub mod jwks;
+pub mod machine_token;
