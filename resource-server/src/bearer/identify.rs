@@ -114,6 +114,7 @@ pub fn is_forged(refusal: JwtRefusal) -> bool {
         | JwtRefusal::UnknownKid
         | JwtRefusal::Signature => true,
         JwtRefusal::Claim(_)
+        | JwtRefusal::Claims
         | JwtRefusal::Issuer
         | JwtRefusal::Subject
         | JwtRefusal::Audience

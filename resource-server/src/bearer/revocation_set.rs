@@ -20,7 +20,9 @@ pub struct RevocationSet {
 impl RevocationSet {
     /// Takes one revocation in.
     pub fn insert(&mut self, revocation: &Revocation) {
-        let at = self.latest.entry((revocation.kind, revocation.subject.clone())).or_insert(revocation.at);
+        let everything = revocation.kind == RevocationKind::AllBefore;
+        let subject = if everything { String::new() } else { revocation.subject.clone() };
+        let at = self.latest.entry((revocation.kind, subject)).or_insert(revocation.at);
         *at = (*at).max(revocation.at);
     }
 
@@ -32,8 +34,8 @@ impl RevocationSet {
         let principal = &*token.principal;
         let at = |kind, subject: &str| self.latest.get(&(kind, subject.to_owned())).copied();
         // Grants, tokens and keys do not come back; the others do, and then only older tokens are covered.
-        let outright = |kind, subject| at(kind, subject).is_some();
-        let until = |kind, subject| at(kind, subject).is_some_and(|at| principal.issued_at <= at);
+        let outright = |kind, subject: &str| at(kind, subject).is_some();
+        let until = |kind, subject: &str| at(kind, subject).is_some_and(|at| principal.issued_at <= at);
         outright(RevocationKind::Jti, &principal.token_id)
             || outright(RevocationKind::Kid, &token.key_id)
             || principal.grant_id.as_deref().is_some_and(|grant| outright(RevocationKind::Grant, grant))
@@ -123,7 +125,7 @@ mod tests {
                 }
             }
         }
-        assert_eq!(covered, 3 * 3 + 6 * 2);
+        assert_eq!(covered, 3 * 3 + 5 * 2 + 10 * 2);
     }
 
     #[test]
