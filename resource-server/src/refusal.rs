@@ -105,7 +105,8 @@ pub struct RefusalWriter {
 impl RefusalWriter {
     /// For the resource whose metadata is at `resource_metadata`; clients are told to ask for `first_scopes`.
     pub fn new(resource_metadata: &str, first_scopes: &ScopeSet) -> Self {
-        let complete = |challenge: Challenge| value(&challenge.resource_metadata(resource_metadata).scope(first_scopes));
+        let complete =
+            |challenge: Challenge| value(&challenge.resource_metadata(resource_metadata).scope(first_scopes));
         let refused = |code, description| complete(Challenge::refused(code, description));
         Self {
             resource_metadata: resource_metadata.to_owned(),

@@ -52,7 +52,10 @@ impl TokenCache {
 #[cfg(test)]
 mod tests {
     use super::{CACHE_MAX_AGE_SECONDS, TokenCache};
-    use crate::bearer::{principal::Principal, verified_token::{PrincipalShares, VerifiedToken}};
+    use crate::bearer::{
+        principal::Principal,
+        verified_token::{PrincipalShares, VerifiedToken},
+    };
     use shared::{clock::UnixSeconds, protocol::scope::ScopeSet};
     use std::sync::Arc;
 

@@ -108,7 +108,16 @@ mod tests {
             UserInOrganization,
         };
         let kinds = [
-            AllBefore, Client, Grant, Jti, Kid, Organization, Resource, StaticToken, Unrecognised, User,
+            AllBefore,
+            Client,
+            Grant,
+            Jti,
+            Kid,
+            Organization,
+            Resource,
+            StaticToken,
+            Unrecognised,
+            User,
             UserInOrganization,
         ];
         let member = user_in_organization_subject("u1", "o1");

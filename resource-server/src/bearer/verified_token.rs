@@ -58,7 +58,8 @@ impl PrincipalShare {
 
     /// Takes a place among at most `max` running calls; `None` when all are taken.
     pub fn enter(self: &Arc<Self>, max: u32) -> Option<Place> {
-        let entered = self.calls.fetch_update(Ordering::AcqRel, Ordering::Acquire, |calls| (calls < max).then_some(calls + 1));
+        let entered =
+            self.calls.fetch_update(Ordering::AcqRel, Ordering::Acquire, |calls| (calls < max).then_some(calls + 1));
         entered.is_ok().then(|| Place(self.clone()))
     }
 }

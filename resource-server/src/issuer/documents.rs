@@ -53,7 +53,9 @@ impl IssuerDocuments {
     /// The document as the issuer sent it; `None` when there is none to be had.
     pub async fn get(&self, which: Document) -> Option<Bytes> {
         let (held, url) = match which {
-            Document::AuthorizationServer => (&self.authorization_server, &self.endpoints.authorization_server_metadata),
+            Document::AuthorizationServer => {
+                (&self.authorization_server, &self.endpoints.authorization_server_metadata)
+            }
             Document::OpenidConfiguration => (&self.openid_configuration, &self.endpoints.openid_configuration),
         };
         // Held while fetching: one fetch in flight, the others wait for its result.

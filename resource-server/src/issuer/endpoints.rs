@@ -58,7 +58,10 @@ mod tests {
         let tenant = endpoints("https://as.example/t/1");
         assert_eq!(tenant.issuer, "https://as.example/t/1");
         assert_eq!(tenant.jwks, "https://as.example/t/1/.well-known/jwks.json");
-        assert_eq!(tenant.authorization_server_metadata, "https://as.example/.well-known/oauth-authorization-server/t/1");
+        assert_eq!(
+            tenant.authorization_server_metadata,
+            "https://as.example/.well-known/oauth-authorization-server/t/1"
+        );
         assert_eq!(tenant.openid_configuration, "https://as.example/t/1/.well-known/openid-configuration");
     }
 }

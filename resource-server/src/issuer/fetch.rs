@@ -137,7 +137,8 @@ pub async fn send_for_json<T: serde::de::DeserializeOwned>(
 pub fn refused(url: &str, fetched: &Fetched) -> FetchError {
     let json: Option<serde_json::Value> = serde_json::from_slice(&fetched.body).ok();
     let code = json.as_ref().and_then(|json| json.get("error")?.as_str());
-    let code = code.filter(|code| code.len() <= 64 && code.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_'));
+    let code =
+        code.filter(|code| code.len() <= 64 && code.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_'));
     FetchError::Refused { url: url.to_owned(), status: fetched.status, code: code.map(str::to_owned) }
 }
 

@@ -75,7 +75,10 @@ impl Follower {
                         tracing::warn!(%cause, "{message}");
                         standing = Standing::Failing;
                     }
-                    if matches!(cause, FetchError::Refused { status: StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN, .. }) {
+                    if matches!(
+                        cause,
+                        FetchError::Refused { status: StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN, .. }
+                    ) {
                         self.enrolment.tokens.forget().await;
                         enrolled = false;
                     }

@@ -56,7 +56,11 @@ impl JwksCache {
         let snapshot = self.current();
         if snapshot.keys.is_none() || now - snapshot.fetched_at >= USABLE_SECONDS {
             let fetched = self.fetch_after(snapshot.generation).await;
-            return if fetched.keys.is_some() && fetched.generation > snapshot.generation { Ok(fetched) } else { Err(NoKeys) };
+            return if fetched.keys.is_some() && fetched.generation > snapshot.generation {
+                Ok(fetched)
+            } else {
+                Err(NoKeys)
+            };
         }
         if now - snapshot.fetched_at >= FRESH_SECONDS && self.in_flight.try_lock().is_ok() && !paused(&snapshot, now) {
             let (cache, generation) = (self.clone(), snapshot.generation);
@@ -69,7 +73,11 @@ impl JwksCache {
     ///
     /// # Errors
     /// [`NoKeys`] when the issuer cannot be asked: the token may be good.
-    pub async fn newer_than(self: &Arc<Self>, seen: &Snapshot, now: UnixSeconds) -> Result<Option<Arc<Snapshot>>, NoKeys> {
+    pub async fn newer_than(
+        self: &Arc<Self>,
+        seen: &Snapshot,
+        now: UnixSeconds,
+    ) -> Result<Option<Arc<Snapshot>>, NoKeys> {
         let snapshot = self.current();
         if snapshot.generation > seen.generation {
             return Ok(Some(snapshot));

@@ -100,10 +100,9 @@ impl MachineTokens {
     /// [`FetchError::Unreachable`] when the key does not sign.
     pub fn assertion(&self, now: UnixSeconds) -> Result<Secret, FetchError> {
         let signed = self.identity.signer.sign(&self.identity.client_id, &self.endpoints.issuer, now, &*self.random);
-        signed.map(Secret::new).map_err(|cause| FetchError::Unreachable {
-            url: self.endpoints.token.clone(),
-            cause: cause.to_string(),
-        })
+        signed
+            .map(Secret::new)
+            .map_err(|cause| FetchError::Unreachable { url: self.endpoints.token.clone(), cause: cause.to_string() })
     }
 
     /// The client's id.

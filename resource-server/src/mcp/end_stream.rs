@@ -49,7 +49,10 @@ impl Body for EndingStream {
     type Data = Bytes;
     type Error = Infallible;
 
-    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
         if self.ended || self.over.poll_unpin(context).is_ready() {
             self.ended = true;
             // The upstream learns now that nobody listens, not when the connection closes.

@@ -212,8 +212,10 @@ mod tests {
 
     #[test]
     fn reads_requests_notifications_and_responses() {
-        let call = parse(br#" {"jsonrpc":"2.0","id":"x","method":"tools/call","params":{"name":"whoami","arguments":{"name":1}}}"#)
-            .expect("a request");
+        let call = parse(
+            br#" {"jsonrpc":"2.0","id":"x","method":"tools/call","params":{"name":"whoami","arguments":{"name":1}}}"#,
+        )
+        .expect("a request");
         assert!(matches!(&call.kind, Kind::Request(id) if id.as_json() == "\"x\""));
         assert_eq!((&*call.method, call.params.name.as_deref()), ("tools/call", Some("whoami")));
         let note = parse(br#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#).expect("a notification");
@@ -227,7 +229,10 @@ mod tests {
         for body in ["", " ", "x", "{", "{\"jsonrpc\":\"2.0\",}", "nul", "\u{feff}{}"] {
             assert_eq!(code(body), PARSE_ERROR, "{body}");
         }
-        assert_eq!(parse(b"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"\xff\"}").expect_err("no UTF-8").code, PARSE_ERROR);
+        assert_eq!(
+            parse(b"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"\xff\"}").expect_err("no UTF-8").code,
+            PARSE_ERROR
+        );
     }
 
     #[test]

@@ -13,7 +13,8 @@ use serde_json::json;
 /// The first stateless revision.
 pub const FIRST_MODERN_VERSION: &str = "2026-07-28";
 /// Every revision this server speaks, oldest first.
-pub const SUPPORTED_VERSIONS: [&str; 5] = ["2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25", FIRST_MODERN_VERSION];
+pub const SUPPORTED_VERSIONS: [&str; 5] =
+    ["2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25", FIRST_MODERN_VERSION];
 
 /// The header that names the revision.
 pub const VERSION_HEADER: &str = "mcp-protocol-version";

@@ -105,8 +105,7 @@ impl HostAndOrigin {
         self.hosts.iter().any(|allowed| {
             *allowed == host
                 || *allowed == name
-                || (without_port.is_none()
-                    && (*allowed == authority(name, 80) || *allowed == authority(name, 443)))
+                || (without_port.is_none() && (*allowed == authority(name, 80) || *allowed == authority(name, 443)))
         })
     }
 }
@@ -135,7 +134,9 @@ fn parse_pattern(text: &str) -> Option<OriginPattern> {
         Some((host, port)) if !port.contains(']') => (host, Some(port.parse().ok()?)),
         _ => (rest, Some(default_port(scheme)?)),
     };
-    let valid = !host.is_empty() && !host.contains(['/', '@', '?', '#', ' ']) && scheme.bytes().all(|b| b.is_ascii_alphanumeric());
+    let valid = !host.is_empty()
+        && !host.contains(['/', '@', '?', '#', ' '])
+        && scheme.bytes().all(|b| b.is_ascii_alphanumeric());
     valid.then(|| OriginPattern { scheme: scheme.to_ascii_lowercase(), host: host.to_ascii_lowercase(), port })
 }
 
@@ -173,13 +174,22 @@ mod tests {
         for host in ["localhost:9500", "LOCALHOST:9500", "127.0.0.1:9500", "[::1]:9500"] {
             assert_eq!(check(&rule, host, None), Ok(()), "{host}");
         }
-        for host in ["evil.example", "evil.example:9500", "localhost:9501", "localhost", "localhost.evil.example:9500", "[::2]:9500"] {
+        for host in [
+            "evil.example",
+            "evil.example:9500",
+            "localhost:9501",
+            "localhost",
+            "localhost.evil.example:9500",
+            "[::2]:9500",
+        ] {
             assert_eq!(check(&rule, host, None), Err(Foreign::Host), "{host}");
         }
         for origin in ["http://localhost:6274", "http://127.0.0.1:1", "http://[::1]:9", "http://localhost"] {
             assert_eq!(check(&rule, "localhost:9500", Some(origin)), Ok(()), "{origin}");
         }
-        for origin in ["https://evil.example", "http://localhost.evil.example", "null", "", "http://localhost:*", "file://"] {
+        for origin in
+            ["https://evil.example", "http://localhost.evil.example", "null", "", "http://localhost:*", "file://"]
+        {
             assert_eq!(check(&rule, "localhost:9500", Some(origin)), Err(Foreign::Origin), "{origin}");
         }
     }

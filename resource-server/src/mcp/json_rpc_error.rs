@@ -90,6 +90,9 @@ mod tests {
     #[test]
     fn an_unknown_id_is_null() {
         let error = JsonRpcError::new(StatusCode::BAD_REQUEST, PARSE_ERROR, "Parse error");
-        assert_eq!(error.body(), "{\"jsonrpc\":\"2.0\",\"id\":null,\"error\":{\"code\":-32700,\"message\":\"Parse error\"}}");
+        assert_eq!(
+            error.body(),
+            "{\"jsonrpc\":\"2.0\",\"id\":null,\"error\":{\"code\":-32700,\"message\":\"Parse error\"}}"
+        );
     }
 }

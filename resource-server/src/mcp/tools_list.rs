@@ -38,7 +38,11 @@ mod tests {
     fn speaks_the_words_of_the_era() {
         let raw = RawValue::from_string("\"a\"".into()).expect("JSON");
         let id = RequestId::from_json(&raw).expect("an id");
-        let tool = |name: &str| ToolDefinition { name: name.into(), json: format!("{{\"name\":\"{name}\"}}"), read_only: true };
+        let tool = |name: &str| ToolDefinition {
+            name: name.into(),
+            json: format!("{{\"name\":\"{name}\"}}"),
+            read_only: true,
+        };
         let tools = [tool("x"), tool("y")];
         let legacy: Value = serde_json::from_slice(&render(&id, Era::Legacy, tools.iter())).expect("JSON");
         assert_eq!(legacy, json!({"jsonrpc": "2.0", "id": "a", "result": {"tools": [{"name": "x"}, {"name": "y"}]}}));

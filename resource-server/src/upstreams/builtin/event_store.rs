@@ -27,10 +27,8 @@ static LIST: Statement = Statement::new(
     "events.list",
     "SELECT id, title, starts_at, created_at FROM events WHERE issuer = $1 AND subject = $2 ORDER BY created_at, id LIMIT $3",
 );
-static COUNT: Statement = Statement::new(
-    "events.count",
-    "SELECT COUNT(*) AS events FROM events WHERE issuer = $1 AND subject = $2",
-);
+static COUNT: Statement =
+    Statement::new("events.count", "SELECT COUNT(*) AS events FROM events WHERE issuer = $1 AND subject = $2");
 static INSERT: Statement = Statement::new(
     "events.insert",
     "INSERT INTO events (id, issuer, subject, title, starts_at, created_at) VALUES ($1, $2, $3, $4, $5, $6)",
@@ -51,14 +49,8 @@ pub async fn count(db: &mut impl Fetch, owner: &Principal) -> Result<i64, StoreE
 
 /// Keeps an event of the owner.
 pub async fn insert(tx: &mut Tx, owner: &Principal, event: &Event) -> Result<(), StoreError> {
-    let binds = binds![
-        &*event.id,
-        &*owner.issuer,
-        &*owner.subject,
-        &*event.title,
-        event.starts_at.clone(),
-        event.created_at
-    ];
+    let binds =
+        binds![&*event.id, &*owner.issuer, &*owner.subject, &*event.title, event.starts_at.clone(), event.created_at];
     tx.execute(&INSERT, binds).await.map(drop)
 }
 

@@ -164,4 +164,3 @@ fn refusal(reply: &UpstreamReply) -> &'static str {
         _ => "Bad Request",
     }
 }
-

@@ -4,7 +4,10 @@ use super::event_store::{self, Event};
 use crate::bearer::principal::Principal;
 use rmcp::{
     ErrorData, RoleServer, ServerHandler,
-    handler::server::{router::tool::ToolRouter, wrapper::{Json, Parameters}},
+    handler::server::{
+        router::tool::ToolRouter,
+        wrapper::{Json, Parameters},
+    },
     model::{CustomRequest, CustomResult, ErrorCode, Implementation, ServerCapabilities, ServerConfig},
     schemars,
     service::RequestContext,
@@ -177,7 +180,12 @@ impl BuiltinTools {
     }
 
     /// Remove all your events.
-    #[tool(annotations(title = "Clear events", destructive_hint = true, idempotent_hint = true, open_world_hint = false))]
+    #[tool(annotations(
+        title = "Clear events",
+        destructive_hint = true,
+        idempotent_hint = true,
+        open_world_hint = false
+    ))]
     async fn clear_events(&self, context: RequestContext<RoleServer>) -> Result<Json<Cleared>, ErrorData> {
         let caller = &*caller(&context)?;
         let removed = self
