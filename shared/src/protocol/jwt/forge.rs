@@ -2,9 +2,9 @@
 
 use super::VerificationKeys;
 use crate::protocol::jwk::{Jwk, JwkSet, JwsAlgorithm, PublicKey};
+use aws_lc_rs::rsa::KeySize;
 use aws_lc_rs::{
     rand::SystemRandom,
-    rsa::KeySize,
     signature::{
         ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair as _, RSA_PKCS1_SHA256, RSA_PSS_SHA256,
         RsaKeyPair, RsaPublicKeyComponents,
