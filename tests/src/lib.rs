@@ -1,5 +1,7 @@
 //! What the tests stand on: the release binaries as processes, real clients and a real browser, the README as a script.
 
+pub mod oauth_client;
+pub mod person;
 pub mod poll;
 pub mod postern;
 pub mod process;

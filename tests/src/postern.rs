@@ -25,6 +25,7 @@ pub struct Home {
     pub authorization_port: u16,
     /// Port of the resource server.
     pub resource_port: u16,
+    settings: Vec<(String, String)>,
 }
 
 impl Home {
@@ -33,7 +34,12 @@ impl Home {
     /// # Errors
     /// When there is no place for either.
     pub fn new() -> anyhow::Result<Self> {
-        Ok(Self { folder: TempDir::new()?, authorization_port: free_port()?, resource_port: free_port()? })
+        Ok(Self {
+            folder: TempDir::new()?,
+            authorization_port: free_port()?,
+            resource_port: free_port()?,
+            settings: Vec::new(),
+        })
     }
 
     /// The same with the ports that the documents speak of.
@@ -41,7 +47,12 @@ impl Home {
     /// # Errors
     /// When there is no place for a folder.
     pub fn with_default_ports() -> anyhow::Result<Self> {
-        Ok(Self { folder: TempDir::new()?, authorization_port: 9400, resource_port: 9500 })
+        Ok(Self { folder: TempDir::new()?, authorization_port: 9400, resource_port: 9500, settings: Vec::new() })
+    }
+
+    /// Adds a setting to the environment of every command.
+    pub fn set(&mut self, name: &str, value: &str) {
+        self.settings.push((name.into(), value.into()));
     }
 
     /// The folder that the command runs in.
@@ -77,6 +88,7 @@ impl Home {
             .env("POSTERN__AUTH_SERVER__LISTEN", format!("127.0.0.1:{0},[::1]:{0}", self.authorization_port))
             .env("POSTERN__RESOURCE_SERVER__PUBLIC_URL", format!("http://localhost:{}", self.resource_port))
             .env("POSTERN__RESOURCE_SERVER__LISTEN", format!("127.0.0.1:{0},[::1]:{0}", self.resource_port));
+        command.envs(self.settings.iter().map(|(name, value)| (name, value)));
         Ok(command)
     }
 

@@ -1,0 +1,54 @@
+//! The requests that the rows send.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
+
+use crate::http_client::Request;
+
+const FORM: &str = "application/x-www-form-urlencoded";
+
+/// Credentials of a client.
+#[derive(Debug, Clone)]
+pub struct Credentials {
+    /// Its id.
+    pub client_id: String,
+    /// Its secret.
+    pub client_secret: String,
+}
+
+/// A POST to the token endpoint, authenticated when credentials are given.
+pub fn token_request(body: String, credentials: Option<&Credentials>) -> anyhow::Result<Request> {
+    form_request("/oauth2/token", body, credentials)
+}
+
+/// A client-credentials request for a resource.
+pub fn client_credentials(credentials: &Credentials, resource: &str) -> anyhow::Result<Request> {
+    let mut body = form_urlencoded::Serializer::new(String::new());
+    body.append_pair("grant_type", "client_credentials").append_pair("resource", resource);
+    token_request(body.finish(), Some(credentials))
+}
+
+/// An introspection request.
+pub fn introspection(credentials: &Credentials, token: &str) -> anyhow::Result<Request> {
+    form_request("/oauth2/introspect", format!("token={token}"), Some(credentials))
+}
+
+/// `tools/list` at the MCP endpoint.
+pub fn tools_list(token: &str) -> anyhow::Result<Request> {
+    let bearer = format!("Bearer {token}");
+    let headers = [
+        (AUTHORIZATION, bearer.as_str()),
+        (ACCEPT, "application/json, text/event-stream"),
+        (CONTENT_TYPE, "application/json"),
+    ];
+    Request::post("/mcp", &headers, r#"{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{}}"#)
+}
+
+fn form_request(path: &str, body: String, credentials: Option<&Credentials>) -> anyhow::Result<Request> {
+    let basic = credentials
+        .map(|known| format!("Basic {}", STANDARD.encode(format!("{}:{}", known.client_id, known.client_secret))));
+    let mut headers = vec![(CONTENT_TYPE, FORM)];
+    headers.extend(basic.as_deref().map(|basic| (AUTHORIZATION, basic)));
+    Request::post(path, &headers, body)
+}

@@ -1,0 +1,96 @@
+//! A machine with client credentials and a person with curl, and both exactly as the README prints them.
+
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use system_tests::postern::Home;
+use system_tests::process::{binary_directory, repository, run};
+use system_tests::readme::shell_blocks;
+use tokio::process::Command;
+
+const WITHIN: Duration = Duration::from_secs(60);
+
+#[tokio::test]
+async fn a_machine_calls_a_tool_and_curl_introspects_its_token() -> anyhow::Result<()> {
+    let home = Home::new()?;
+    let _postern = home.start().await?;
+    let mcp_url = home.mcp_url();
+    let arguments =
+        ["client", "add", "nightly", "--grant", "client_credentials", "--scope", "mcp.read", "--resource", &mcp_url];
+    let client = home.json(&arguments).await?;
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let credentials = format!("{}:{}", text(&client["client_id"]), text(&client["client_secret"]));
+
+    let token_url = format!("{}/oauth2/token", home.issuer());
+    let resource = format!("resource={mcp_url}");
+    let token = curl(&["-u", &credentials, "-d", "grant_type=client_credentials", "-d", &resource, &token_url]).await?;
+    assert_eq!(token["token_type"].as_str().map(str::to_ascii_lowercase).as_deref(), Some("bearer"), "{token}");
+    assert_eq!(token["scope"], "mcp.read");
+    assert_eq!(token["refresh_token"], Value::Null, "RFC 6749 §4.4.3: no refresh token");
+    let token = text(&token["access_token"]);
+
+    let introspect_url = format!("{}/oauth2/introspect", home.issuer());
+    let introspection = curl(&["-u", &credentials, "-d", &format!("token={token}"), &introspect_url]).await?;
+    assert_eq!(introspection["active"], true, "{introspection}");
+    assert_eq!(introspection["aud"], json!(mcp_url));
+
+    let call =
+        json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "whoami", "arguments": {}}})
+            .to_string();
+    let bearer = format!("Authorization: Bearer {token}");
+    let accept = "Accept: application/json, text/event-stream";
+    let answer =
+        curl(&["-H", &bearer, "-H", accept, "-H", "Content-Type: application/json", "-d", &call, &mcp_url]).await?;
+    assert_ne!(answer["result"]["isError"], json!(true), "{answer}");
+    assert!(answer["result"]["content"].to_string().contains(&text(&client["client_id"])), "{answer}");
+    Ok(())
+}
+
+async fn curl(arguments: &[&str]) -> anyhow::Result<Value> {
+    let mut command = Command::new("curl");
+    command.arg("--silent").arg("--show-error").args(arguments);
+    let stdout = run(command, "", WITHIN).await?.success()?;
+    // A streamed answer carries the message in its data lines.
+    let data = stdout.lines().filter_map(|line| line.strip_prefix("data:")).find(|line| line.contains("jsonrpc"));
+    serde_json::from_str(data.unwrap_or(&stdout)).map_err(|error| anyhow::anyhow!("{error}: {stdout}"))
+}
+
+/// The README's shell blocks run in order in one shell, in a folder that looks like the repository after `cargo build --release`.
+/// `cargo run --release` is the server, which the test has started already; `cargo run --release -- …` is the command.
+#[tokio::test]
+async fn the_readme_does_what_it_says() -> anyhow::Result<()> {
+    let home = Home::with_default_ports()?;
+    let _postern = home.start().await?;
+    let commands = home.folder().join("commands");
+    fs::create_dir_all(home.folder().join("target"))?;
+    fs::create_dir(&commands)?;
+    symlink(fs::canonicalize(binary_directory())?, home.folder().join("target").join("release"))?;
+    symlink(home.folder().join("target/release/postern"), commands.join("postern"))?;
+    let cargo = commands.join("cargo");
+    fs::write(
+        &cargo,
+        "#!/bin/sh\nshift 2 # run --release\n[ $# = 0 ] && exit 0\n[ \"$1\" = -- ] && shift\nexec postern \"$@\"\n",
+    )?;
+    fs::set_permissions(&cargo, fs::Permissions::from_mode(0o755))?;
+
+    let readme = fs::read_to_string(repository().join("README.md"))?;
+    let blocks = shell_blocks(&readme);
+    assert!(
+        blocks.iter().any(|block| block.text.contains("cargo run --release")),
+        "the README starts with the one command"
+    );
+    let mut script = String::from("set -euo pipefail\n");
+    for block in blocks.iter().filter(|block| !block.text.contains("git clone")) {
+        script.push_str(&format!("echo '--- line {}' >&2\n{}\n", block.line, block.text));
+    }
+    let path = format!("{}:{}", commands.display(), std::env::var("PATH")?);
+    let mut command = Command::new("bash");
+    command.arg("-c").arg(&script).current_dir(home.folder()).env("PATH", path);
+    let printed = run(command, "", WITHIN).await?.success()?;
+    let compact: String = printed.chars().filter(|character| !character.is_whitespace()).collect();
+    assert!(compact.contains("\"active\":true"), "curl introspects a token:\n{printed}");
+    assert!(compact.contains("\"jsonrpc\":\"2.0\""), "a tool is called:\n{printed}");
+    Ok(())
+}

@@ -1,0 +1,137 @@
+//! The TypeScript client that most MCP clients are built on, against the release binary, with a person in Chromium.
+
+use serde_json::{Value, json};
+use system_tests::postern::Home;
+use system_tests::script::Script;
+
+const EMAIL: &str = "grace@example.com";
+const PASSWORD: &str = "a bug in the relay, taped into the log";
+
+/// Exchanges of a step with this status, as `METHOD path`.
+fn with_status(step: &Value, status: u16) -> Vec<String> {
+    let exchanges = step["exchanges"].as_array().cloned().unwrap_or_default();
+    let chosen = exchanges.iter().filter(|exchange| exchange["status"] == status);
+    chosen.map(|exchange| format!("{} {}", exchange["method"].as_str().unwrap_or(""), path(&exchange["url"]))).collect()
+}
+
+fn path(url: &Value) -> String {
+    url.as_str().and_then(|url| url::Url::parse(url).ok()).map(|url| url.path().to_owned()).unwrap_or_default()
+}
+
+fn challenge(step: &Value, status: u16) -> String {
+    let exchanges = step["exchanges"].as_array().cloned().unwrap_or_default();
+    let challenges = exchanges.iter().filter(|exchange| exchange["status"] == status);
+    challenges.filter_map(|exchange| exchange["challenge"].as_str()).collect::<Vec<_>>().join("\n")
+}
+
+fn text_of(step: &Value) -> String {
+    assert_ne!(step["result"]["isError"], json!(true), "{step}");
+    step["result"]["content"].to_string()
+}
+
+/// Scopes as a sorted list: their order says nothing.
+fn scopes(value: &Value) -> Vec<&str> {
+    let mut scopes: Vec<&str> = value.as_str().unwrap_or_default().split(' ').collect();
+    scopes.sort_unstable();
+    scopes
+}
+
+async fn start(home: &Home, mode: &str, java_script: bool) -> anyhow::Result<Script> {
+    home.add_administrator(EMAIL, PASSWORD).await?;
+    let event = json!({ "title": "Launch", "starts_at": "2030-01-01T10:00:00Z" });
+    let input = json!({
+        "mcp_url": home.mcp_url(), "email": EMAIL, "password": PASSWORD, "mode": mode, "java_script": java_script, "event": event,
+    });
+    Script::start("typescript_client", &input)
+}
+
+async fn discovers_and_authorizes(script: &mut Script, home: &Home) -> anyhow::Result<String> {
+    let discovered = script.step("discovered").await?;
+    let challenge = challenge(&discovered, 401);
+    assert!(challenge.starts_with("Bearer ") && challenge.contains("resource_metadata="), "{challenge}");
+    assert!(!challenge.contains("error="), "no token was sent, so nothing is wrong with it: {challenge}");
+    let found = with_status(&discovered, 200);
+    assert!(found.contains(&"GET /.well-known/oauth-protected-resource/mcp".to_owned()), "{found:?}");
+    assert!(found.contains(&"GET /.well-known/oauth-authorization-server".to_owned()), "{found:?}");
+    assert_eq!(with_status(&discovered, 201), ["POST /oauth2/register"]);
+
+    let authorized = script.step("authorized").await?;
+    assert_eq!(authorized["asked"]["resource"], json!(home.mcp_url()));
+    assert_eq!(authorized["asked"]["code_challenge_method"], "S256");
+    assert_eq!(authorized["came_back_with"], json!(["code", "iss", "state"]));
+    assert_eq!(authorized["iss"], json!(home.issuer()));
+    assert_eq!(authorized["signed_in"], true);
+    assert!(authorized["consent_text"].as_str().is_some_and(|text| text.contains("TypeScript test client")));
+    assert_eq!(scopes(&authorized["granted_scope"]), ["mcp.read"]);
+    assert_eq!(authorized["token_type"].as_str().map(str::to_ascii_lowercase).as_deref(), Some("bearer"));
+    assert_eq!(authorized["expires_in"], 900);
+    assert_eq!(authorized["has_refresh_token"], true);
+    Ok(discovered["client_id"].as_str().unwrap_or_default().to_owned())
+}
+
+async fn calls_refreshes_and_steps_up(script: &mut Script) -> anyhow::Result<()> {
+    script.step("connected").await?;
+    let tools = script.step("tools").await?;
+    let names = tools["names"].as_array().cloned().unwrap_or_default();
+    assert!(names.contains(&json!("whoami")) && names.contains(&json!("list_events")), "{tools}");
+    assert!(text_of(&script.step("whoami").await?).contains(EMAIL), "whoami knows the person");
+    assert!(!text_of(&script.step("events").await?).contains("Launch"));
+
+    let refreshed = script.step("refreshed").await?;
+    assert!(challenge(&refreshed, 401).contains("error=\"invalid_token\""), "{refreshed}");
+    assert_eq!(refreshed["rotated"], true);
+    assert_eq!(refreshed["fresh_access_token"], true);
+    assert!(text_of(&refreshed).contains(EMAIL), "the call went through after the refresh");
+
+    let insufficient = challenge(&script.step("insufficient_scope").await?, 403);
+    assert!(
+        insufficient.contains("error=\"insufficient_scope\"") && insufficient.contains("mcp.write"),
+        "{insufficient}"
+    );
+    let stepped_up = script.step("stepped_up").await?;
+    assert_eq!(scopes(&stepped_up["asked"]["scope"]), ["mcp.read", "mcp.write"]);
+    assert_eq!(stepped_up["signed_in"], false, "the person is still signed in");
+    assert_eq!(scopes(&stepped_up["granted_scope"]), ["mcp.read", "mcp.write"]);
+    text_of(&script.step("created").await?);
+    assert!(text_of(&script.step("events_after").await?).contains("Launch"));
+    Ok(())
+}
+
+async fn loses_access(script: &mut Script, home: &Home, client_id: &str) -> anyhow::Result<()> {
+    script.step("revoke_now").await?;
+    let grants = home.json(&["grant", "list"]).await?;
+    let of_client = |grant: &&Value| grant["client_id"] == client_id;
+    let grants: Vec<Value> = grants.as_array().into_iter().flatten().filter(of_client).cloned().collect();
+    assert!(!grants.is_empty(), "the grant is listed");
+    for grant in &grants {
+        home.run(&["grant", "revoke", grant["id"].as_str().unwrap_or_default()], "").await?.success()?;
+    }
+    script.go_on().await?;
+    let revoked = script.step("revoked").await?;
+    assert_eq!(revoked["status"], 401, "{revoked}");
+    let asked = script.step("asked_to_authorize_again").await?;
+    assert_eq!(asked["keeps_client"], true, "a revoked grant is no reason to forget the registration");
+    assert!(with_status(&asked, 400).contains(&"POST /oauth2/token".to_owned()), "{asked}");
+    let browser = script.step("browser").await?;
+    assert_eq!(browser["complaints"], json!([]), "the pages ran into their own content security policy");
+    script.step("done").await.map(drop)
+}
+
+async fn main_job(mode: &str, java_script: bool) -> anyhow::Result<()> {
+    let home = Home::new()?;
+    let _postern = home.start().await?;
+    let mut script = start(&home, mode, java_script).await?;
+    let client_id = discovers_and_authorizes(&mut script, &home).await?;
+    calls_refreshes_and_steps_up(&mut script).await?;
+    loses_access(&mut script, &home, &client_id).await
+}
+
+#[tokio::test]
+async fn the_main_job_with_version_negotiation() -> anyhow::Result<()> {
+    main_job("auto", true).await
+}
+
+#[tokio::test]
+async fn the_main_job_of_a_legacy_client_and_a_browser_without_javascript() -> anyhow::Result<()> {
+    main_job("legacy", false).await
+}
