@@ -1,0 +1,190 @@
+//! A connection that does not wait for ever: a request's head must arrive in time, and an idle connection ends.
+//!
+//! hyper's own head time-out starts with the idle time and takes a timer for every request; this one looks only when a read has to wait.
+
+use pin_project_lite::pin_project;
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::task::{Context, Poll};
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::{Instant, Sleep};
+
+/// What every HTTP/2 connection begins with (RFC 9113 §3.4).
+const HTTP2_PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+/// In place of a count: the connection speaks another protocol now.
+const UPGRADED: u32 = u32::MAX;
+
+/// How far a connection is, told by the service and read by the guard.
+#[derive(Debug, Default)]
+pub(super) struct Progress {
+    in_flight: AtomicU32,
+    begun: AtomicU32,
+}
+
+impl Progress {
+    /// A request was read; it is in flight until the guard is dropped, at the end of the answer's body.
+    pub(super) fn begin(self: &Arc<Self>) -> InFlight {
+        self.begun.fetch_add(1, Ordering::Relaxed);
+        if self.in_flight.load(Ordering::Relaxed) != UPGRADED {
+            self.in_flight.fetch_add(1, Ordering::Relaxed);
+        }
+        InFlight(Arc::clone(self))
+    }
+
+    /// The answer was 101: whatever follows keeps its own time.
+    pub(super) fn upgrade(&self) {
+        self.in_flight.store(UPGRADED, Ordering::Relaxed);
+    }
+
+    fn is_busy(&self) -> bool {
+        self.in_flight.load(Ordering::Relaxed) > 0
+    }
+}
+
+/// A request between its head and the end of its answer.
+#[derive(Debug)]
+pub(super) struct InFlight(Arc<Progress>);
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        let one_less = |count: u32| if count == UPGRADED { None } else { Some(count.saturating_sub(1)) };
+        let _ = self.0.in_flight.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_less);
+    }
+}
+
+/// How long a connection may wait.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Patience {
+    /// From connecting, or from the first byte of a head, to its last.
+    pub head: Duration,
+    /// Between requests.
+    pub idle: Duration,
+}
+
+/// Since when the other side has owed us a request, and whether it has begun to send it.
+#[derive(Clone, Copy)]
+struct Waiting {
+    since: Instant,
+    head_begun: bool,
+    after: u32,
+}
+
+pin_project! {
+    /// The connection and its clock.
+    pub(super) struct GuardedIo<T> {
+        #[pin]
+        io: T,
+        progress: Arc<Progress>,
+        patience: Patience,
+        matched_preface: usize,
+        waiting: Option<Waiting>,
+        timer: Option<Pin<Box<Sleep>>>,
+    }
+}
+
+impl<T> GuardedIo<T> {
+    pub(super) fn new(io: T, progress: Arc<Progress>, patience: Patience) -> Self {
+        Self { io, progress, patience, matched_preface: 0, waiting: None, timer: None }
+    }
+}
+
+/// How many bytes of the preface the connection has begun with, after `bytes` more; once something else came it stays short for ever.
+fn match_preface(matched: usize, seen_before: bool, bytes: &[u8]) -> usize {
+    if matched == HTTP2_PREFACE.len() || (matched == 0 && seen_before) {
+        return matched;
+    }
+    let wanted = &HTTP2_PREFACE[matched..];
+    let length = wanted.len().min(bytes.len());
+    if bytes[..length] == wanted[..length] { matched + length } else { 0 }
+}
+
+impl<T: AsyncRead> AsyncRead for GuardedIo<T> {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let this = self.project();
+        let before = buffer.filled().len();
+        let begun = this.progress.begun.load(Ordering::Relaxed);
+        match this.io.poll_read(cx, buffer) {
+            Poll::Ready(result) => {
+                let bytes = &buffer.filled()[before..];
+                let seen_before = begun > 0 || this.waiting.is_some_and(|waiting| waiting.head_begun);
+                *this.matched_preface = match_preface(*this.matched_preface, seen_before, bytes);
+                let begins = !this.waiting.is_some_and(|waiting| waiting.head_begun && waiting.after == begun);
+                if !bytes.is_empty() && begins && !this.progress.is_busy() {
+                    *this.waiting = Some(Waiting { since: Instant::now(), head_begun: true, after: begun });
+                }
+                return Poll::Ready(result);
+            }
+            Poll::Pending if *this.matched_preface == HTTP2_PREFACE.len() => return Poll::Pending,
+            Poll::Pending => {}
+        }
+        let busy = this.progress.is_busy();
+        let waiting = match *this.waiting {
+            Some(waiting) if waiting.after == begun && !busy => waiting,
+            // Busy, it owes us nothing yet, but hyper need not look here again when it has answered: the timer makes it.
+            _ => *this.waiting.insert(Waiting { since: Instant::now(), head_begun: false, after: begun }),
+        };
+        // A connection that never sent a request has not earned the patience between requests.
+        let head = !busy && (waiting.head_begun || begun == 0);
+        let deadline = waiting.since + if head { this.patience.head } else { this.patience.idle };
+        let timer = this.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline)));
+        if timer.deadline() > deadline {
+            timer.as_mut().reset(deadline);
+        }
+        // The timer may still stand at an earlier wait: then it is set forward when it rings, not at every request.
+        while timer.as_mut().poll(cx).is_ready() {
+            if !busy && timer.deadline() >= deadline {
+                return Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "no request arrived in time")));
+            }
+            timer.as_mut().reset(deadline);
+        }
+        Poll::Pending
+    }
+}
+
+impl<T: AsyncWrite> AsyncWrite for GuardedIo<T> {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        self.project().io.poll_write(cx, bytes)
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.project().io.poll_flush(cx)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.project().io.poll_shutdown(cx)
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        self.project().io.poll_write_vectored(cx, slices)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.io.is_write_vectored()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{HTTP2_PREFACE, match_preface};
+
+    #[test]
+    fn the_preface_is_known_however_it_is_cut() {
+        let length = HTTP2_PREFACE.len();
+        assert_eq!(match_preface(0, false, HTTP2_PREFACE), length);
+        for cut in 1..length {
+            let matched = match_preface(0, false, &HTTP2_PREFACE[..cut]);
+            assert_eq!(match_preface(matched, true, &HTTP2_PREFACE[cut..]), length);
+        }
+        assert_eq!(match_preface(0, false, b"POST / HTTP/1.1"), 0);
+        assert_eq!(match_preface(0, true, HTTP2_PREFACE), 0, "only at the beginning");
+        assert_eq!(match_preface(length, true, b"anything"), length);
+    }
+}

@@ -1,0 +1,470 @@
+//! The server: HTTP/1.1 and HTTP/2 on every listener, within limits, until it is told to stop.
+
+use super::client_address::PeerAddress;
+use super::guarded_io::{GuardedIo, InFlight, Patience, Progress};
+use axum::Router;
+use axum::body::Body;
+use axum::extract::Request;
+use axum::response::Response;
+use http::StatusCode;
+use http_body::{Frame, SizeHint};
+use hyper::body::Incoming;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto::Builder;
+use pin_project_lite::pin_project;
+use std::convert::Infallible;
+use std::future::Future;
+use std::net::SocketAddr;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tower::Service as _;
+
+/// After a failed `accept` (no file descriptors left, mostly) the listener rests that long; connections wait in the backlog.
+const ACCEPT_REST: Duration = Duration::from_millis(100);
+
+/// What one server takes at most.
+#[derive(Debug, Clone, Copy)]
+pub struct ServeLimits {
+    /// Connections at a time; more wait in the backlog.
+    pub connections: usize,
+    /// From connecting, or from the first byte of a request's head, to its last (slow loris).
+    pub head_timeout: Duration,
+    /// Between requests on one connection; longer than balancers keep theirs (60 s), so that they never send into a closing one.
+    pub idle_timeout: Duration,
+    /// Bytes of an HTTP/1.1 head, and of HTTP/2 header lists.
+    pub head_bytes: usize,
+    /// Header lines of an HTTP/1.1 request.
+    pub headers: usize,
+    /// Requests at a time on one HTTP/2 connection.
+    pub http2_streams: u32,
+}
+
+impl Default for ServeLimits {
+    fn default() -> Self {
+        Self {
+            connections: 16_384,
+            head_timeout: Duration::from_secs(15),
+            idle_timeout: Duration::from_secs(75),
+            head_bytes: 64 * 1024,
+            headers: 128,
+            http2_streams: 200,
+        }
+    }
+}
+
+/// Serves `router` on all `listeners` with the default limits; see [`serve_within`].
+pub async fn serve(listeners: Vec<TcpListener>, router: Router, shutdown: CancellationToken, drain: Duration) -> usize {
+    serve_within(ServeLimits::default(), listeners, router, shutdown, drain).await
+}
+
+/// Serves until `shutdown`, then stops accepting, lets requests finish, and cuts what is left after `drain`. Returns how many connections were cut.
+///
+/// Long streams should watch `shutdown` themselves and end; one that took another protocol (WebSocket) belongs to its handler. Each request
+/// carries its [`PeerAddress`].
+pub async fn serve_within(
+    limits: ServeLimits,
+    listeners: Vec<TcpListener>,
+    router: Router,
+    shutdown: CancellationToken,
+    drain: Duration,
+) -> usize {
+    let connections = Connections {
+        builder: Arc::new(builder(&limits)),
+        router: router.with_state(()),
+        patience: Patience { head: limits.head_timeout, idle: limits.idle_timeout },
+        permits: Arc::new(Semaphore::new(limits.connections)),
+        tracker: TaskTracker::new(),
+        shutdown: shutdown.clone(),
+        cut: CancellationToken::new(),
+    };
+    let accepting = TaskTracker::new();
+    for listener in listeners {
+        accepting.spawn(accept_all(listener, connections.clone()));
+    }
+    accepting.close();
+    accepting.wait().await;
+    connections.tracker.close();
+    if tokio::time::timeout(drain, connections.tracker.wait()).await.is_ok() {
+        return 0;
+    }
+    let left = connections.tracker.len();
+    connections.cut.cancel();
+    connections.tracker.wait().await;
+    left
+}
+
+fn builder(limits: &ServeLimits) -> Builder<TokioExecutor> {
+    let mut builder = Builder::new(TokioExecutor::new());
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        // GuardedIo keeps the time.
+        .header_read_timeout(None)
+        .max_headers(limits.headers)
+        .max_buf_size(limits.head_bytes);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(limits.http2_streams)
+        .max_header_list_size(u32::try_from(limits.head_bytes).unwrap_or(u32::MAX))
+        .keep_alive_interval(Duration::from_secs(30))
+        .keep_alive_timeout(Duration::from_secs(20));
+    builder
+}
+
+/// What all connections share.
+#[derive(Clone)]
+struct Connections {
+    builder: Arc<Builder<TokioExecutor>>,
+    router: Router,
+    patience: Patience,
+    permits: Arc<Semaphore>,
+    tracker: TaskTracker,
+    shutdown: CancellationToken,
+    cut: CancellationToken,
+}
+
+async fn accept_all(listener: TcpListener, connections: Connections) {
+    let shutdown = connections.shutdown.clone();
+    let _ = shutdown
+        .run_until_cancelled(async {
+            while let Ok(permit) = Arc::clone(&connections.permits).acquire_owned().await {
+                let (stream, peer) = accept(&listener).await;
+                let connection = connections.clone();
+                connections.tracker.spawn(async move {
+                    connection.drive(stream, peer).await;
+                    drop(permit);
+                });
+            }
+        })
+        .await;
+}
+
+async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
+    loop {
+        match listener.accept().await {
+            Ok(accepted) => return accepted,
+            // The other side was gone before we looked.
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    std::io::ErrorKind::ConnectionAborted | std::io::ErrorKind::ConnectionReset
+                ) => {}
+            Err(error) => {
+                tracing::error!(%error, "cannot accept connections");
+                tokio::time::sleep(ACCEPT_REST).await;
+            }
+        }
+    }
+}
+
+impl Connections {
+    async fn drive(self, stream: TcpStream, peer: SocketAddr) {
+        // Without it a small answer may wait for the acknowledgement of the one before.
+        let _ = stream.set_nodelay(true);
+        let progress = Arc::new(Progress::default());
+        let io = TokioIo::new(GuardedIo::new(stream, Arc::clone(&progress), self.patience));
+        let service = PeerService { router: self.router, peer: PeerAddress(peer), progress };
+        let mut connection = pin!(self.builder.serve_connection_with_upgrades(io, service));
+        let ended = tokio::select! {
+            ended = connection.as_mut() => Some(ended),
+            () = self.shutdown.cancelled() => None,
+        };
+        let ended = match ended {
+            Some(ended) => ended,
+            None => {
+                connection.as_mut().graceful_shutdown();
+                tokio::select! {
+                    ended = connection => ended,
+                    () = self.cut.cancelled() => Ok(()),
+                }
+            }
+        };
+        if let Err(error) = ended {
+            tracing::debug!(%error, %peer, "connection ended");
+        }
+    }
+}
+
+/// The router as seen from one connection.
+struct PeerService {
+    router: Router,
+    peer: PeerAddress,
+    progress: Arc<Progress>,
+}
+
+impl hyper::service::Service<http::Request<Incoming>> for PeerService {
+    type Response = http::Response<TrackedBody>;
+    type Error = Infallible;
+    type Future = TrackedFuture<<Router as tower::Service<Request>>::Future>;
+
+    fn call(&self, request: http::Request<Incoming>) -> Self::Future {
+        let mut request = request.map(Body::new);
+        request.extensions_mut().insert(self.peer);
+        let in_flight = self.progress.begin();
+        // A router is always ready.
+        let future = self.router.clone().call(request);
+        TrackedFuture { future, progress: Arc::clone(&self.progress), in_flight: Some(in_flight) }
+    }
+}
+
+pin_project! {
+    /// An answer to come, counted as in flight.
+    struct TrackedFuture<F> {
+        #[pin]
+        future: F,
+        progress: Arc<Progress>,
+        in_flight: Option<InFlight>,
+    }
+}
+
+impl<F: Future<Output = Result<Response, Infallible>>> Future for TrackedFuture<F> {
+    type Output = Result<http::Response<TrackedBody>, Infallible>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        let response = ready!(this.future.poll(cx))?;
+        if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+            this.progress.upgrade();
+        }
+        let in_flight = this.in_flight.take();
+        Poll::Ready(Ok(response.map(|body| TrackedBody { body, in_flight })))
+    }
+}
+
+pin_project! {
+    /// A body that is in flight until its end.
+    struct TrackedBody {
+        #[pin]
+        body: Body,
+        in_flight: Option<InFlight>,
+    }
+}
+
+impl http_body::Body for TrackedBody {
+    type Data = bytes::Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
+        let this = self.project();
+        let frame = ready!(this.body.poll_frame(cx));
+        if frame.is_none() {
+            this.in_flight.take();
+        }
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{ServeLimits, serve_within};
+    use crate::http::client_address::PeerAddress;
+    use axum::Router;
+    use axum::body::Body;
+    use axum::extract::Request;
+    use axum::routing::get;
+    use bytes::Bytes;
+    use futures_util::{StreamExt as _, stream};
+    use std::net::SocketAddr;
+    use std::sync::Arc;
+    use std::time::Duration;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::TcpStream;
+    use tokio::sync::Notify;
+    use tokio::task::JoinHandle;
+    use tokio_util::sync::CancellationToken;
+
+    /// Longer than anything here takes; whoever waits that long has failed.
+    const DEADLINE: Duration = Duration::from_secs(20);
+    const SHORT: Duration = Duration::from_millis(50);
+
+    struct Server {
+        address: SocketAddr,
+        shutdown: CancellationToken,
+        release: Arc<Notify>,
+        entered: Arc<Notify>,
+        ended: JoinHandle<usize>,
+    }
+
+    fn start(limits: ServeLimits, drain: Duration) -> Server {
+        let listeners = super::super::bind(&["127.0.0.1:0".parse().unwrap()]).unwrap();
+        let address = listeners[0].local_addr().unwrap();
+        let (shutdown, release, entered) = (CancellationToken::new(), Arc::new(Notify::new()), Arc::new(Notify::new()));
+        let (waits, enters) = (Arc::clone(&release), Arc::clone(&entered));
+        let held = move || async move {
+            enters.notify_one();
+            waits.notified().await;
+            "held"
+        };
+        let stalled = || async {
+            let first = stream::iter([Ok::<_, std::io::Error>(Bytes::from_static(b"first"))]);
+            Body::from_stream(first.chain(stream::pending()))
+        };
+        let router =
+            Router::new()
+                .route(
+                    "/",
+                    get(|request: Request| async move {
+                        request.extensions().get::<PeerAddress>().unwrap().0.ip().to_string()
+                    }),
+                )
+                .route("/held", get(held))
+                .route("/stalled", get(stalled));
+        let ended = tokio::spawn(serve_within(limits, listeners, router, shutdown.clone(), drain));
+        Server { address, shutdown, release, entered, ended }
+    }
+
+    async fn within<T>(future: impl Future<Output = T>) -> T {
+        tokio::time::timeout(DEADLINE, future).await.expect("within the deadline")
+    }
+
+    async fn send(server: &Server, text: &str) -> TcpStream {
+        let mut connection = TcpStream::connect(server.address).await.unwrap();
+        connection.write_all(text.as_bytes()).await.unwrap();
+        connection
+    }
+
+    /// Everything until the other side closes.
+    async fn rest(connection: &mut TcpStream) -> String {
+        let mut bytes = Vec::new();
+        let _ = within(connection.read_to_end(&mut bytes)).await;
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+
+    /// Reads until `text` has been seen.
+    async fn until(connection: &mut TcpStream, text: &str) -> String {
+        let mut seen = String::new();
+        while !seen.contains(text) {
+            let mut buffer = [0; 1024];
+            let read = within(connection.read(&mut buffer)).await.unwrap();
+            assert!(read > 0, "closed after {seen:?}");
+            seen.push_str(&String::from_utf8_lossy(&buffer[..read]));
+        }
+        seen
+    }
+
+    #[tokio::test]
+    async fn keeps_a_connection_and_knows_its_peer() {
+        let server = start(ServeLimits::default(), DEADLINE);
+        let mut connection = send(&server, "GET / HTTP/1.1\r\nhost: a\r\n\r\n").await;
+        until(&mut connection, "127.0.0.1").await;
+        connection.write_all(b"GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n").await.unwrap();
+        assert!(rest(&mut connection).await.starts_with("HTTP/1.1 200 OK"));
+    }
+
+    #[tokio::test]
+    async fn a_request_in_flight_finishes_after_the_signal_and_nothing_new_is_accepted() {
+        let server = start(ServeLimits::default(), DEADLINE);
+        let mut idle = send(&server, "GET / HTTP/1.1\r\nhost: a\r\n\r\n").await;
+        until(&mut idle, "127.0.0.1").await;
+        let mut connection = send(&server, "GET /held HTTP/1.1\r\nhost: a\r\n\r\n").await;
+        within(server.entered.notified()).await;
+        server.shutdown.cancel();
+        assert_eq!(rest(&mut idle).await, "", "an idle connection is closed at once");
+        let refused = || async {
+            while TcpStream::connect(server.address).await.is_ok() {
+                tokio::task::yield_now().await;
+            }
+        };
+        within(refused()).await;
+        server.release.notify_one();
+        assert!(rest(&mut connection).await.ends_with("held"));
+        assert_eq!(within(server.ended).await.unwrap(), 0);
+    }
+
+    #[tokio::test]
+    async fn what_does_not_finish_is_cut_at_the_deadline() {
+        let server = start(ServeLimits::default(), SHORT);
+        let mut connection = send(&server, "GET /stalled HTTP/1.1\r\nhost: a\r\n\r\n").await;
+        until(&mut connection, "first").await;
+        server.shutdown.cancel();
+        assert_eq!(within(server.ended).await.unwrap(), 1);
+        rest(&mut connection).await;
+    }
+
+    #[tokio::test]
+    async fn a_head_that_does_not_come_ends_the_connection() {
+        let limits = ServeLimits { head_timeout: SHORT, idle_timeout: DEADLINE * 10, ..ServeLimits::default() };
+        let server = start(limits, DEADLINE);
+        for beginning in ["", "G", "PRI * HT", "GET / HTTP/1.1\r\nhost: a\r\n"] {
+            let mut connection = send(&server, beginning).await;
+            rest(&mut connection).await;
+        }
+        // Also the second head of a connection that has proven itself.
+        let mut connection = send(&server, "GET / HTTP/1.1\r\nhost: a\r\n\r\n").await;
+        until(&mut connection, "127.0.0.1").await;
+        connection.write_all(b"GET / HT").await.unwrap();
+        rest(&mut connection).await;
+    }
+
+    #[tokio::test]
+    async fn an_idle_connection_ends_but_a_stream_or_a_slow_answer_does_not() {
+        let limits = ServeLimits { head_timeout: SHORT, idle_timeout: SHORT, ..ServeLimits::default() };
+        let server = start(limits, SHORT);
+        let mut stalled = send(&server, "GET /stalled HTTP/1.1\r\nhost: a\r\n\r\n").await;
+        until(&mut stalled, "first").await;
+        let mut held = send(&server, "GET /held HTTP/1.1\r\nhost: a\r\n\r\n").await;
+        within(server.entered.notified()).await;
+        for _ in 0..3 {
+            let mut idle = send(&server, "GET / HTTP/1.1\r\nhost: a\r\n\r\n").await;
+            until(&mut idle, "127.0.0.1").await;
+            assert_eq!(rest(&mut idle).await, "");
+        }
+        let still_open = tokio::time::timeout(SHORT, stalled.read(&mut [0; 10])).await;
+        assert!(still_open.is_err(), "the stream was cut: {still_open:?}");
+        server.release.notify_one();
+        until(&mut held, "held").await;
+    }
+
+    #[tokio::test]
+    async fn large_heads_and_many_headers_are_refused() {
+        let server = start(ServeLimits { head_bytes: 16 * 1024, ..ServeLimits::default() }, SHORT);
+        let long = format!("GET / HTTP/1.1\r\nhost: a\r\nx: {}\r\n\r\n", "y".repeat(20_000));
+        let many = format!("GET / HTTP/1.1\r\nhost: a\r\n{}\r\n", "x: y\r\n".repeat(200));
+        for head in [long, many] {
+            let mut connection = send(&server, &head).await;
+            let answer = until(&mut connection, "\r\n\r\n").await;
+            assert!(answer.starts_with("HTTP/1.1 431"), "{answer}");
+        }
+    }
+
+    #[tokio::test]
+    async fn connections_beyond_the_limit_wait_for_their_turn() {
+        let server = start(ServeLimits { connections: 1, ..ServeLimits::default() }, SHORT);
+        let mut first = send(&server, "GET / HTTP/1.1\r\nhost: a\r\n\r\n").await;
+        until(&mut first, "127.0.0.1").await;
+        let mut second = send(&server, "GET / HTTP/1.1\r\nhost: a\r\n\r\n").await;
+        assert!(tokio::time::timeout(SHORT, second.read(&mut [0; 10])).await.is_err());
+        drop(first);
+        until(&mut second, "127.0.0.1").await;
+    }
+
+    #[tokio::test]
+    async fn http2_is_spoken_and_may_idle() {
+        let limits = ServeLimits { head_timeout: SHORT, idle_timeout: SHORT, ..ServeLimits::default() };
+        let server = start(limits, DEADLINE);
+        // Preface and an empty SETTINGS frame, cut in two; the answer is a SETTINGS frame (RFC 9113 §3.4).
+        let mut connection = send(&server, "PRI * HTTP/2.0\r\n\r\nS").await;
+        connection.write_all(b"M\r\n\r\n\0\0\0\x04\0\0\0\0\0").await.unwrap();
+        let mut frame_header = [0; 9];
+        within(connection.read_exact(&mut frame_header)).await.unwrap();
+        assert_eq!(frame_header[3], 4, "SETTINGS");
+        let mut buffer = [0; 1024];
+        let idle = async { while connection.read(&mut buffer).await.unwrap() > 0 {} };
+        assert!(tokio::time::timeout(SHORT * 4, idle).await.is_err(), "an HTTP/2 connection was closed for being idle");
+    }
+}
