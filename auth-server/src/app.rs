@@ -1,16 +1,37 @@
 //! The application: the only file that chooses implementations.
 
-use crate::{change_log::Follower, clients::ClientDirectory, resources::ResourceRegistry};
+use crate::{
+    change_log::Follower,
+    clients::ClientDirectory,
+    config::Settings,
+    key_lifecycle::{KeyLifecycleError, SuccessorKeys, load_key_encryption_keys, signing_keys},
+    resources::ResourceRegistry,
+    store,
+    users::{PasswordHasher, password_hash::PasswordHashError},
+};
+use keys::KeyRing;
 use shared::{
     clock::SharedClock,
-    db::{Store, StoreError},
+    config::ConfigurationError,
+    db::{Migration, OpenError, PoolLimits, Schema, Store, StoreError},
     random::SharedRandom,
     sealing::Sealing,
 };
-use std::sync::Arc;
+use std::{path::PathBuf, sync::Arc};
+
+const MIGRATIONS: &[Migration] = &[Migration {
+    name: "0001_foundation",
+    sqlite: include_str!("../../migrations/auth-server/sqlite/0001_foundation.sql"),
+    postgres: include_str!("../../migrations/auth-server/postgres/0001_foundation.sql"),
+}];
+
+/// The schema of this server.
+pub const SCHEMA: Schema = Schema::new("auth_server", MIGRATIONS);
 
 /// Everything that endpoints and rules share.
 pub struct App {
+    /// What the configuration says.
+    pub settings: Settings,
     /// The issuer: this server's public URL, byte for byte.
     pub issuer: String,
     /// State.
@@ -21,17 +42,141 @@ pub struct App {
     pub random: SharedRandom,
     /// Seals what must not lie in the database or a form in clear.
     pub sealing: Sealing,
+    /// The keys that sign, and those that are published.
+    pub keys: KeyRing,
+    /// The keys that derive refresh tokens.
+    pub successor_keys: SuccessorKeys,
     /// Where this instance stands in the change log.
     pub follower: Arc<Follower>,
     /// Clients, cached.
     pub clients: ClientDirectory,
     /// Resources, cached.
     pub resources: ResourceRegistry,
+    /// Hashes and checks passwords, few at a time.
+    pub passwords: PasswordHasher,
+}
+
+/// What an application is built from.
+pub struct Parts {
+    /// What the configuration says.
+    pub settings: Settings,
+    /// State, migrated.
+    pub store: Store,
+    /// Time.
+    pub clock: SharedClock,
+    /// Randomness.
+    pub random: SharedRandom,
+    /// Seals keys and forms.
+    pub sealing: Sealing,
+}
+
+/// Why the server does not start: one clear line each.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The configuration.
+    #[error(transparent)]
+    Configuration(#[from] ConfigurationError),
+    /// The data directory.
+    #[error("the data directory {} cannot be used: {cause}", path.display())]
+    DataDirectory {
+        /// The directory.
+        path: PathBuf,
+        /// What the operating system said.
+        cause: std::io::Error,
+    },
+    /// The database.
+    #[error(transparent)]
+    Database(#[from] OpenError),
+    /// The database, later.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Keys.
+    #[error(transparent)]
+    Keys(#[from] KeyLifecycleError),
+    /// The published keys make no set.
+    #[error(transparent)]
+    KeyRing(#[from] keys::KeyRingError),
+    /// The password hasher could not be made.
+    #[error(transparent)]
+    Passwords(#[from] PasswordHashError),
+    /// A port.
+    #[error(transparent)]
+    Listen(#[from] shared::http::BindError),
 }
 
 impl App {
-    /// Replaces the key ring by what the database holds.
-    pub async fn reload_signing_keys(&self) -> Result<(), StoreError> {
-        Ok(())
+    /// Opens the database that the settings name and what stands beside it.
+    ///
+    /// # Errors
+    /// See [`StartError`].
+    pub async fn open(settings: Settings, clock: SharedClock, random: SharedRandom) -> Result<Arc<Self>, StartError> {
+        let store = open_store(&settings).await?;
+        let key_encryption_keys = load_key_encryption_keys(&settings, &store, random.as_ref()).await?;
+        let sealing = Sealing::new(key_encryption_keys, Arc::clone(&random));
+        Self::build(Parts { settings, store, clock, random, sealing }).await
     }
+
+    /// Makes missing keys and loads what is kept in memory.
+    ///
+    /// # Errors
+    /// See [`StartError`].
+    pub async fn build(parts: Parts) -> Result<Arc<Self>, StartError> {
+        let Parts { settings, store, clock, random, sealing } = parts;
+        keys::install_crypto_provider();
+        let now = clock.now();
+        let passwords = PasswordHasher::new(Arc::clone(&random))?;
+        signing_keys::create_missing(&store, &sealing, now).await?;
+        let successor_keys = SuccessorKeys::open(&store, &sealing, random.as_ref(), now).await?;
+        // Read before what is loaded next: whatever changes meanwhile is applied again.
+        let follower = Arc::new(Follower::from(store::change_log::position(&mut store.read()).await?));
+        let keys = KeyRing::new(signing_keys::load(&store, &sealing).await?)?;
+        let issuer = settings.auth_server.public_url.as_str().to_owned();
+        let default_resource = settings.auth_server.default_resource.clone();
+        let resources = ResourceRegistry::new(&issuer, default_resource, Arc::clone(&follower));
+        resources.reload(&store).await?;
+        Ok(Arc::new(Self {
+            clients: ClientDirectory::new(store.clone(), Arc::clone(&clock), Arc::clone(&follower)),
+            passwords,
+            settings,
+            issuer,
+            store,
+            clock,
+            random,
+            sealing,
+            keys,
+            successor_keys,
+            follower,
+            resources,
+        }))
+    }
+
+    /// Replaces the keys in memory by what the database holds; the ring signs again if it had been suspended.
+    ///
+    /// # Errors
+    /// The database failed or a key does not open; memory then stays as it was.
+    pub async fn reload_keys(&self) -> Result<(), KeyLifecycleError> {
+        let entries = signing_keys::load(&self.store, &self.sealing).await?;
+        self.keys.replace(entries).map_err(|error| KeyLifecycleError::Unusable(error.to_string()))?;
+        self.successor_keys.reload(&self.store, &self.sealing).await
+    }
+}
+
+/// Opens and migrates the database that the settings name; makes the data directory if it is needed.
+///
+/// # Errors
+/// See [`StartError`].
+pub async fn open_store(settings: &Settings) -> Result<Store, StartError> {
+    let database = settings.database()?;
+    make_data_directory(&settings.shared.data_dir)?;
+    Ok(Store::open(&database, &SCHEMA, PoolLimits::default()).await?)
+}
+
+/// Makes the directory, readable by its owner alone, and finds out whether files can be written there.
+fn make_data_directory(path: &std::path::Path) -> Result<(), StartError> {
+    use std::os::unix::fs::DirBuilderExt as _;
+    let unusable = |cause| StartError::DataDirectory { path: path.to_owned(), cause };
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(unusable)?;
+    let probe = path.join(format!(".write-probe-{}", std::process::id()));
+    std::fs::write(&probe, b"").map_err(unusable)?;
+    std::fs::remove_file(&probe).map_err(unusable)
 }

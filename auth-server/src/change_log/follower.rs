@@ -1,8 +1,7 @@
 //! How one instance follows the change log: it looks every [`FOLLOW_INTERVAL`], or at once when woken by a write of its own.
 
 use super::ChangeKind;
-use crate::{app::App, store};
-use shared::db::StoreError;
+use crate::{app::App, key_lifecycle::KeyLifecycleError, store};
 use std::{
     sync::{
         Arc,
@@ -66,20 +65,29 @@ impl Follower {
     }
 }
 
-/// Follows until `stop`. An unreachable database is logged once and looked at again and again.
+/// Follows until `stop`. An unreachable database is logged once and looked at again and again; when it stays away for
+/// longer than [`SIGNING_MAX_SILENCE`], this instance stops signing until it could load its keys again.
 pub async fn follow(app: Arc<App>, stop: CancellationToken) {
-    let mut failing = false;
+    let (mut failing, mut suspended) = (false, false);
     loop {
-        match catch_up(&app).await {
-            Ok(()) if failing => {
-                failing = false;
-                tracing::info!("the change log can be read again");
+        match follow_once(&app, suspended).await {
+            Ok(()) => {
+                if failing {
+                    tracing::info!("the change log can be read again");
+                }
+                (failing, suspended) = (false, false);
             }
-            Err(error) if !failing => {
+            Err(error) => {
+                if !failing {
+                    tracing::warn!(%error, "the change log cannot be followed; caches serve for a while");
+                }
                 failing = true;
-                tracing::warn!(%error, "the change log cannot be read; caches serve for a while");
+                if !suspended && app.follower.silence() > SIGNING_MAX_SILENCE {
+                    app.keys.suspend();
+                    suspended = true;
+                    tracing::error!("keys could not be checked for too long; signing stops");
+                }
             }
-            Ok(()) | Err(_) => {}
         }
         tokio::select! {
             () = stop.cancelled() => return,
@@ -89,11 +97,18 @@ pub async fn follow(app: Arc<App>, stop: CancellationToken) {
     }
 }
 
+async fn follow_once(app: &App, suspended: bool) -> Result<(), KeyLifecycleError> {
+    if suspended {
+        app.reload_keys().await?;
+    }
+    catch_up(app).await
+}
+
 /// Applies every change that is committed by now to this instance's caches.
 ///
 /// # Errors
-/// The database could not be read; what was not applied stays to be applied.
-pub async fn catch_up(app: &App) -> Result<(), StoreError> {
+/// The database could not be read, or a key not opened; what was not applied stays to be applied.
+pub async fn catch_up(app: &App) -> Result<(), KeyLifecycleError> {
     let follower = &app.follower;
     let _one_at_a_time = follower.looking.lock().await;
     loop {
@@ -108,7 +123,7 @@ pub async fn catch_up(app: &App) -> Result<(), StoreError> {
     }
 }
 
-async fn apply(app: &App, rows: &[store::change_log::ChangeRow]) -> Result<(), StoreError> {
+async fn apply(app: &App, rows: &[store::change_log::ChangeRow]) -> Result<(), KeyLifecycleError> {
     let (mut resources, mut signing_keys) = (false, false);
     for row in rows {
         match row.kind {
@@ -127,7 +142,7 @@ async fn apply(app: &App, rows: &[store::change_log::ChangeRow]) -> Result<(), S
         app.resources.reload(&app.store).await?;
     }
     if signing_keys {
-        app.reload_signing_keys().await?;
+        app.reload_keys().await?;
     }
     Ok(())
 }
