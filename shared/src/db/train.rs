@@ -261,3 +261,68 @@ impl Train {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Outcome, StoreError, Train};
+    use sqlx::{ConnectOptions as _, sqlite::SqliteConnectOptions};
+    use std::{sync::Arc, time::Duration};
+    use tokio::{sync::Mutex, time::Instant};
+
+    async fn train(directory: &tempfile::TempDir) -> Arc<Mutex<Train>> {
+        let options = SqliteConnectOptions::new().filename(directory.path().join("t.db")).create_if_missing(true);
+        let mut connection = options.connect().await.unwrap();
+        sqlx::query("create table t(x integer) strict").execute(&mut connection).await.unwrap();
+        Train::new(connection, options, true)
+    }
+
+    async fn ride(train: &Arc<Mutex<Train>>) -> super::Batch {
+        let seat = Train::take_seat(train, Instant::now() + Duration::from_secs(5)).await.unwrap();
+        let mut seat = Train::board(seat, false).await.unwrap();
+        sqlx::query("insert into t values (1)").execute(seat.connection().unwrap()).await.unwrap();
+        seat.alight(true).await.unwrap().unwrap()
+    }
+
+    async fn rows(train: &Arc<Mutex<Train>>) -> i64 {
+        let mut seat = Train::settle(Arc::clone(train).lock_owned().await).await.unwrap();
+        sqlx::query_scalar("select count(*) from t").fetch_one(seat.connection().unwrap()).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn riders_share_a_commit() {
+        let directory = tempfile::tempdir().unwrap();
+        let train = train(&directory).await;
+        let (one, two) = (ride(&train).await, ride(&train).await);
+        assert!(Arc::ptr_eq(&one, &two) && one.get().is_none());
+        assert_eq!(rows(&train).await, 2);
+        assert!(matches!(one.get(), Some(Outcome::Committed)));
+        assert_eq!(train.lock().await.commits(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_lost_connection_is_opened_again_and_its_riders_are_told() {
+        let directory = tempfile::tempdir().unwrap();
+        let train = train(&directory).await;
+        let aboard = ride(&train).await;
+        train.lock().await.give_up();
+        assert_eq!(rows(&train).await, 0);
+        assert!(matches!(aboard.get(), Some(Outcome::Failed(StoreError::CommitUnknown { .. }))), "{aboard:?}");
+        ride(&train).await;
+        assert_eq!(rows(&train).await, 1);
+    }
+
+    #[tokio::test]
+    async fn a_dropped_closure_is_undone_by_the_next_turn() {
+        let directory = tempfile::tempdir().unwrap();
+        let train = train(&directory).await;
+        for riders in 0..3 {
+            let seat = Arc::clone(&train).lock_owned().await;
+            let mut seat = Train::board(seat, false).await.unwrap();
+            sqlx::query("insert into t values (2)").execute(seat.connection().unwrap()).await.unwrap();
+            drop(seat);
+            ride(&train).await;
+            assert_eq!(train.lock().await.riders, riders + 1);
+        }
+        assert_eq!(rows(&train).await, 3);
+    }
+}
