@@ -4,6 +4,7 @@ pub mod oauth_client;
 pub mod person;
 pub mod poll;
 pub mod postern;
+pub mod postgres;
 pub mod process;
 pub mod readme;
 pub mod script;
