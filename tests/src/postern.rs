@@ -157,17 +157,18 @@ impl Postern {
         Ok(())
     }
 
-    /// The set-up link that it printed, once it has.
+    /// The set-up link: without a terminal it is left in the data directory, for its owner only.
     ///
     /// # Errors
     /// When none appears.
-    pub async fn setup_link(&mut self) -> anyhow::Result<String> {
-        let link = |line: &str| {
-            let start = line.find("http")?;
-            let url = line[start..].split_whitespace().next()?;
-            (url.contains("setup") || url.contains("set-up")).then(|| url.to_owned())
+    pub async fn setup_link(&self, home: &Home) -> anyhow::Result<String> {
+        let file = home.data().join("setup-link");
+        let link = || async {
+            let text = std::fs::read_to_string(&file).ok()?;
+            let found = text.split_whitespace().find(|word| word.starts_with("http"));
+            found.map(str::to_owned)
         };
-        self.process.find_in_stdout(0, READY_WITHIN, link).await
+        poll::until("a set-up link", READY_WITHIN, link).await.with_context(|| self.process.log())
     }
 
     /// kill -9, and its end.

@@ -1,7 +1,7 @@
 //! A machine with client credentials and a person with curl, and both exactly as the README prints them.
 
 use std::fs;
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::fs::symlink;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -57,40 +57,41 @@ async fn curl(arguments: &[&str]) -> anyhow::Result<Value> {
     serde_json::from_str(data.unwrap_or(&stdout)).map_err(|error| anyhow::anyhow!("{error}: {stdout}"))
 }
 
-/// The README's shell blocks run in order in one shell, in a folder that looks like the repository after `cargo build --release`.
-/// `cargo run --release` is the server, which the test has started already; `cargo run --release -- …` is the command.
+/// Kinds of blocks that run here, in order and in one shell, as somebody would type them in a second terminal.
+const RUN: [&str; 2] = ["machine", "operate"];
+/// Blocks that need somebody else's program.
+const NOT_RUN: &str = "client";
+/// Blocks without a kind: the server, which this test starts itself, and the command that runs this test.
+const PLAIN: [&str; 2] = ["cargo run --release\n", "./tests/run\n"];
+
+/// Runs where a newcomer is after `cargo run --release`: a folder with `target/release` and a server on the default ports.
 #[tokio::test]
 async fn the_readme_does_what_it_says() -> anyhow::Result<()> {
+    let readme = fs::read_to_string(repository().join("README.md"))?;
+    let mut script = String::from("set -euo pipefail\n");
+    for block in shell_blocks(&readme) {
+        match block.kind.as_str() {
+            "" => assert!(PLAIN.contains(&block.text.as_str()), "line {}: who runs this? {}", block.line, block.text),
+            kind if RUN.contains(&kind) => {
+                script.push_str(&format!("echo '--- line {}' >&2\n{}\n", block.line, block.text))
+            }
+            kind => assert_eq!(kind, NOT_RUN, "line {}", block.line),
+        }
+    }
     let home = Home::with_default_ports()?;
     let _postern = home.start().await?;
-    let commands = home.folder().join("commands");
     fs::create_dir_all(home.folder().join("target"))?;
-    fs::create_dir(&commands)?;
     symlink(fs::canonicalize(binary_directory())?, home.folder().join("target").join("release"))?;
-    symlink(home.folder().join("target/release/postern"), commands.join("postern"))?;
-    let cargo = commands.join("cargo");
-    fs::write(
-        &cargo,
-        "#!/bin/sh\nshift 2 # run --release\n[ $# = 0 ] && exit 0\n[ \"$1\" = -- ] && shift\nexec postern \"$@\"\n",
-    )?;
-    fs::set_permissions(&cargo, fs::Permissions::from_mode(0o755))?;
 
-    let readme = fs::read_to_string(repository().join("README.md"))?;
-    let blocks = shell_blocks(&readme);
-    assert!(
-        blocks.iter().any(|block| block.text.contains("cargo run --release")),
-        "the README starts with the one command"
-    );
-    let mut script = String::from("set -euo pipefail\n");
-    for block in blocks.iter().filter(|block| !block.text.contains("git clone")) {
-        script.push_str(&format!("echo '--- line {}' >&2\n{}\n", block.line, block.text));
-    }
-    let path = format!("{}:{}", commands.display(), std::env::var("PATH")?);
     let mut command = Command::new("bash");
-    command.arg("-c").arg(&script).current_dir(home.folder()).env("PATH", path);
+    command.arg("-c").arg(&script).current_dir(home.folder());
     let printed = run(command, "", WITHIN).await?.success()?;
     let compact: String = printed.chars().filter(|character| !character.is_whitespace()).collect();
     assert!(compact.contains("\"active\":true"), "curl introspects a token:\n{printed}");
-    assert!(compact.contains("\"jsonrpc\":\"2.0\""), "a tool is called:\n{printed}");
+    assert!(
+        compact.contains("\"jsonrpc\":\"2.0\"") && !compact.contains("\"isError\":true"),
+        "a tool is called:\n{printed}"
+    );
+    assert!(printed.contains("nightly-report"), "the client is listed:\n{printed}");
     Ok(())
 }

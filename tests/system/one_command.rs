@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use system_tests::postern::Home;
-use system_tests::process::{Ended, Signal};
+use system_tests::process::{Ended, Process, Signal};
 
 const STOPS_WITHIN: Duration = Duration::from_secs(5);
 const EMAIL: &str = "ada@example.com";
@@ -24,20 +24,38 @@ async fn keys(home: &Home) -> anyhow::Result<Vec<String>> {
 #[tokio::test]
 async fn a_first_start_says_where_to_go() -> anyhow::Result<()> {
     let home = Home::new()?;
-    let mut postern = home.start().await?;
-    let link = postern.setup_link().await?;
+    let postern = home.start().await?;
+    let link = postern.setup_link(&home).await?;
     assert!(link.starts_with(&home.issuer()), "{link}");
     let page = reqwest::get(&link).await?;
     assert_eq!(page.status(), 200);
     assert!(page.text().await?.contains("id=\"setup-form\""));
     let printed = postern.process.stdout().join("\n");
     assert!(printed.contains(&home.mcp_url()), "{printed}");
+    assert!(!postern.process.log().contains(&link), "without a terminal the link is not for the log");
     let mode = fs::metadata(home.data())?.permissions().mode();
     assert_eq!(mode & 0o777, 0o700, "the data directory is for its owner only");
     for entry in fs::read_dir(home.data())?.flatten().filter(|entry| entry.path().is_file()) {
         assert_eq!(entry.metadata()?.permissions().mode() & 0o077, 0, "{:?} is for its owner only", entry.path());
     }
     assert_eq!(keys(&home).await?.len(), 2, "one RS256 and one ES256 key");
+    Ok(())
+}
+
+#[tokio::test]
+async fn on_a_terminal_the_set_up_link_is_shown() -> anyhow::Result<()> {
+    let home = Home::new()?;
+    let command = home.command(&[])?;
+    let program = command.as_std().get_program().to_string_lossy().into_owned();
+    // `script` gives the program a terminal.
+    let mut terminal = tokio::process::Command::new("script");
+    terminal.args(["--quiet", "--return", "--command", &program, "/dev/null"]).current_dir(home.folder());
+    terminal.envs(command.as_std().get_envs().filter_map(|(name, value)| Some((name, value?))));
+    let process = Process::spawn(terminal)?;
+    let link = |line: &str| line.split_whitespace().find(|word| word.contains("set")).map(str::to_owned);
+    let is_link = |word: &String| word.starts_with(&home.issuer());
+    let shown = process.find_in_stdout(0, Duration::from_secs(20), |line| link(line).filter(is_link)).await?;
+    assert!(!home.data().join("setup-link").exists(), "{shown} was shown, so it is in no file");
     Ok(())
 }
 
@@ -57,18 +75,21 @@ async fn a_second_start_finds_everything_as_it_was() -> anyhow::Result<()> {
     assert_eq!(before, after);
     let printed = postern.process.stdout().join("\n");
     assert!(printed.contains(&home.mcp_url()), "{printed}");
-    assert!(!printed.contains("setup") && !printed.contains("set-up"), "an administrator exists:\n{printed}");
+    assert!(
+        !printed.contains("set-up") && !home.data().join("setup-link").exists(),
+        "an administrator exists:\n{printed}"
+    );
     Ok(())
 }
 
 #[tokio::test]
 async fn a_set_up_link_is_fresh_at_each_start_until_it_is_used() -> anyhow::Result<()> {
     let home = Home::new()?;
-    let mut postern = home.start().await?;
-    let first = postern.setup_link().await?;
+    let postern = home.start().await?;
+    let first = postern.setup_link(&home).await?;
     postern.stop(Signal::Interrupt, STOPS_WITHIN).await?;
-    let mut postern = home.start().await?;
-    let second = postern.setup_link().await?;
+    let postern = home.start().await?;
+    let second = postern.setup_link(&home).await?;
     assert_ne!(first, second);
     assert_ne!(reqwest::get(&first).await?.status(), 200, "an older link is void");
     assert_eq!(reqwest::get(&second).await?.status(), 200);

@@ -20,8 +20,8 @@ const PAGES: [&str; 8] = [
 #[tokio::test]
 async fn every_page_is_photographed_and_sound() -> anyhow::Result<()> {
     let home = Home::new()?;
-    let mut postern = home.start().await?;
-    let setup_url = postern.setup_link().await?;
+    let postern = home.start().await?;
+    let setup_url = postern.setup_link(&home).await?;
     let client =
         OAuthClient::register(&home.issuer(), &home.mcp_url(), "A client with a rather long name, Inc.").await?;
     let authorize_url = client.authorization_url("mcp.read mcp.write")?;

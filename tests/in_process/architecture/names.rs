@@ -2,7 +2,7 @@
 
 use super::source::{Source, repository, rust_sources};
 
-const EMPTY_NAMES: [&str; 9] = ["util", "utils", "helper", "helpers", "common", "misc", "types", "tools", "stuff"];
+const EMPTY_NAMES: [&str; 7] = ["util", "utils", "helper", "helpers", "common", "misc", "types"];
 
 fn files(sources: &[Source]) -> Vec<String> {
     let is_empty = |path: &str| {
