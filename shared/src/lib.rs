@@ -3,9 +3,11 @@
 pub mod clock;
 pub mod config;
 pub mod db;
+pub mod ephemeral;
 pub mod http;
 pub mod protocol;
 pub mod random;
+pub mod rate_limit;
 pub mod sealing;
 pub mod secret;
 pub mod telemetry;

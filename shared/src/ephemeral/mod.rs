@@ -1,0 +1,92 @@
+//! What may vanish: shared rate counters, legacy MCP sessions, wake-ups, caches. In memory for one instance, over Redis for several.
+//!
+//! Nothing that must be used once or remembered lives here: that is a row in the database, consumed in the transaction that issues what it buys.
+
+mod expiring_map;
+mod memory;
+mod redis;
+
+pub use memory::MemoryEphemeral;
+pub use redis::RedisEphemeral;
+
+use async_trait::async_trait;
+
+/// 512 bytes: the longest key.
+pub const MAX_KEY_BYTES: usize = 512;
+/// 64 KiB: the longest value.
+pub const MAX_VALUE_BYTES: usize = 64 * 1024;
+
+/// How often something happened in the current window.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Count {
+    /// This time included.
+    pub count: u64,
+    /// Seconds until the window ends, at least 1.
+    pub reset_seconds: u32,
+}
+
+/// Why there is no answer.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum EphemeralError {
+    /// The store cannot be reached, is not ready, or did not answer in time: 503, never "was not there".
+    #[error("the ephemeral store does not answer: {0}")]
+    Unavailable(String),
+    /// A key or value beyond [`MAX_KEY_BYTES`] or [`MAX_VALUE_BYTES`].
+    #[error("{what} of {bytes} bytes is longer than {most}")]
+    TooLarge {
+        /// "a key" or "a value".
+        what: &'static str,
+        /// Its length.
+        bytes: usize,
+        /// The limit.
+        most: usize,
+    },
+    /// The URL of the store cannot be used.
+    #[error("the URL of the ephemeral store cannot be used: {0}")]
+    UnusableUrl(String),
+}
+
+/// A store for what may vanish at any time.
+#[async_trait]
+pub trait Ephemeral: Send + Sync + 'static {
+    /// Keeps `value` under `key` for `ttl_seconds` (0 removes it), in place of what was there.
+    async fn put(&self, key: &str, value: &[u8], ttl_seconds: u32) -> Result<(), EphemeralError>;
+
+    /// What is kept under `key`.
+    async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, EphemeralError>;
+
+    /// Removes and returns what is kept under `key`: of several callers at most one gets it.
+    async fn take(&self, key: &str) -> Result<Option<Vec<u8>>, EphemeralError>;
+
+    /// Counts one more under `key` (which shares nothing with kept values) in a window that begins with the first count and lasts `window_seconds`.
+    async fn count(&self, key: &str, window_seconds: u32) -> Result<Count, EphemeralError>;
+
+    /// The count so far, without counting; `None` where no window is open.
+    async fn counted(&self, key: &str) -> Result<Option<Count>, EphemeralError>;
+
+    /// Whether the store answers, for readiness.
+    async fn check(&self) -> Result<(), EphemeralError>;
+
+    /// [`Ephemeral::count`] without waiting; `None` where the store has to wait.
+    fn count_now(&self, _key: &str, _window_seconds: u32) -> Option<Result<Count, EphemeralError>> {
+        None
+    }
+
+    /// [`Ephemeral::counted`] without waiting; `None` where the store has to wait.
+    fn counted_now(&self, _key: &str) -> Option<Result<Option<Count>, EphemeralError>> {
+        None
+    }
+}
+
+fn check_key(key: &str) -> Result<(), EphemeralError> {
+    check_length("a key", key.len(), MAX_KEY_BYTES)
+}
+
+fn check_value(value: &[u8]) -> Result<(), EphemeralError> {
+    check_length("a value", value.len(), MAX_VALUE_BYTES)
+}
+
+fn check_length(what: &'static str, bytes: usize, most: usize) -> Result<(), EphemeralError> {
+    if bytes > most { Err(EphemeralError::TooLarge { what, bytes, most }) } else { Ok(()) }
+}
