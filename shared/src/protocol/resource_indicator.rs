@@ -111,7 +111,9 @@ fn rest_after_authority(text: &str) -> Result<&str, ResourceIndicatorError> {
     }
     let (_, after) = text.split_once("://").ok_or(ResourceIndicatorError::Malformed)?;
     let authority_bytes = after.find(['/', '?']).unwrap_or(after.len());
-    if authority_bytes == 0 { Err(ResourceIndicatorError::Malformed) } else { Ok(&after[authority_bytes..]) }
+    let (authority, rest) = after.split_at(authority_bytes);
+    // The URL parser decodes a host (`h%7B` becomes `h{`, `%31` a digit of an address): one that needs it is no host.
+    if authority.is_empty() || authority.contains('%') { Err(ResourceIndicatorError::Malformed) } else { Ok(rest) }
 }
 
 fn is_dot_segment(segment: &str) -> bool {
@@ -239,6 +241,10 @@ mod tests {
             ("https://mcp.example/a/../b", Malformed),
             ("https://mcp.example/%2E%2e/b", Malformed),
             ("https://mcp.example:99999/", Malformed),
+            ("https://h%7B-", Malformed),
+            ("https://%6Dcp.example/", Malformed),
+            ("http://127.0.0.%31/", Malformed),
+            ("http://[::1%25eth0]/", Malformed),
             ("https://mçp.example/", Malformed),
             ("https://mcp.example/#", Fragment),
             ("https://mcp.example/mcp#a", Fragment),
