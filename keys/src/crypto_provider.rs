@@ -62,6 +62,14 @@ mod tests {
     use super::{install_crypto_provider, is_installed, signer_factory};
     use crate::{Algorithm, SigningKey, parsed_key::ParsedKey};
     use jsonwebtoken::EncodingKey;
+    use shared::{
+        protocol::{
+            jwk::JwkSet,
+            jwt::{AssertionSigner, VerificationKeys, verify_client_assertion},
+        },
+        random::SystemRandom,
+    };
+    use std::thread;
 
     #[test]
     fn installing_twice_is_installing_once() {
@@ -84,5 +92,34 @@ mod tests {
         let stock =
             signer_factory(&jsonwebtoken::Algorithm::ES256, &EncodingKey::from_ec_der(&pkcs8)).expect("stock signer");
         assert_eq!(stock.algorithm(), jsonwebtoken::Algorithm::ES256);
+    }
+
+    /// In one process both servers live under this provider.
+    #[test]
+    fn a_client_assertion_is_signed_beside_our_keys() {
+        install_crypto_provider();
+        let signer = AssertionSigner::generate(&SystemRandom).expect("signer");
+        let keys = VerificationKeys::from_jwks(&JwkSet::new(vec![signer.public_jwk().clone()]).expect("set"));
+        let token = signer.sign("c", "https://as.example", 1000, &SystemRandom).expect("assertion");
+        assert!(verify_client_assertion(&token, &keys, "c", &["https://as.example"], 1000).is_ok());
+    }
+
+    #[test]
+    fn keys_come_and_go_while_others_sign() {
+        install_crypto_provider();
+        let lasting = SigningKey::generate(Algorithm::Es256).expect("key");
+        thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    for _ in 0..50 {
+                        let passing = SigningKey::from_pkcs8(Algorithm::Es256, &lasting.to_pkcs8()).expect("key");
+                        let clone = passing.clone();
+                        drop(passing);
+                        assert!(clone.sign("at+jwt", &[0_u8; 0]).is_ok());
+                        assert!(lasting.sign("at+jwt", &[0_u8; 0]).is_ok());
+                    }
+                });
+            }
+        });
     }
 }

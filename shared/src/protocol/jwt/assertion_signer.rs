@@ -19,6 +19,9 @@ use zeroize::Zeroizing;
 /// An assertion is used at once: it lives this long.
 pub const ASSERTION_LIFETIME_SECONDS: i64 = 60;
 
+/// Out of range happens once in 2^32 draws; so many in a row mean a broken source.
+const P256_MAX_DRAWS: usize = 16;
+
 /// Why there is no signer or no assertion.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum AssertionSignerError {
@@ -51,15 +54,11 @@ impl AssertionSigner {
     /// A fresh key pair.
     ///
     /// # Errors
-    /// [`AssertionSignerError::Key`] when the key cannot be encoded, which does not happen to a valid one.
+    /// [`AssertionSignerError::Key`] when `random` yields no usable number.
     pub fn generate(random: &dyn Random) -> Result<Self, AssertionSignerError> {
-        loop {
-            let bytes = Zeroizing::new(random_32(random));
-            // Out of range once in 2^32 times: take the next.
-            if let Ok(secret) = SecretKey::from_slice(bytes.as_slice()) {
-                return Self::from_secret_key(secret);
-            }
-        }
+        let draw = || SecretKey::from_slice(Zeroizing::new(random_32(random)).as_slice()).ok();
+        let secret = (0..P256_MAX_DRAWS).find_map(|_| draw()).ok_or(AssertionSignerError::Key)?;
+        Self::from_secret_key(secret)
     }
 
     /// The key pair of a PEM file (`-----BEGIN PRIVATE KEY-----`, RFC 5958).
@@ -169,7 +168,8 @@ mod tests {
         assert!(AssertionSigner::from_pkcs8_pem(&format!("\n{}\n", pem.expose())).is_ok());
         let shown = format!("{signer:?}");
         assert!(shown.contains("public") && !shown.contains("secret") && !shown.contains("signing"));
-        for bad in ["", "-----BEGIN PRIVATE KEY-----\n-----END PRIVATE KEY-----", &pem.expose()[..100]] {
+        let encrypted = pem.expose().replace("PRIVATE KEY", "ENCRYPTED PRIVATE KEY");
+        for bad in ["", &encrypted, "-----BEGIN PRIVATE KEY-----\n-----END PRIVATE KEY-----", &pem.expose()[..100]] {
             assert_eq!(AssertionSigner::from_pkcs8_pem(bad).err(), Some(AssertionSignerError::Key));
         }
     }
