@@ -1,1 +1,7 @@
-//! What a person is asked before a client gets a grant, and what may be remembered of the answer.
+//! Consent: what a person is asked, what is remembered of the answer.
+
+pub mod destination;
+pub mod remember;
+
+pub use destination::Destination;
+pub use remember::Subject;

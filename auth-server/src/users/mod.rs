@@ -8,6 +8,7 @@ pub mod password_rules;
 pub mod reset_password;
 pub mod session;
 pub mod set_up;
+pub mod sign_in;
 pub mod user;
 
 pub use add_user::{NewUser, add_user};

@@ -1,0 +1,49 @@
+//! `resource` (RFC 8707 §2): one registered resource that the client may ask for.
+
+use super::{AuthorizationError, PageRefusal, Refusal};
+use crate::{
+    clients::Client,
+    endpoints::form::Parameters,
+    resources::{Resource, ResourceRegistry, registry::TargetError},
+};
+use shared::protocol::error_code::ErrorCode;
+use std::sync::Arc;
+
+/// What the token will be for, or whom to tell why not.
+pub(super) fn check_resource(
+    resources: &ResourceRegistry,
+    client: &Client,
+    parameters: &Parameters,
+) -> Result<Arc<Resource>, ResourceRefusal> {
+    let asked: Vec<&str> = parameters.all("resource").collect();
+    let refusal = |description| ResourceRefusal::Refused(Refusal::new(ErrorCode::InvalidTarget, description));
+    let resource = resources.resolve(&asked).map_err(|cause| match cause {
+        TargetError::OutOfDate => ResourceRefusal::Unavailable,
+        TargetError::Missing => refusal("Name the resource that the token is for (RFC 8707)."),
+        TargetError::Several => refusal("A token is for one resource; send one resource parameter."),
+        TargetError::Malformed => refusal("The resource is not an absolute URI without fragment."),
+        TargetError::Unknown => refusal("No such resource is registered here."),
+    })?;
+    // Nobody consents to management: its tokens go to enrolled resource servers, by client credentials.
+    if resource.is_management() || !client.may_use(&resource) {
+        return Err(refusal("This client may not ask for this resource."));
+    }
+    Ok(resource)
+}
+
+/// Why there is no resource.
+pub(super) enum ResourceRefusal {
+    /// The client is told.
+    Refused(Refusal),
+    /// Nobody knows now.
+    Unavailable,
+}
+
+impl ResourceRefusal {
+    pub(super) fn at(self, refuse: impl FnOnce(Refusal) -> AuthorizationError) -> AuthorizationError {
+        match self {
+            Self::Refused(refusal) => refuse(refusal),
+            Self::Unavailable => PageRefusal::Unavailable.into(),
+        }
+    }
+}

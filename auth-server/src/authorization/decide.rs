@@ -1,0 +1,130 @@
+//! The decision: consumes the request's id and, if allowed, makes grant and code in the same transaction (RFC 6749 §4.1.2).
+
+use super::{AuthorizationError, PageRefusal, PendingRequest, Refusal, next_step::Question};
+use crate::{
+    app::App,
+    audit::{self, AuditEvent, AuditKind},
+    change_log::{self, Change},
+    consent::{self, Subject},
+    store::{
+        self,
+        authorization_grant::{self, NewGrant},
+        decided_request, user_account,
+    },
+    users::{Session, User, session},
+};
+use shared::{
+    clock::UnixSeconds,
+    db::Tx,
+    protocol::{
+        error_code::ErrorCode,
+        opaque_token::{OpaqueToken, TokenKind},
+        scope::ScopeSet,
+    },
+    random::random_id,
+};
+
+/// A code lives this long (RFC 6749 §4.1.2 recommends at most ten minutes); clients redeem at once.
+pub const CODE_TTL_SECONDS: i64 = 60;
+
+/// What a person allowed.
+#[derive(Clone, Copy)]
+pub struct Allowed<'a> {
+    /// The request.
+    pub request: &'a PendingRequest,
+    /// Who decided, where.
+    pub session: &'a Session,
+    /// What was asked.
+    pub question: &'a Question,
+    /// What was left ticked; never more than the question offered.
+    pub scope: &'a ScopeSet,
+    /// Whether not to ask again.
+    pub remember: bool,
+}
+
+/// Makes the grant and returns the URL that brings its code.
+///
+/// # Errors
+/// [`PageRefusal::AlreadyDecided`] for the second of two decisions; a session or account that ended meanwhile is [`PageRefusal::Expired`].
+pub async fn allow(app: &App, allowed: &Allowed<'_>, now: UnixSeconds) -> Result<String, AuthorizationError> {
+    let Allowed { request, session, question, .. } = *allowed;
+    let code = OpaqueToken::generate(TokenKind::AuthorizationCode, &*app.random);
+    let grant_id = random_id(&*app.random);
+    let scope = &allowed.scope.intersection(&question.offered);
+    let grant = &NewGrant {
+        id: &grant_id,
+        user_id: &session.user.id,
+        client_id: &question.client.id,
+        resource: &question.resource.id,
+        scope,
+        organization_id: None,
+        redirect_uri: request.address.redirect_uri(),
+        code_hash: code.hash(),
+        code_challenge: &request.code_challenge,
+        code_expires_at: now + CODE_TTL_SECONDS,
+        nonce: request.nonce.as_deref(),
+        authenticated_at: session.authenticated_at,
+        created_at: now,
+        expires_at: now + app.settings.auth_server.refresh_absolute_lifetime.seconds(),
+    };
+    let event = &AuditEvent::new(AuditKind::GrantMade, &*app.random, now)
+        .user(&session.user.id)
+        .client(&question.client.id)
+        .grant(&grant_id);
+    app.store
+        .write(|mut tx| async move {
+            let tx = &mut tx;
+            consume(tx, request, session, now).await?;
+            authorization_grant::insert(tx, grant).await?;
+            if store::client::confirm(tx, grant.client_id, now).await? {
+                change_log::append(tx, Change::ClientChanged(grant.client_id), now).await?;
+            }
+            if allowed.remember {
+                consent::remember::remember(tx, &subject(session, question), scope, now).await?;
+            }
+            Ok::<_, AuthorizationError>(audit::record(tx, event).await?)
+        })
+        .await?;
+    Ok(request.address.with_code(&app.issuer, code.expose()))
+}
+
+/// Consumes the request and returns the URL that tells the client so (`access_denied`, RFC 6749 §4.1.2.1).
+///
+/// # Errors
+/// [`PageRefusal::AlreadyDecided`] for the second of two decisions.
+pub async fn deny(
+    app: &App,
+    request: &PendingRequest,
+    session: &Session,
+    now: UnixSeconds,
+) -> Result<String, AuthorizationError> {
+    app.store.write(|mut tx| async move { consume(&mut tx, request, session, now).await }).await?;
+    let refusal = Refusal::new(ErrorCode::AccessDenied, "The person did not allow it.");
+    Ok(request.address.with_refusal(&app.issuer, refusal))
+}
+
+/// One decision a request, by a session and an account that still are.
+async fn consume(
+    tx: &mut Tx,
+    request: &PendingRequest,
+    session: &Session,
+    now: UnixSeconds,
+) -> Result<(), AuthorizationError> {
+    if !decided_request::insert(tx, &request.id, now, request.expires_at()).await? {
+        return Err(PageRefusal::AlreadyDecided.into());
+    }
+    let user = user_account::find(tx, &session.user.id).await?;
+    if !session::is_live(tx, &session.hash, now).await? || !user.as_ref().is_some_and(User::is_active) {
+        return Err(PageRefusal::Expired.into());
+    }
+    Ok(session::touch(tx, session, now).await?)
+}
+
+fn subject<'a>(session: &'a Session, question: &'a Question) -> Subject<'a> {
+    Subject {
+        user_id: &session.user.id,
+        client_id: &question.client.id,
+        destination: &question.destination,
+        resource: &question.resource,
+    }
+}
