@@ -1,1 +1,108 @@
-//! `GET` and `POST /oauth2/authorize` (RFC 6749 §3.1).
+//! `GET /oauth2/authorize` (RFC 6749 §3.1), and what follows it in the same browser until the decision. A look at it changes nothing: clients
+//! fetch it beforehand to see whether they are still registered (mcp.md §9.3).
+
+use super::{
+    form::Parameters,
+    page::{page, see_other},
+    sign_in::sign_in_form,
+    visit::{Stop, Visit},
+};
+use crate::{
+    app::App,
+    authorization::{
+        self, PendingRequest, ShownRequest,
+        next_step::{NextStep, Question, next_step},
+        pending_request::SessionKey,
+    },
+    clients::ClientOrigin,
+    pages::{ConsentPage, Notice, ScopeChoice},
+    users::Session,
+};
+use axum::{
+    extract::{RawQuery, State},
+    response::Response,
+};
+use http::{HeaderMap, StatusCode};
+use shared::{http::RequestId, protocol::scope::ScopeSet};
+use std::sync::Arc;
+
+/// Checks the request and shows what it needs: sign-in or consent; or redirects with the answer.
+pub async fn authorize(
+    State(app): State<Arc<App>>,
+    id: RequestId,
+    headers: HeaderMap,
+    RawQuery(query): RawQuery,
+) -> Response {
+    let visit = Visit::new(&app, &headers, &id);
+    let result = async {
+        let parameters = Parameters::from_query(query.as_deref())
+            .map_err(|_| Notice::from(authorization::PageRefusal::Parameters))?;
+        let request = authorization::check(&app, &parameters, visit.now).await?;
+        proceed(&visit, &request, visit.session().await?.as_ref()).await
+    };
+    visit.answer(result.await)
+}
+
+/// Shows the next step of a checked request, or redirects with its answer.
+pub(super) async fn proceed(
+    visit: &Visit<'_>,
+    request: &PendingRequest,
+    session: Option<&Session>,
+) -> Result<Response, Stop> {
+    match (next_step(visit.app, request, session, visit.now).await?, session) {
+        (NextStep::Answer(location), _) => Ok(see_other(&location)),
+        (NextStep::Consent(question), Some(session)) => {
+            Ok(consent_page(visit, request, session, &question, &question.offered, None))
+        }
+        (NextStep::SignIn { client }, _) => Ok(sign_in_form(visit, Some(request), Some(&client.name), "", None)),
+        (NextStep::Consent(_), None) => Err(Notice::Unavailable.into()),
+    }
+}
+
+/// The consent page, with `chosen` ticked. Its form carries the request bound to this session, this user and what is shown.
+pub(super) fn consent_page(
+    visit: &Visit<'_>,
+    request: &PendingRequest,
+    session: &Session,
+    question: &Question,
+    chosen: &ScopeSet,
+    problem: Option<&str>,
+) -> Response {
+    let shown = ShownRequest {
+        request: request.clone(),
+        session: SessionKey::of(&session.hash),
+        user_id: session.user.id.clone(),
+        offered: question.offered.to_string(),
+        policy_version: question.resource.policy_version,
+    };
+    let offered = question.resource.scopes.iter().filter(|scope| question.offered.contains(&scope.name));
+    let template = ConsentPage {
+        site: &visit.site,
+        client_name: name_or_id(&question.client.name, &question.client.id),
+        client_id: &question.client.id,
+        client_is_self_registered: question.client.origin == ClientOrigin::Dynamic,
+        resource_name: name_or_id(&question.resource.name, &question.resource.id),
+        resource_id: &question.resource.id,
+        destination: &question.destination,
+        scopes: offered
+            .map(|scope| ScopeChoice {
+                name: &scope.name,
+                description: &scope.description,
+                tools: &scope.tools,
+                implies: &scope.implies,
+                is_chosen: chosen.contains(&scope.name),
+            })
+            .collect(),
+        may_be_remembered: !question.destination.is_local(),
+        account: session.user.email.as_str(),
+        csrf: session.csrf.as_str(),
+        request: &shown.seal(&visit.app.sealing),
+        pending: &request.seal(&visit.app.sealing),
+        problem,
+    };
+    page(if problem.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK }, &template)
+}
+
+fn name_or_id<'a>(name: &'a str, id: &'a str) -> &'a str {
+    if name.trim().is_empty() { id } else { name }
+}

@@ -1,1 +1,101 @@
-//! The set-up page of the first administrator.
+//! `GET /set-up/{link}` shows the form and consumes nothing; `POST` makes the first administrator. The link stands in the path, which neither
+//! the access log nor a referrer carries.
+
+use super::{
+    page::{page, see_other},
+    visit::{Stop, Visit},
+};
+use crate::{
+    app::App,
+    pages::{Notice, SetUpPage},
+    users::{
+        NewUser,
+        add_user::{AddUserError, FieldProblems},
+        password_hash::PasswordHashError,
+        set_up::{SetUpError, complete, is_live},
+    },
+};
+use axum::{
+    body::Bytes,
+    extract::{Path, State},
+    response::Response,
+};
+use http::{HeaderMap, StatusCode, header};
+use shared::{http::RequestId, secret::Secret};
+use std::sync::Arc;
+
+/// The form, while the link works.
+pub async fn show(
+    State(app): State<Arc<App>>,
+    id: RequestId,
+    headers: HeaderMap,
+    Path(link): Path<String>,
+) -> Response {
+    let visit = Visit::new(&app, &headers, &id);
+    let result = async {
+        if !is_live(&app.store, &link, visit.now).await? {
+            return Err(Notice::SetUpLink.into());
+        }
+        Ok(form(&visit, &link, "", "", FieldProblems::default()))
+    };
+    visit.answer(result.await)
+}
+
+/// Makes the administrator and signs this browser in.
+pub async fn submit(
+    State(app): State<Arc<App>>,
+    id: RequestId,
+    headers: HeaderMap,
+    Path(link): Path<String>,
+    body: Bytes,
+) -> Response {
+    let visit = Visit::new(&app, &headers, &id);
+    let result = async {
+        let given = visit.form(&body)?;
+        let password = Secret::new(given.get("password").unwrap_or_default());
+        let new = NewUser {
+            email: given.get("email").unwrap_or_default(),
+            display_name: given.get("display_name").unwrap_or_default(),
+            password: Some(&password),
+            is_administrator: true,
+        };
+        match complete(&app.store, &app.passwords, &*app.random, &link, &new, visit.now).await {
+            Ok(done) => {
+                let mut response = see_other(&visit.path("/"));
+                response.headers_mut().append(header::SET_COOKIE, visit.cookie.set(&done.session));
+                Ok(response)
+            }
+            Err(cause) => refused(&visit, &link, &new, cause),
+        }
+    };
+    visit.answer(result.await)
+}
+
+fn refused(visit: &Visit<'_>, link: &str, new: &NewUser<'_>, cause: SetUpError) -> Result<Response, Stop> {
+    let problems = match cause {
+        SetUpError::Link => return Err(Notice::SetUpLink.into()),
+        SetUpError::Account(AddUserError::Fields(problems)) => problems,
+        SetUpError::Account(AddUserError::Taken) => {
+            FieldProblems { email: Some("There is an account with this address already."), ..FieldProblems::default() }
+        }
+        SetUpError::Account(AddUserError::Hash(PasswordHashError::Busy)) => return Err(Notice::Busy.into()),
+        SetUpError::Account(AddUserError::Hash(PasswordHashError::Failed)) => return Err(Notice::Unavailable.into()),
+        SetUpError::Account(AddUserError::Store(cause)) => return Err(cause.into()),
+    };
+    Ok(form(visit, link, new.email, new.display_name, problems))
+}
+
+fn form(visit: &Visit<'_>, link: &str, email: &str, display_name: &str, problems: FieldProblems) -> Response {
+    let status = if problems == FieldProblems::default() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
+    let template = SetUpPage {
+        site: &visit.site,
+        link,
+        email,
+        display_name,
+        email_problem: problems.email.map(str::to_owned),
+        name_problem: problems.display_name.map(str::to_owned),
+        password_problem: problems.password.map(|problem| problem.to_string()),
+        problems: Vec::new(),
+    };
+    page(status, &template.with_summary())
+}

@@ -1,1 +1,107 @@
-//! The sign-in page and its form.
+//! `GET /sign-in` and `POST /sign-in`. Nothing an anonymous visitor sees or receives tells whether an account exists.
+//!
+//! Before sign-in there is no session to bind a form to, and a cookie of its own would make two tabs fight (the last one loaded would win). So
+//! the form carries sealed state, and against being signed in as somebody else stands the check of where the form was sent from.
+
+use super::{
+    consent::again,
+    page::{page, see_other},
+    visit::{Stop, Visit},
+};
+use crate::{
+    app::App,
+    authorization::{PageRefusal, PendingRequest, pending_request::SessionKey},
+    pages::{Notice, SignInPage},
+    users::{
+        password_hash::PasswordHashError,
+        sign_in::{Attempt, SignInError, sign_in},
+    },
+};
+use axum::{body::Bytes, extract::State, response::Response};
+use http::{HeaderMap, StatusCode, header};
+use shared::{http::RequestId, protocol::opaque_token::OpaqueToken, sealing::SealingError, secret::Secret};
+use std::sync::Arc;
+
+/// A form that leads to no client may be open this long.
+const FORM_LIFETIME_SECONDS: i64 = 60 * 60;
+const FORM: &str = "sign-in form";
+const REFUSED: &str = "The e-mail address or the password is wrong.";
+
+/// The sign-in page on its own.
+pub async fn show(State(app): State<Arc<App>>, id: RequestId, headers: HeaderMap) -> Response {
+    let visit = Visit::new(&app, &headers, &id);
+    let result = async {
+        match visit.session().await? {
+            Some(_) => Ok(see_other(&visit.path("/"))),
+            None => Ok(sign_in_form(&visit, None, None, "", None)),
+        }
+    };
+    visit.answer(result.await)
+}
+
+/// Signs in and goes on with the request that led here, if one did.
+pub async fn submit(State(app): State<Arc<App>>, id: RequestId, headers: HeaderMap, body: Bytes) -> Response {
+    let visit = Visit::new(&app, &headers, &id);
+    let result = async {
+        let form = visit.form(&body)?;
+        let request = open_form(&visit, form.get("form").unwrap_or_default())?;
+        let email = form.get("email").unwrap_or_default();
+        let password = Secret::new(form.get("password").unwrap_or_default());
+        let replaced = visit.session().await?.map(|session| session.hash);
+        let attempt = Attempt { email, password: &password, replaced: replaced.as_ref() };
+        match sign_in(&app.store, &app.passwords, &*app.random, &attempt, visit.now).await {
+            Ok(cookie) => Ok(signed_in(&visit, request, &cookie)),
+            Err(SignInError::Refused) => refused(&visit, request.as_ref(), email).await,
+            Err(SignInError::Hash(PasswordHashError::Busy)) => Err(Notice::Busy.into()),
+            Err(SignInError::Hash(PasswordHashError::Failed)) => Err(Notice::Unavailable.into()),
+            Err(SignInError::Store(cause)) => Err(cause.into()),
+        }
+    };
+    visit.answer(result.await)
+}
+
+/// The page with its form.
+pub(super) fn sign_in_form(
+    visit: &Visit<'_>,
+    request: Option<&PendingRequest>,
+    client_name: Option<&str>,
+    email: &str,
+    problem: Option<&str>,
+) -> Response {
+    let expires_at = request.map_or(visit.now + FORM_LIFETIME_SECONDS, PendingRequest::expires_at);
+    let sealed = request.map(|request| request.seal(&visit.app.sealing)).unwrap_or_default();
+    let form = visit.app.sealing.seal_text(FORM, expires_at, sealed.as_bytes());
+    let template = SignInPage { site: &visit.site, client_name, form: &form, email, problem };
+    page(if problem.is_some() { StatusCode::FORBIDDEN } else { StatusCode::OK }, &template)
+}
+
+fn open_form(visit: &Visit<'_>, text: &str) -> Result<Option<PendingRequest>, Stop> {
+    let sealing = &visit.app.sealing;
+    let plain = sealing.open_text(FORM, visit.now, text).map_err(|cause| match cause {
+        SealingError::Expired => PageRefusal::Expired,
+        _ => PageRefusal::Forged,
+    })?;
+    match std::str::from_utf8(&plain).map_err(|_| PageRefusal::Forged)? {
+        "" => Ok(None),
+        sealed => Ok(Some(PendingRequest::open(sealing, visit.now, sealed)?)),
+    }
+}
+
+fn signed_in(visit: &Visit<'_>, request: Option<PendingRequest>, cookie: &OpaqueToken) -> Response {
+    let location = match request {
+        Some(request) => again(visit, &PendingRequest { signed_in: Some(SessionKey::of(&cookie.hash())), ..request }),
+        None => visit.path("/"),
+    };
+    let mut response = see_other(&location);
+    response.headers_mut().append(header::SET_COOKIE, visit.cookie.set(cookie));
+    response
+}
+
+async fn refused(visit: &Visit<'_>, request: Option<&PendingRequest>, email: &str) -> Result<Response, Stop> {
+    let client = match request {
+        Some(request) => visit.app.clients.find(&request.client_id).await?,
+        None => None,
+    };
+    let name = client.as_ref().map(|client| client.name.as_str());
+    Ok(sign_in_form(visit, request, name, email, Some(REFUSED)))
+}

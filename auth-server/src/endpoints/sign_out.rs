@@ -1,1 +1,61 @@
-//! The sign-out form.
+//! `POST /sign-out` ends the session of this browser; `GET /signed-out` says that it did.
+
+use super::{
+    consent::again,
+    page::{page, see_other},
+    visit::Visit,
+};
+use crate::{
+    app::App,
+    audit::{self, AuditEvent, AuditKind},
+    authorization::PendingRequest,
+    pages::{Link, MessagePage, Notice},
+    store::browser_session,
+};
+use axum::{body::Bytes, extract::State, response::Response};
+use http::{HeaderMap, StatusCode, header};
+use shared::{db::StoreError, http::RequestId};
+use std::sync::Arc;
+
+/// Ends the session; goes on with a request that somebody else is to decide, if there is one.
+pub async fn submit(State(app): State<Arc<App>>, id: RequestId, headers: HeaderMap, body: Bytes) -> Response {
+    let visit = Visit::new(&app, &headers, &id);
+    let result = async {
+        let form = visit.form(&body)?;
+        if let Some(session) = visit.session().await? {
+            if !session.csrf.matches(form.get("csrf")) {
+                return Err(Notice::ForeignForm.into());
+            }
+            let event = &AuditEvent::new(AuditKind::SignedOut, &*app.random, visit.now).user(&session.user.id);
+            let (hash, now) = (&session.hash, visit.now);
+            app.store
+                .write(|mut tx| async move {
+                    browser_session::end(&mut tx, hash, now).await?;
+                    audit::record(&mut tx, event).await?;
+                    Ok::<_, StoreError>(())
+                })
+                .await?;
+        }
+        let request =
+            form.get("request").map(|sealed| PendingRequest::open(&app.sealing, visit.now, sealed)).transpose()?;
+        let location = request.map_or_else(|| visit.path("/signed-out"), |request| again(&visit, &request));
+        let mut response = see_other(&location);
+        response.headers_mut().append(header::SET_COOKIE, visit.cookie.clear());
+        Ok(response)
+    };
+    visit.answer(result.await)
+}
+
+/// Says that nobody is signed in any more.
+pub async fn show(State(app): State<Arc<App>>, id: RequestId, headers: HeaderMap) -> Response {
+    let visit = Visit::new(&app, &headers, &id);
+    let template = MessagePage {
+        site: &visit.site,
+        title: "You are signed out",
+        what: "This browser no longer knows who you are.",
+        next: "What you allowed applications to do stays allowed until it is taken back.",
+        link: Some(Link { href: visit.path("/sign-in"), text: "Sign in again" }),
+        correlation_id: None,
+    };
+    page(StatusCode::OK, &template)
+}

@@ -1,1 +1,29 @@
-//! Templates and their view types.
+//! Templates (`auth-server/templates`) and their view types. Everything is HTML-escaped; nothing needs JavaScript.
+
+pub mod assets;
+pub mod consent;
+pub mod home;
+pub mod message;
+pub mod notice;
+pub mod reset_password;
+pub mod set_up;
+pub mod sign_in;
+pub mod site;
+
+pub use consent::{ConsentPage, ScopeChoice};
+pub use home::{HomePage, SignedInAccount};
+pub use message::{Link, MessagePage};
+pub use notice::{Notice, Words};
+pub use reset_password::ResetPasswordPage;
+pub use set_up::SetUpPage;
+pub use sign_in::SignInPage;
+pub use site::Site;
+
+/// Something wrong with a field, for the summary above the form.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// The id of the field.
+    pub field: &'static str,
+    /// What to do about it.
+    pub text: String,
+}

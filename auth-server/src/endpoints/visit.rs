@@ -1,0 +1,118 @@
+//! One request of a browser: who is signed in, what was sent, and how whatever stops it becomes a page.
+
+use super::{form::Parameters, page, same_origin::is_same_origin, session_cookie::SessionCookie};
+use crate::{
+    app::App,
+    authorization::{AuthorizationError, PageRefusal},
+    pages::{Link, MessagePage, Notice, Site},
+    users::{Session, session},
+};
+use axum::response::Response;
+use http::{HeaderMap, HeaderValue, StatusCode, header};
+use shared::{clock::UnixSeconds, db::StoreError, http::RequestId};
+
+/// What handlers of pages share.
+pub(super) struct Visit<'a> {
+    pub(super) app: &'a App,
+    pub(super) now: UnixSeconds,
+    pub(super) site: Site,
+    pub(super) cookie: SessionCookie,
+    headers: &'a HeaderMap,
+    request_id: &'a RequestId,
+}
+
+/// Why a handler does not answer with its own page.
+pub(super) enum Stop {
+    /// A page that says why.
+    Notice(Notice),
+    /// A way elsewhere.
+    Redirect(String),
+    /// The client is told.
+    Refused(AuthorizationError),
+}
+
+impl<'a> Visit<'a> {
+    /// Reads the clock: once a request.
+    pub(super) fn new(app: &'a App, headers: &'a HeaderMap, request_id: &'a RequestId) -> Self {
+        let (site, cookie) = (Site::of(&app.issuer), SessionCookie::of(&app.issuer));
+        Self { app, now: app.clock.now(), site, cookie, headers, request_id }
+    }
+
+    /// Who is signed in in this browser.
+    pub(super) async fn session(&self) -> Result<Option<Session>, Stop> {
+        match self.cookie.read(self.headers) {
+            Some(cookie) => Ok(session::find(&self.app.store, cookie, self.now).await?),
+            None => Ok(None),
+        }
+    }
+
+    /// A form, if it was sent from one of our pages.
+    pub(super) fn form(&self, body: &[u8]) -> Result<Parameters, Stop> {
+        if !is_same_origin(self.headers, &self.app.issuer) {
+            return Err(Notice::ForeignForm.into());
+        }
+        Ok(Parameters::from_form(self.headers, body).map_err(Notice::from)?)
+    }
+
+    /// The path of one of our pages.
+    pub(super) fn path(&self, path: &str) -> String {
+        format!("{}{path}", self.site.base)
+    }
+
+    /// The handler's page, or the page or redirect that stands for what stopped it.
+    pub(super) fn answer(&self, result: Result<Response, Stop>) -> Response {
+        match result {
+            Ok(response) => response,
+            Err(Stop::Notice(notice)) => self.notice(notice),
+            Err(Stop::Redirect(location)) => page::see_other(&location),
+            Err(Stop::Refused(AuthorizationError::ShowPage(refusal))) => self.notice(refusal.into()),
+            Err(Stop::Refused(AuthorizationError::Redirect { address, refusal })) => {
+                page::see_other(&address.with_refusal(&self.app.issuer, refusal))
+            }
+        }
+    }
+
+    fn notice(&self, notice: Notice) -> Response {
+        let words = notice.words();
+        tracing::info!(?notice, request_id = self.request_id.as_str(), "a page says why not");
+        let template = MessagePage {
+            site: &self.site,
+            title: words.title,
+            what: words.what,
+            next: words.next,
+            link: (notice == Notice::SetUpLink).then(|| Link { href: self.path("/sign-in"), text: "Sign in" }),
+            correlation_id: Some(self.request_id.as_str()),
+        };
+        let status = StatusCode::from_u16(words.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let mut response = page::page(status, &template);
+        if let Some(seconds) = notice.retry_after_seconds() {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        response
+    }
+}
+
+impl From<Notice> for Stop {
+    fn from(notice: Notice) -> Self {
+        Self::Notice(notice)
+    }
+}
+
+impl From<AuthorizationError> for Stop {
+    fn from(cause: AuthorizationError) -> Self {
+        Self::Refused(cause)
+    }
+}
+
+impl From<PageRefusal> for Stop {
+    fn from(refusal: PageRefusal) -> Self {
+        Self::Notice(refusal.into())
+    }
+}
+
+impl From<StoreError> for Stop {
+    fn from(cause: StoreError) -> Self {
+        tracing::error!(%cause, "the store could not answer");
+        Self::Notice(Notice::Unavailable)
+    }
+}
