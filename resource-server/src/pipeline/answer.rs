@@ -1,0 +1,143 @@
+//! Steps "upstream" and "stream end": the call is timed, contained and cut by revocation, and so is its stream.
+
+use super::{Caller, Pipeline, SESSION_HEADER};
+use crate::{
+    bearer::verified_token::Place,
+    mcp::{end_stream::EndingStream, era::Era, request_id::RequestId, tools_list},
+    refusal::{Refusal, upstream_failed_error, upstream_too_slow_error},
+    upstreams::{Message, ReplyBody, UpstreamError, UpstreamReply},
+};
+use axum::{body::Body, response::Response};
+use bytes::Bytes;
+use futures_util::FutureExt as _;
+use http::{
+    HeaderMap, HeaderValue, Method,
+    header::{CACHE_CONTROL, CONTENT_TYPE},
+};
+use shared::clock::UnixSeconds;
+use std::{panic::AssertUnwindSafe, time::Duration};
+
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
+
+impl Pipeline {
+    /// `tools/list`, cut to what the caller may see.
+    pub(super) fn list_tools(&self, caller: &Caller, message: &Message) -> Response {
+        let id = message.envelope.as_ref().and_then(|envelope| envelope.id());
+        let tools = self.policy.visible_tools(&caller.identified.token.principal);
+        let body = id.map(|id| tools_list::render(id, message.era, tools)).unwrap_or_default();
+        let mut response = Response::new(Body::from(body));
+        response.headers_mut().insert(CONTENT_TYPE, JSON);
+        response.headers_mut().insert(CACHE_CONTROL, NO_STORE);
+        response
+    }
+
+    /// Calls the upstream and takes care of what it opens.
+    pub(super) async fn call_upstream(
+        &self,
+        caller: &Caller,
+        message: Message,
+        place: Place,
+        now: UnixSeconds,
+    ) -> Result<Response, Refusal> {
+        let outline = Outline::of(&message);
+        let reply = self.call(caller, message, outline.id.as_ref()).await?;
+        self.keep_session(caller, &outline, &reply, now).await;
+        let mut response = Response::new(Body::empty());
+        *response.status_mut() = reply.status;
+        let headers: &mut HeaderMap = response.headers_mut();
+        headers.insert(CACHE_CONTROL, NO_STORE);
+        headers.extend(reply.content_type.map(|value| (CONTENT_TYPE, value)));
+        headers.extend(reply.session_id.map(|value| (SESSION_HEADER.parse().expect("a constant name"), value)));
+        *response.body_mut() = match reply.body {
+            ReplyBody::Whole(bytes) => Body::from(bytes),
+            ReplyBody::Stream(stream) => {
+                response.headers_mut().insert("x-accel-buffering", HeaderValue::from_static("no"));
+                let token = caller.identified.token.clone();
+                let time_limit =
+                    if outline.listens { until(token.principal.expires_at, now) } else { self.limits.call_time };
+                Body::new(EndingStream::new(stream, time_limit, self.revocations.clone(), token, Some(place)))
+            }
+        };
+        Ok(response)
+    }
+
+    /// One call: within its time, its panics contained, over when the token is revoked.
+    async fn call(&self, caller: &Caller, message: Message, id: Option<&RequestId>) -> Result<UpstreamReply, Refusal> {
+        let token = &caller.identified.token;
+        let call = AssertUnwindSafe(self.upstream.call(&token.principal, message)).catch_unwind();
+        let failed = || Refusal::UpstreamFailed(upstream_failed_error().answering(id));
+        tokio::select! {
+            biased;
+            reply = call => match reply {
+                Ok(Ok(reply)) => Ok(reply),
+                Ok(Err(UpstreamError::Failed { cause })) => {
+                    tracing::error!(%cause, "an upstream failed");
+                    Err(failed())
+                }
+                Err(_panic) => {
+                    tracing::error!("an upstream panicked");
+                    Err(failed())
+                }
+            },
+            () = self.revocations.revoked(token) => Err(Refusal::InvalidToken),
+            () = tokio::time::sleep(self.limits.call_time) => {
+                Err(Refusal::UpstreamFailed(upstream_too_slow_error().answering(id)))
+            }
+        }
+    }
+
+    /// Binds a session that was opened to its opener, forgets one that was ended, closes the surplus.
+    async fn keep_session(&self, caller: &Caller, outline: &Outline, reply: &UpstreamReply, now: UnixSeconds) {
+        let Some(sessions) = &self.sessions else { return };
+        if outline.http_method == Method::DELETE
+            && reply.status.is_success()
+            && let Some(id) = outline.session.as_ref().and_then(|id| id.to_str().ok())
+        {
+            sessions.end(id);
+        }
+        let Some(opened) = reply.session_id.as_ref().and_then(|id| id.to_str().ok()) else { return };
+        let surplus = sessions.bind(opened, &caller.identified.token.share.key, now);
+        for id in surplus.iter().filter_map(|id| HeaderValue::from_str(id).ok()) {
+            let mut headers = outline.headers.clone();
+            headers.insert(SESSION_HEADER, id);
+            let (http_method, era) = (Method::DELETE, Era::Legacy);
+            let close = Message { http_method, headers, envelope: None, era, body: Bytes::new() };
+            if let Err(cause) = self.upstream.call(&caller.identified.token.principal, close).await {
+                tracing::debug!(%cause, "a session could not be closed");
+            }
+        }
+    }
+}
+
+/// What is still needed of a message once it is gone.
+struct Outline {
+    id: Option<RequestId>,
+    http_method: Method,
+    session: Option<HeaderValue>,
+    headers: HeaderMap,
+    listens: bool,
+}
+
+impl Outline {
+    fn of(message: &Message) -> Self {
+        let envelope = message.envelope.as_ref();
+        let listens = message.http_method == Method::GET
+            || envelope.is_some_and(|envelope| &*envelope.method == "subscriptions/listen");
+        Self {
+            id: envelope.and_then(|envelope| envelope.id().cloned()),
+            http_method: message.http_method.clone(),
+            session: message.headers.get(SESSION_HEADER).cloned(),
+            headers: message.headers.iter().filter(|(name, _)| *name == http::header::HOST).map(own).collect(),
+            listens,
+        }
+    }
+}
+
+fn own((name, value): (&http::HeaderName, &HeaderValue)) -> (http::HeaderName, HeaderValue) {
+    (name.clone(), value.clone())
+}
+
+fn until(end: UnixSeconds, now: UnixSeconds) -> Duration {
+    Duration::from_secs(u64::try_from(end - now).unwrap_or(0))
+}

@@ -1,0 +1,185 @@
+//! What every MCP request goes through, in this order. Each step has a file of its own; `handle` is the list.
+
+mod answer;
+mod identify_caller;
+mod limits;
+mod read_message;
+
+use crate::{
+    bearer::{
+        check_revocation::{Distrust, Trust, check_revocation},
+        identify::{Identified, Identify},
+        revocations::Revocations,
+        verified_token::Place,
+    },
+    issuer::introspection::Introspection,
+    mcp::{
+        endpoint_methods,
+        era::Era,
+        host_and_origin::{Foreign, HostAndOrigin},
+        sessions::Sessions,
+    },
+    policy::{
+        rule_message::{Ruling, rule},
+        scope_policy::ScopePolicy,
+    },
+    refusal::{Refusal, RefusalWriter, insufficient_scope_error, no_such_session_error},
+    upstreams::{Message, Upstream},
+};
+use axum::{body::Body, extract::Request, response::Response};
+use http::request::Parts;
+use shared::{
+    clock::{SharedClock, UnixSeconds},
+    rate_limit::{FailureBudget, RateDecision, RateLimiter},
+};
+use std::sync::Arc;
+
+pub use limits::PipelineLimits;
+
+/// The header that names a legacy session.
+pub const SESSION_HEADER: &str = "mcp-session-id";
+
+/// One MCP endpoint with everything it needs.
+pub struct Pipeline {
+    /// Read once a request.
+    pub clock: SharedClock,
+    /// Who may call from where.
+    pub host_and_origin: Arc<HostAndOrigin>,
+    /// Who calls.
+    pub identify: Identify,
+    /// What is revoked.
+    pub revocations: Arc<Revocations>,
+    /// Asks when that cannot be known.
+    pub introspection: Introspection,
+    /// Tokens that were never ours, by block of addresses.
+    pub failures: FailureBudget,
+    /// Requests of a principal.
+    pub rate_limiter: RateLimiter,
+    /// The numbers.
+    pub limits: PipelineLimits,
+    /// Which scopes an operation needs.
+    pub policy: ScopePolicy,
+    /// Legacy sessions, where they are on.
+    pub sessions: Option<Sessions>,
+    /// What answers.
+    pub upstream: Arc<dyn Upstream>,
+    /// How refusals are said.
+    pub refusals: RefusalWriter,
+}
+
+/// A caller with a good token that may use it.
+#[derive(Debug)]
+struct Caller {
+    identified: Identified,
+    trust: Trust,
+}
+
+impl Pipeline {
+    /// Answers one request of the MCP endpoint. CORS has been there before.
+    pub async fn handle(&self, request: Request) -> Response {
+        let (parts, body) = request.into_parts();
+        let now = self.clock.now();
+        let caller = match self.admit(&parts, now).await {
+            Ok(caller) => caller,
+            Err(refusal) => return self.refusals.write(&refusal),
+        };
+        let rate = self.count_request(&caller).await;
+        let served = match refuse_over_limit(rate.as_ref()) {
+            Ok(()) => self.serve(&caller, &parts, body, now).await,
+            Err(refusal) => Err(refusal),
+        };
+        let mut response = served.unwrap_or_else(|refusal| self.refusals.write(&refusal));
+        if let Some(rate) = rate {
+            rate.write_headers(response.headers_mut());
+        }
+        response
+    }
+
+    /// Host and Origin → token → revocation.
+    async fn admit(&self, parts: &Parts, now: UnixSeconds) -> Result<Caller, Refusal> {
+        self.host_and_origin.check(&parts.uri, &parts.headers).map_err(|foreign| match foreign {
+            Foreign::Host => Refusal::ForeignHost,
+            Foreign::Origin => Refusal::ForeignOrigin,
+        })?;
+        let (identified, text) = self.identify_caller(parts, now).await?;
+        let trust = check_revocation(&self.revocations, &self.introspection, &identified, text, now).await;
+        let trust = trust.map_err(|distrust| match distrust {
+            Distrust::Revoked => {
+                self.identify.cache.forget(&identified.digest);
+                Refusal::InvalidToken
+            }
+            Distrust::Unknowable => Refusal::Unavailable,
+        })?;
+        Ok(Caller { identified, trust })
+    }
+
+    /// Bounded body → envelope and era → scope policy → session → upstream → stream end.
+    async fn serve(&self, caller: &Caller, parts: &Parts, body: Body, now: UnixSeconds) -> Result<Response, Refusal> {
+        let place = self.enter(caller)?;
+        endpoint_methods::check(&parts.method, &parts.headers, self.sessions.is_some())
+            .map_err(|allow| Refusal::MethodNotAllowed { allow })?;
+        let message = self.read_message(parts, body).await?;
+        let lists_tools = self.check_policy(caller, &message)?;
+        self.check_session(caller, &message, now)?;
+        if lists_tools {
+            return Ok(self.list_tools(caller, &message));
+        }
+        self.call_upstream(caller, message, place, now).await
+    }
+
+    /// One more request of this principal. Counters may vanish with what keeps them, and limits are for fairness:
+    /// when they cannot be counted, requests are served.
+    async fn count_request(&self, caller: &Caller) -> Option<RateDecision> {
+        let share = &caller.identified.token.share;
+        match self.rate_limiter.check(&share.bucket, self.limits.requests).await {
+            Ok(decision) => Some(decision),
+            Err(cause) => {
+                tracing::warn!(%cause, "requests cannot be counted");
+                None
+            }
+        }
+    }
+
+    fn enter(&self, caller: &Caller) -> Result<Place, Refusal> {
+        caller.identified.token.share.enter(self.limits.concurrent_calls).ok_or(Refusal::TooManyCalls)
+    }
+
+    /// Whether it is the list of tools, which is answered here.
+    fn check_policy(&self, caller: &Caller, message: &Message) -> Result<bool, Refusal> {
+        let Some(envelope) = &message.envelope else {
+            // GET and DELETE of a session name no operation.
+            return if caller.trust == Trust::Full { Ok(false) } else { Err(Refusal::Unavailable) };
+        };
+        match rule(&self.policy, &caller.identified.token.principal, envelope) {
+            Ruling::ListTools => Ok(true),
+            Ruling::Forward { read_only } if read_only || caller.trust == Trust::Full => Ok(false),
+            Ruling::Forward { .. } => Err(Refusal::Unavailable),
+            Ruling::NeedsScopes(needed) => {
+                let error = insufficient_scope_error().answering(envelope.id());
+                Err(Refusal::InsufficientScope { needed, error })
+            }
+            Ruling::Refuse(error) => Err(Refusal::Protocol(error)),
+        }
+    }
+
+    /// A session that is not this principal's does not exist.
+    fn check_session(&self, caller: &Caller, message: &Message, now: UnixSeconds) -> Result<(), Refusal> {
+        let (Some(sessions), Some(id)) = (&self.sessions, message.headers.get(SESSION_HEADER)) else { return Ok(()) };
+        if message.era == Era::Modern {
+            return Ok(());
+        }
+        let owner = &caller.identified.token.share.key;
+        let theirs = id.to_str().is_ok_and(|id| sessions.touch(id, owner, now));
+        let request_id = message.envelope.as_ref().and_then(|envelope| envelope.id());
+        if theirs { Ok(()) } else { Err(Refusal::NoSuchSession(no_such_session_error().answering(request_id))) }
+    }
+}
+
+fn refuse_over_limit(rate: Option<&RateDecision>) -> Result<(), Refusal> {
+    match rate {
+        Some(rate) if !rate.allowed => {
+            Err(Refusal::RateLimited { retry_after_seconds: rate.reset_seconds.try_into().unwrap_or(1) })
+        }
+        _ => Ok(()),
+    }
+}
