@@ -1,8 +1,18 @@
 //! The MCP resource server and gateway of Postern.
+//!
+//! [`app::run`] is the whole server; [`app::build`] is what answers, without ports, for tests.
 
+pub mod app;
 pub mod bearer;
+pub mod builtin_resource;
+pub mod cli;
+pub mod config;
 pub mod issuer;
 pub mod mcp;
+pub mod metadata;
+pub mod pipeline;
 pub mod policy;
+mod readiness;
 pub mod refusal;
+mod router;
 pub mod upstreams;

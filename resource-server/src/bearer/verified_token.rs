@@ -1,6 +1,8 @@
 //! A token that verified: the principal, and what must be asked again on each call.
 
 use super::principal::{Principal, PrincipalKey};
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use sha2::{Digest as _, Sha256};
 use shared::clock::UnixSeconds;
 use std::{
     collections::HashMap,
@@ -42,8 +44,8 @@ impl VerifiedToken {
 pub struct PrincipalShare {
     /// `(iss, sub, client_id)`.
     pub key: PrincipalKey,
-    /// The name of its rate-limit bucket.
-    pub bucket: String,
+    /// The key under which its requests are counted: of one length, however long the ids are.
+    pub counter: String,
     calls: AtomicU32,
 }
 
@@ -53,7 +55,8 @@ pub struct Place(Arc<PrincipalShare>);
 
 impl PrincipalShare {
     fn new(key: PrincipalKey) -> Self {
-        Self { bucket: format!("mcp:{}", key.as_str()), key, calls: AtomicU32::new(0) }
+        let counter = URL_SAFE_NO_PAD.encode(Sha256::digest(key.as_str().as_bytes()));
+        Self { key, counter, calls: AtomicU32::new(0) }
     }
 
     /// Takes a place among at most `max` running calls; `None` when all are taken.

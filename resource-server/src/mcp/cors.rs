@@ -10,14 +10,18 @@ use std::sync::Arc;
 pub struct McpCors {
     public: Cors,
     allowed: Arc<HostAndOrigin>,
-    refuse: fn() -> Response,
+    refuse: Box<dyn Fn() -> Response + Send + Sync>,
 }
 
 impl McpCors {
     /// Pages that `allowed` names, others get what `refuse` says to their preflights.
-    pub fn new(allowed: Arc<HostAndOrigin>, methods: &'static str, refuse: fn() -> Response) -> Self {
+    pub fn new(
+        allowed: Arc<HostAndOrigin>,
+        methods: &'static str,
+        refuse: impl Fn() -> Response + Send + Sync + 'static,
+    ) -> Self {
         // No credentials travel, so that the answer may name every page: foreign ones were refused before.
-        Self { public: Cors::public().with_methods(methods), allowed, refuse }
+        Self { public: Cors::public().with_methods(methods), allowed, refuse: Box::new(refuse) }
     }
 }
 

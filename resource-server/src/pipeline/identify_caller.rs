@@ -9,7 +9,7 @@ use crate::{
     refusal::Refusal,
 };
 use http::request::Parts;
-use shared::{clock::UnixSeconds, http::ClientAddress};
+use shared::{clock::UnixSeconds, http::{AddressBlock, ClientAddress}};
 
 impl Pipeline {
     /// The caller's token and its text.
@@ -24,10 +24,8 @@ impl Pipeline {
             Err(digest) => digest,
         };
         let block = parts.extensions.get::<ClientAddress>().map(|address| address.block());
-        if let Some(block) = block
-            && let Some(retry_after_seconds) = self.failures.exhausted(block, now)
-        {
-            return Err(Refusal::TooManyFailures { retry_after_seconds });
+        if let Some(block) = block {
+            self.check_failures(block).await?;
         }
         match self.identify.verify(text, digest, now).await {
             Ok(identified) => Ok((identified, text)),
@@ -35,10 +33,30 @@ impl Pipeline {
                 if let (NotIdentified::Refused(cause), Some(block)) = (cause, block)
                     && is_forged(cause)
                 {
-                    self.failures.count(block, now);
+                    self.count_failure(block).await;
                 }
                 Err(refusal(cause))
             }
+        }
+    }
+
+    /// Counters are a brake on guessing, not a proof: when they do not answer, signatures are still checked.
+    async fn check_failures(&self, block: AddressBlock) -> Result<(), Refusal> {
+        match self.failures.refusal(block).await {
+            Ok(Some(decision)) => {
+                Err(Refusal::TooManyFailures { retry_after_seconds: u64::from(decision.reset_seconds) })
+            }
+            Ok(None) => Ok(()),
+            Err(cause) => {
+                tracing::error!(%cause, "refused tokens cannot be counted");
+                Ok(())
+            }
+        }
+    }
+
+    async fn count_failure(&self, block: AddressBlock) {
+        if let Err(cause) = self.failures.record_failure(block).await {
+            tracing::error!(%cause, "refused tokens cannot be counted");
         }
     }
 }

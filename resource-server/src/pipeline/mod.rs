@@ -30,6 +30,7 @@ use axum::{body::Body, extract::Request, response::Response};
 use http::request::Parts;
 use shared::{
     clock::{SharedClock, UnixSeconds},
+    http::set_rate_limit_headers,
     rate_limit::{FailureBudget, RateDecision, RateLimiter},
 };
 use std::sync::Arc;
@@ -38,6 +39,8 @@ pub use limits::PipelineLimits;
 
 /// The header that names a legacy session.
 pub const SESSION_HEADER: &str = "mcp-session-id";
+/// What counts the requests of principals.
+const PRINCIPAL_BUCKET: &str = "mcp";
 
 /// One MCP endpoint with everything it needs.
 pub struct Pipeline {
@@ -83,15 +86,16 @@ impl Pipeline {
             Ok(caller) => caller,
             Err(refusal) => return self.refusals.write(&refusal),
         };
-        let rate = self.count_request(&caller).await;
-        let served = match refuse_over_limit(rate.as_ref()) {
+        let rate = match self.count_request(&caller).await {
+            Ok(rate) => rate,
+            Err(refusal) => return self.refusals.write(&refusal),
+        };
+        let served = match refuse_over_limit(&rate) {
             Ok(()) => self.serve(&caller, &parts, body, now).await,
             Err(refusal) => Err(refusal),
         };
         let mut response = served.unwrap_or_else(|refusal| self.refusals.write(&refusal));
-        if let Some(rate) = rate {
-            rate.write_headers(response.headers_mut());
-        }
+        set_rate_limit_headers(response.headers_mut(), &rate);
         response
     }
 
@@ -127,17 +131,13 @@ impl Pipeline {
         self.call_upstream(caller, message, place, now).await
     }
 
-    /// One more request of this principal. Counters may vanish with what keeps them, and limits are for fairness:
-    /// when they cannot be counted, requests are served.
-    async fn count_request(&self, caller: &Caller) -> Option<RateDecision> {
-        let share = &caller.identified.token.share;
-        match self.rate_limiter.check(&share.bucket, self.limits.requests).await {
-            Ok(decision) => Some(decision),
-            Err(cause) => {
-                tracing::warn!(%cause, "requests cannot be counted");
-                None
-            }
-        }
+    /// One more request of this principal.
+    async fn count_request(&self, caller: &Caller) -> Result<RateDecision, Refusal> {
+        let counter = &caller.identified.token.share.counter;
+        self.rate_limiter.check(PRINCIPAL_BUCKET, counter, self.limits.requests).await.map_err(|cause| {
+            tracing::error!(%cause, "requests cannot be counted");
+            Refusal::Unavailable
+        })
     }
 
     fn enter(&self, caller: &Caller) -> Result<Place, Refusal> {
@@ -175,11 +175,7 @@ impl Pipeline {
     }
 }
 
-fn refuse_over_limit(rate: Option<&RateDecision>) -> Result<(), Refusal> {
-    match rate {
-        Some(rate) if !rate.allowed => {
-            Err(Refusal::RateLimited { retry_after_seconds: rate.reset_seconds.try_into().unwrap_or(1) })
-        }
-        _ => Ok(()),
-    }
+fn refuse_over_limit(rate: &RateDecision) -> Result<(), Refusal> {
+    let retry_after_seconds = u64::from(rate.reset_seconds);
+    if rate.allowed { Ok(()) } else { Err(Refusal::RateLimited { retry_after_seconds }) }
 }

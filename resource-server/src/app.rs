@@ -1,0 +1,340 @@
+//! The application: the only file that chooses implementations.
+
+use crate::{
+    bearer::{
+        cache::TokenCache, identify::Identify, revocations::Revocations, verified_token::PrincipalShares,
+    },
+    builtin_resource,
+    config::Settings,
+    issuer::{
+        documents::IssuerDocuments,
+        endpoints::IssuerEndpoints,
+        enrolment::{Enrolment, ResourceDocument},
+        fetch::{FetchError, Fetcher},
+        follow::Follower,
+        introspection::Introspection,
+        jwks::JwksCache,
+        machine_token::{EnrolledIdentity, MachineTokens},
+    },
+    mcp::{host_and_origin::HostAndOrigin, sessions::Sessions},
+    metadata::{Metadata, protected_resource_url},
+    pipeline::{Pipeline, PipelineLimits},
+    policy::{scope_definition::ScopeDefinition, scope_policy::ScopePolicy},
+    readiness,
+    refusal::RefusalWriter,
+    router::router,
+    upstreams::{
+        Upstream,
+        builtin::{Builtin, BuiltinLimits},
+    },
+};
+use axum::Router;
+use shared::{
+    clock::SharedClock,
+    config::{ConfigurationError, Problem},
+    db::{Migration, OpenError, PoolLimits, Schema, Store},
+    ephemeral::{Ephemeral, EphemeralError, MemoryEphemeral, RedisEphemeral},
+    http::{
+        AccessLog, BindError, BodyLimit, ClientAddresses, Manner as _, RequestIds, SecurityHeaders, bind, health_router,
+        serve,
+    },
+    protocol::{
+        jwt::{AssertionSigner, AssertionSignerError},
+        protected_resource_metadata::ProtectedResourceMetadata,
+        scope::ScopeSet,
+    },
+    random::SharedRandom,
+    rate_limit::{FailureBudget, Limit, RateLimiter},
+};
+use std::{path::PathBuf, sync::Arc, time::Duration};
+use tokio::{net::TcpListener, task::JoinHandle};
+use tokio_util::sync::CancellationToken;
+
+const MIGRATIONS: &[Migration] = &[Migration {
+    name: "0001_events",
+    sqlite: include_str!("../../migrations/resource-server/sqlite/0001_events.sql"),
+    postgres: include_str!("../../migrations/resource-server/postgres/0001_events.sql"),
+}];
+
+/// The schema of this server.
+pub const SCHEMA: Schema = Schema::new("resource_server", MIGRATIONS);
+
+/// How long requests may finish after the server was told to stop.
+const DRAIN: Duration = Duration::from_secs(4);
+/// What its keys in Redis begin with.
+const REDIS_PREFIX: &str = "postern:resource-server:";
+
+/// Why the server does not start: one clear line each.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The configuration.
+    #[error(transparent)]
+    Configuration(#[from] ConfigurationError),
+    /// The data directory.
+    #[error("the data directory {} cannot be used: {cause}", path.display())]
+    DataDirectory {
+        /// The directory.
+        path: PathBuf,
+        /// What the operating system said.
+        cause: std::io::Error,
+    },
+    /// The database.
+    #[error(transparent)]
+    Database(#[from] OpenError),
+    /// Redis.
+    #[error(transparent)]
+    Ephemeral(#[from] EphemeralError),
+    /// The private key.
+    #[error(transparent)]
+    Key(#[from] AssertionSignerError),
+    /// The HTTP client.
+    #[error(transparent)]
+    Fetcher(#[from] FetchError),
+    /// A port.
+    #[error(transparent)]
+    Listen(#[from] BindError),
+}
+
+/// What an application is built from.
+pub struct Parts {
+    /// What the configuration says.
+    pub settings: Settings,
+    /// State, migrated.
+    pub store: Store,
+    /// Time.
+    pub clock: SharedClock,
+    /// Randomness.
+    pub random: SharedRandom,
+    /// Who this server is at the issuer.
+    pub identity: EnrolledIdentity,
+    /// Ends streams and the background task.
+    pub stop: CancellationToken,
+}
+
+/// The application: what answers, and what runs beside it.
+pub struct App {
+    /// Every URL, manners included.
+    pub router: Router,
+    /// Keeps up with the issuer; nothing is served before it has.
+    pub follower: Follower,
+    stop: CancellationToken,
+}
+
+/// The application on its ports.
+pub struct Server {
+    app: App,
+    listeners: Vec<TcpListener>,
+}
+
+impl Server {
+    /// Opens database and ports. The identity is handed over in memory by the one-command `postern`; without it the
+    /// settings must name one.
+    ///
+    /// # Errors
+    /// See [`StartError`].
+    pub async fn open(
+        settings: Settings,
+        clock: SharedClock,
+        random: SharedRandom,
+        identity: Option<EnrolledIdentity>,
+        stop: CancellationToken,
+    ) -> Result<Self, StartError> {
+        let identity = match identity {
+            Some(identity) => identity,
+            None => configured_identity(&settings)?,
+        };
+        let listeners = bind(&settings.resource_server.listen)?;
+        let store = open_store(&settings).await?;
+        let app = build(Parts { settings, store, clock, random, identity, stop })?;
+        Ok(Self { app, listeners })
+    }
+
+    /// Serves until the token that [`Server::open`] was given is cancelled.
+    pub async fn serve(self) {
+        let Self { app, listeners } = self;
+        let stop = app.stop.clone();
+        let (router, follower) = app.start();
+        serve(listeners, router, stop, DRAIN).await;
+        if let Err(cause) = follower.await {
+            tracing::error!(%cause, "the task that follows the authorization server ended badly");
+        }
+    }
+}
+
+impl App {
+    /// Starts the background task; the router serves from now on.
+    pub fn start(self) -> (Router, JoinHandle<()>) {
+        let follower = tokio::spawn(self.follower.run(self.stop));
+        (self.router, follower)
+    }
+}
+
+/// The identity that the settings name.
+fn configured_identity(settings: &Settings) -> Result<EnrolledIdentity, StartError> {
+    settings.check_identity()?;
+    let own = &settings.resource_server;
+    let key = own.private_key.as_ref().map(|key| AssertionSigner::from_pkcs8_pem(key.expose())).transpose()?;
+    match (own.client_id.clone(), key) {
+        (Some(client_id), Some(signer)) => Ok(EnrolledIdentity { client_id, signer: Arc::new(signer) }),
+        _ => Err(StartError::Key(AssertionSignerError::Key)),
+    }
+}
+
+/// Opens and migrates the database that the settings name; makes the data directory if the database is in it.
+///
+/// # Errors
+/// See [`StartError`].
+pub async fn open_store(settings: &Settings) -> Result<Store, StartError> {
+    let database = settings.database()?;
+    if settings.resource_server.database_url.is_none() {
+        make_data_directory(&settings.shared.data_dir)?;
+    }
+    Ok(Store::open(&database, &SCHEMA, PoolLimits::default()).await?)
+}
+
+fn make_data_directory(path: &std::path::Path) -> Result<(), StartError> {
+    use std::os::unix::fs::DirBuilderExt as _;
+    let unusable = |cause| StartError::DataDirectory { path: path.to_owned(), cause };
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(unusable)
+}
+
+/// Puts everything together; nothing runs yet.
+///
+/// # Errors
+/// Settings that contradict each other, a Redis URL or HTTP client that cannot be used.
+pub fn build(parts: Parts) -> Result<App, StartError> {
+    let Parts { settings, store, clock, random, identity, stop } = parts;
+    let own = &settings.resource_server;
+    let resource = settings.resource();
+    let scopes = builtin_resource::scopes();
+    let fetcher = Fetcher::new()?;
+    let endpoints = IssuerEndpoints::new(&own.issuer);
+    let ephemeral = ephemeral(&settings, &clock)?;
+    let cache = TokenCache::default();
+    let jwks = Arc::new(JwksCache::new(fetcher.clone(), endpoints.jwks.clone(), clock.clone()));
+    let revocations = Arc::new(Revocations::new(resource.clone()));
+    let tokens =
+        MachineTokens::new(identity, endpoints.clone(), fetcher.clone(), clock.clone(), random.clone());
+    let tokens = Arc::new(tokens);
+    let refusals = RefusalWriter::new(
+        &protected_resource_url(&own.public_url, &own.mcp_path),
+        &builtin_resource::FIRST_SCOPES.into_iter().collect::<ScopeSet>(),
+    );
+    let host_and_origin = host_and_origin(&settings)?;
+    let upstream = builtin(&settings, &host_and_origin, &store, &clock, &random, &stop);
+    let rate_limiter = RateLimiter::new(ephemeral.clone()).with_local_fallback(clock.clone());
+    let forged = Limit::per_minute(own.forged_tokens_per_minute);
+    let pipeline = Arc::new(Pipeline {
+        clock: clock.clone(),
+        host_and_origin,
+        identify: Identify {
+            cache: cache.clone(),
+            jwks: jwks.clone(),
+            issuer: endpoints.issuer.clone(),
+            audience: resource.clone(),
+            shares: PrincipalShares::default(),
+        },
+        revocations: revocations.clone(),
+        introspection: Introspection::new(endpoints.clone(), fetcher.clone(), tokens.clone(), clock.clone()),
+        failures: FailureBudget::new(rate_limiter.clone(), "forged-tokens", forged),
+        rate_limiter,
+        limits: limits(&settings),
+        policy: ScopePolicy::new(&scopes, &upstream.tools()),
+        sessions: own.legacy_sessions.then(|| Sessions::new(own.legacy_session_idle.seconds())),
+        upstream,
+        refusals: refusals.clone(),
+    });
+    let document = protected_resource(&settings, &scopes);
+    let documents = IssuerDocuments::new(endpoints.clone(), fetcher.clone(), clock.clone());
+    let metadata = Arc::new(Metadata::new(&document, documents, refusals));
+    let checks = readiness::checks(store, ephemeral, revocations.clone(), jwks.clone(), clock.clone());
+    let router = router(&own.mcp_path, pipeline, metadata)
+        .merge(health_router(checks, clock.clone(), stop.clone()))
+        .layer(
+            ClientAddresses::new(settings.shared.trusted_proxies.clone())
+                .and(RequestIds::new(random))
+                .and(AccessLog)
+                .and(SecurityHeaders::new(&own.public_url))
+                .layer(),
+        );
+    let document = ResourceDocument {
+        resource,
+        name: own.name.clone(),
+        scopes,
+        access_token_ttl_seconds: None,
+        algorithm: None,
+    };
+    let enrolment = Enrolment { endpoints, fetcher, tokens, document };
+    let follower = Follower { enrolment, revocations, cache, jwks, clock };
+    Ok(App { router, follower, stop })
+}
+
+fn ephemeral(settings: &Settings, clock: &SharedClock) -> Result<Arc<dyn Ephemeral>, StartError> {
+    Ok(match &settings.shared.redis_url {
+        Some(url) => Arc::new(RedisEphemeral::connect(url.expose(), REDIS_PREFIX)?),
+        None => Arc::new(MemoryEphemeral::new(clock.clone())),
+    })
+}
+
+fn host_and_origin(settings: &Settings) -> Result<Arc<HostAndOrigin>, StartError> {
+    let own = &settings.resource_server;
+    HostAndOrigin::new(&own.public_url, &own.allowed_hosts, &own.allowed_origins).map(Arc::new).map_err(|origin| {
+        let problem = Problem::new("resource_server.allowed_origins", format!("{origin:?} is no origin"));
+        StartError::Configuration(ConfigurationError { problems: vec![problem] })
+    })
+}
+
+fn builtin(
+    settings: &Settings,
+    allowed: &HostAndOrigin,
+    store: &Store,
+    clock: &SharedClock,
+    random: &SharedRandom,
+    stop: &CancellationToken,
+) -> Arc<dyn Upstream> {
+    let own = &settings.resource_server;
+    let idle_seconds = u64::try_from(own.legacy_session_idle.seconds()).unwrap_or(u64::MAX);
+    let limits = BuiltinLimits {
+        allowed_hosts: allowed.hosts(),
+        allowed_origins: allowed.origins(),
+        body_max_bytes: own.body_max.bytes(),
+        session_idle_seconds: own.legacy_sessions.then_some(idle_seconds),
+    };
+    Arc::new(Builtin::new(store.clone(), clock.clone(), random.clone(), &limits, stop.child_token()))
+}
+
+fn limits(settings: &Settings) -> PipelineLimits {
+    let own = &settings.resource_server;
+    PipelineLimits {
+        requests: Limit::per_minute(own.requests_per_minute),
+        concurrent_calls: own.concurrent_calls,
+        body: BodyLimit { bytes: own.body_max.bytes(), timeout: own.body_timeout.duration() },
+        call_time: own.call_timeout.duration(),
+    }
+}
+
+fn protected_resource(settings: &Settings, scopes: &[ScopeDefinition]) -> ProtectedResourceMetadata {
+    ProtectedResourceMetadata {
+        resource: settings.resource(),
+        authorization_servers: vec![settings.resource_server.issuer.as_str().to_owned()],
+        scopes_supported: scopes.iter().map(|scope| scope.name.clone()).collect(),
+        bearer_methods_supported: vec!["header".to_owned()],
+        resource_name: Some(settings.resource_server.name.clone()),
+        ..ProtectedResourceMetadata::default()
+    }
+}
+
+/// Opens and serves until `stop`: the whole server in one call.
+///
+/// # Errors
+/// See [`StartError`].
+pub async fn run(
+    settings: Settings,
+    clock: SharedClock,
+    random: SharedRandom,
+    identity: Option<EnrolledIdentity>,
+    stop: CancellationToken,
+) -> Result<(), StartError> {
+    Server::open(settings, clock, random, identity, stop).await?.serve().await;
+    Ok(())
+}

@@ -1,0 +1,31 @@
+//! The resource that the built-in tools make: its scopes, in words for the consent page, and who may hold them.
+
+use crate::policy::scope_definition::ScopeDefinition;
+
+/// What clients are told to ask for first; more comes by step-up.
+pub const FIRST_SCOPES: [&str; 1] = ["mcp.read"];
+
+/// Everybody who may sign in.
+const EVERYONE: [&str; 2] = ["member", "administrator"];
+/// Who runs the place.
+const ADMINISTRATORS: [&str; 1] = ["administrator"];
+
+/// The scopes. To write is not to read: a client that only notes events needs no list of them.
+pub fn scopes() -> Vec<ScopeDefinition> {
+    vec![
+        scope("mcp.read", "See who you are and list your events", &[], &EVERYONE, &["whoami", "list_events"]),
+        scope("mcp.write", "Create events for you", &[], &EVERYONE, &["create_event"]),
+        scope("mcp.admin", "Remove all your events", &["mcp.read", "mcp.write"], &ADMINISTRATORS, &["clear_events"]),
+    ]
+}
+
+fn scope(name: &str, description: &str, implies: &[&str], roles: &[&str], tools: &[&str]) -> ScopeDefinition {
+    let owned = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect();
+    ScopeDefinition {
+        name: name.to_owned(),
+        description: description.to_owned(),
+        implies: owned(implies),
+        roles: owned(roles),
+        tools: owned(tools),
+    }
+}

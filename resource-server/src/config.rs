@@ -1,0 +1,204 @@
+//! Every setting of the resource server. The comments make the sample (`config print`) and the reference in `docs/`.
+
+use crate::mcp::host_and_origin::HostAndOrigin;
+use shared::{
+    config::{
+        ByteSize, ConfigurationError, DatabaseUrlText, DurationSeconds, Problem, PublicUrl, SharedSettings, Sources,
+        between,
+    },
+    db::DatabaseUrl,
+    protocol::jwt::AssertionSigner,
+    secret::Secret,
+};
+use std::{net::SocketAddr, path::PathBuf};
+
+shared::settings! {
+    /// The resource server.
+    pub struct ResourceServerSettings in "resource_server" {
+        /// The URL under which the world reaches this server, without the path of the MCP endpoint. Plain http is for loopback only; any other
+        /// URL is https, ended by a proxy in front. It never comes from a request.
+        public_url: PublicUrl = "http://localhost:9500",
+        /// The path of the MCP endpoint. The public URL with this path is the resource: what people type into their client, and the audience of
+        /// every token, byte for byte.
+        mcp_path: String = "/mcp" where check_path,
+        /// How people know this resource: on the consent page and in its metadata.
+        name: String = "Postern" where check_name,
+        /// The addresses to listen on.
+        listen: Vec<SocketAddr> = "127.0.0.1:9500, [::1]:9500",
+        /// The authorization server: its public URL, byte for byte as it is written there.
+        issuer: PublicUrl = "http://localhost:9400",
+        /// The client that `auth-server resource-server add` made for this server. The one-command `postern` needs neither this nor a key.
+        client_id: Option<String>,
+        /// That client's private key: P-256 as PKCS#8 PEM, in the file that the same command wrote.
+        private_key: Option<Secret> where check_private_key,
+        /// The database: `sqlite:PATH` or `postgres://USER:PASSWORD@HOST/NAME`. Without it `resource-server.sqlite` in the data directory.
+        database_url: Option<DatabaseUrlText>,
+        /// Web pages that may call the MCP endpoint from a browser, as origins (https://app.example.com; port * for any). Pages of this origin
+        /// always may, and pages on loopback when the public URL is loopback.
+        allowed_origins: Vec<String> = "",
+        /// Names beyond that of the public URL that requests may give as Host: what a proxy in front sends, with a port or for all ports.
+        allowed_hosts: Vec<String> = "",
+        /// How many requests a minute one user may make with one client; the next one is answered with 429.
+        requests_per_minute: u32 = "120" where between(1, 1_000_000),
+        /// How many calls and streams one user may have running at a time with one client.
+        concurrent_calls: u32 = "32" where between(1, 10_000),
+        /// The longest request body.
+        body_max: ByteSize = "1MiB" where between(1024, 67_108_864),
+        /// How long the body of a request may take to arrive.
+        body_timeout: DurationSeconds = "15s" where between(1, 600),
+        /// How long one call may take, and the stream of its answer.
+        call_timeout: DurationSeconds = "60s" where between(1, 3_600),
+        /// How many tokens that were never ours one address block (IPv4 /24, IPv6 /64) may send in a minute before it has to wait.
+        forged_tokens_per_minute: u32 = "60" where between(1, 1_000_000),
+        /// Sessions for clients of the revisions before 2026-07-28 that need the server to send them requests. They live in this process, so
+        /// a client must come back to it. Off: every request stands alone, and any instance answers it.
+        legacy_sessions: bool = false,
+        /// A legacy session ends after this long without a message.
+        legacy_session_idle: DurationSeconds = "30m" where between(10, 86_400),
+    }
+}
+
+fn check_path(path: &String) -> Result<(), String> {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'-' | b'.' | b'_' | b'~');
+    let well_formed = path.starts_with('/') && path.len() > 1 && !path.ends_with('/') && path.bytes().all(plain);
+    if !well_formed || path.contains("//") || path.split('/').any(|segment| matches!(segment, "." | "..")) {
+        return Err(format!("{path:?} is no plain path; write one like \"/mcp\", without a slash at its end"));
+    }
+    let taken = ["/health", "/livez", "/readyz"].contains(&path.as_str()) || path.starts_with("/.well-known");
+    if taken { Err(format!("{path:?} is a path that this server answers itself")) } else { Ok(()) }
+}
+
+fn check_name(name: &String) -> Result<(), String> {
+    let readable = !name.trim().is_empty() && name.chars().count() <= 100 && !name.chars().any(char::is_control);
+    if readable { Ok(()) } else { Err("is to be a name of 1 to 100 characters".to_owned()) }
+}
+
+fn check_private_key(key: &Option<Secret>) -> Result<(), String> {
+    let unusable = key.as_ref().is_some_and(|key| AssertionSigner::from_pkcs8_pem(key.expose()).is_err());
+    if unusable { Err("is no P-256 key in PKCS#8 PEM".to_owned()) } else { Ok(()) }
+}
+
+/// All that the resource server is told.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// What both servers share.
+    pub shared: SharedSettings,
+    /// Its own.
+    pub resource_server: ResourceServerSettings,
+}
+
+/// The name of the database file in the data directory.
+pub const DATABASE_FILE: &str = "resource-server.sqlite";
+
+impl Settings {
+    /// The settings that `sources` give.
+    ///
+    /// # Errors
+    /// Everything that is wrong, all at once, settings that contradict each other included.
+    pub fn load(sources: &Sources) -> Result<Self, ConfigurationError> {
+        let (shared, resource_server) = sources.load::<(SharedSettings, ResourceServerSettings)>()?;
+        let settings = Self { shared, resource_server };
+        ConfigurationError::unless_empty(settings.contradictions())?;
+        Ok(settings)
+    }
+
+    /// Where the database is.
+    ///
+    /// # Errors
+    /// A URL that names none.
+    pub fn database(&self) -> Result<DatabaseUrl, ConfigurationError> {
+        match &self.resource_server.database_url {
+            None => Ok(DatabaseUrl::from_sqlite_file(self.data_file(DATABASE_FILE))),
+            Some(url) => DatabaseUrl::parse(url.expose()).map_err(|error| ConfigurationError {
+                problems: vec![Problem::new("resource_server.database_url", error.to_string())],
+            }),
+        }
+    }
+
+    /// A file in the data directory.
+    pub fn data_file(&self, name: &str) -> PathBuf {
+        self.shared.data_dir.join(name)
+    }
+
+    /// The resource: what clients are pointed at and what tokens must be for.
+    pub fn resource(&self) -> String {
+        self.resource_server.public_url.join(&self.resource_server.mcp_path)
+    }
+
+    fn contradictions(&self) -> Vec<Problem> {
+        let mut problems = Vec::new();
+        let own = &self.resource_server;
+        if own.listen.is_empty() {
+            problems.push(Problem::new("resource_server.listen", "names no address to listen on"));
+        }
+        if !own.public_url.path().is_empty() {
+            let message = "has a path; put the path of the MCP endpoint into resource_server.mcp_path";
+            problems.push(Problem::new("resource_server.public_url", message));
+        }
+        if own.public_url.origin() == own.issuer.as_str() {
+            let message = "is the URL of the authorization server; each server has an origin of its own";
+            problems.push(Problem::new("resource_server.public_url", message));
+        }
+        if let Err(origin) = HostAndOrigin::new(&own.public_url, &own.allowed_hosts, &own.allowed_origins) {
+            let message = format!("{origin:?} is no origin; write one like https://app.example.com");
+            problems.push(Problem::new("resource_server.allowed_origins", message));
+        }
+        problems
+    }
+
+    /// What is missing for a server of its own, whose identity is not handed over in memory.
+    ///
+    /// # Errors
+    /// The settings to add.
+    pub fn check_identity(&self) -> Result<(), ConfigurationError> {
+        let own = &self.resource_server;
+        let made_by = "is missing; `auth-server resource-server add NAME --origin URL --key-file FILE` makes client and key";
+        let missing = [("client_id", own.client_id.is_none()), ("private_key", own.private_key.is_none())];
+        let problems = missing.into_iter().filter(|(_, missing)| *missing);
+        ConfigurationError::unless_empty(
+            problems.map(|(key, _)| Problem::new(format!("resource_server.{key}"), made_by)).collect(),
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Settings;
+    use shared::config::Sources;
+
+    fn load(toml: &str) -> Result<Settings, String> {
+        let sources = Sources::new().with_file_text("postern.toml", toml).map_err(|error| error.to_string())?;
+        Settings::load(&sources).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn defaults_work() {
+        let settings = load("").expect("settings");
+        assert_eq!(settings.resource(), "http://localhost:9500/mcp");
+        assert_eq!(settings.resource_server.requests_per_minute, 120);
+        assert_eq!(settings.resource_server.body_max.bytes(), 1024 * 1024);
+        let missing = settings.check_identity().expect_err("no client").to_string();
+        assert!(missing.contains("resource_server.client_id") && missing.contains("resource_server.private_key"));
+    }
+
+    #[test]
+    fn everything_unusable_is_named_at_once() {
+        let error = load(
+            "[resource_server]\nmcp_path = \"mcp/\"\nname = \"\"\nprivate_key = \"x\"\nrequests_per_minute = 0\npublic_urls = \"\"\n",
+        )
+        .expect_err("unusable");
+        for key in ["mcp_path", "name", "private_key", "requests_per_minute", "public_urls"] {
+            assert!(error.contains(&format!("resource_server.{key}")), "{key} in {error}");
+        }
+        let error = load(
+            "[resource_server]\npublic_url = \"http://localhost:9400\"\nlisten = []\nallowed_origins = [\"app\"]\n",
+        )
+        .expect_err("contradictions");
+        for words in ["listen", "authorization server", "allowed_origins"] {
+            assert!(error.contains(words), "{words} in {error}");
+        }
+        for path in ["/", "/mcp/", "/a//b", "/a/../b", "/a b", "/.well-known/x", "/readyz", "/mcp?x"] {
+            assert!(load(&format!("[resource_server]\nmcp_path = \"{path}\"\n")).is_err(), "{path}");
+        }
+    }
+}

@@ -1,0 +1,63 @@
+//! What this server says about itself (RFC 9728), and where the authorization server's metadata is repeated.
+
+use crate::{
+    issuer::documents::{Document, IssuerDocuments},
+    refusal::{Refusal, RefusalWriter},
+};
+use axum::{body::Body, response::Response};
+use bytes::Bytes;
+use http::{
+    HeaderValue,
+    header::{CACHE_CONTROL, CONTENT_TYPE},
+};
+use shared::{config::PublicUrl, protocol::protected_resource_metadata::ProtectedResourceMetadata};
+
+/// The well-known path of protected resource metadata (RFC 9728 §3).
+pub const PROTECTED_RESOURCE: &str = "/.well-known/oauth-protected-resource";
+/// The well-known path of authorization server metadata (RFC 8414 §3).
+pub const AUTHORIZATION_SERVER: &str = "/.well-known/oauth-authorization-server";
+/// The well-known path of OpenID Connect Discovery.
+pub const OPENID_CONFIGURATION: &str = "/.well-known/openid-configuration";
+
+const FIVE_MINUTES: HeaderValue = HeaderValue::from_static("public, max-age=300");
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+
+/// The documents of one resource.
+pub struct Metadata {
+    protected_resource: Bytes,
+    documents: IssuerDocuments,
+    refusals: RefusalWriter,
+}
+
+impl Metadata {
+    /// The documents for `metadata`, and those of the issuer.
+    pub fn new(metadata: &ProtectedResourceMetadata, documents: IssuerDocuments, refusals: RefusalWriter) -> Self {
+        let protected_resource = serde_json::to_vec(metadata).expect("the document has text keys only").into();
+        Self { protected_resource, documents, refusals }
+    }
+
+    /// The protected resource metadata.
+    pub fn protected_resource(&self) -> Response {
+        document(self.protected_resource.clone())
+    }
+
+    /// The issuer's document as the issuer sends it; 503 when it cannot be had.
+    pub async fn issuer_document(&self, which: Document) -> Response {
+        match self.documents.get(which).await {
+            Some(bytes) => document(bytes),
+            None => self.refusals.write(&Refusal::Unavailable),
+        }
+    }
+}
+
+/// Where the metadata of the resource at `path` of `public_url` is (RFC 9728 §3.1: inserted before the path).
+pub fn protected_resource_url(public_url: &PublicUrl, path: &str) -> String {
+    format!("{}{PROTECTED_RESOURCE}{path}", public_url.origin())
+}
+
+fn document(bytes: Bytes) -> Response {
+    let mut response = Response::new(Body::from(bytes));
+    response.headers_mut().insert(CONTENT_TYPE, JSON);
+    response.headers_mut().insert(CACHE_CONTROL, FIVE_MINUTES);
+    response
+}

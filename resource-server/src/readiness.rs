@@ -1,0 +1,88 @@
+//! What `/readyz` asks: can this server judge a call, and answer it?
+
+use crate::{
+    bearer::revocations::{FeedState, Revocations},
+    issuer::jwks::JwksCache,
+};
+use async_trait::async_trait;
+use shared::{clock::SharedClock, db::Store, ephemeral::Ephemeral, http::ReadinessCheck};
+use std::sync::Arc;
+
+/// The checks.
+pub fn checks(
+    store: Store,
+    ephemeral: Arc<dyn Ephemeral>,
+    revocations: Arc<Revocations>,
+    jwks: Arc<JwksCache>,
+    clock: SharedClock,
+) -> Vec<Arc<dyn ReadinessCheck>> {
+    vec![
+        Arc::new(Database(store)),
+        Arc::new(Counters(ephemeral)),
+        Arc::new(Enrolled(revocations, clock.clone())),
+        Arc::new(Keys(jwks, clock)),
+    ]
+}
+
+struct Database(Store);
+
+#[async_trait]
+impl ReadinessCheck for Database {
+    fn name(&self) -> &'static str {
+        "database"
+    }
+
+    async fn check(&self) -> Result<(), &'static str> {
+        self.0.ping().await.map_err(|cause| {
+            tracing::warn!(%cause, "not ready: the database");
+            "the database does not answer"
+        })
+    }
+}
+
+struct Counters(Arc<dyn Ephemeral>);
+
+#[async_trait]
+impl ReadinessCheck for Counters {
+    fn name(&self) -> &'static str {
+        "ephemeral_store"
+    }
+
+    async fn check(&self) -> Result<(), &'static str> {
+        self.0.check().await.map_err(|cause| {
+            tracing::warn!(%cause, "not ready: the ephemeral store");
+            "the ephemeral store does not answer"
+        })
+    }
+}
+
+struct Enrolled(Arc<Revocations>, SharedClock);
+
+#[async_trait]
+impl ReadinessCheck for Enrolled {
+    fn name(&self) -> &'static str {
+        "revocations"
+    }
+
+    async fn check(&self) -> Result<(), &'static str> {
+        match self.0.state(self.1.now()) {
+            FeedState::NotLoaded => Err("not enrolled at the authorization server yet"),
+            FeedState::Silent { .. } => Err("the authorization server does not tell what was revoked"),
+            FeedState::Fresh => Ok(()),
+        }
+    }
+}
+
+struct Keys(Arc<JwksCache>, SharedClock);
+
+#[async_trait]
+impl ReadinessCheck for Keys {
+    fn name(&self) -> &'static str {
+        "keys"
+    }
+
+    async fn check(&self) -> Result<(), &'static str> {
+        let usable = self.0.keys(self.1.now()).await;
+        usable.map(drop).map_err(|_| "the authorization server's keys cannot be fetched")
+    }
+}
