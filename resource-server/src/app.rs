@@ -1,9 +1,7 @@
 //! The application: the only file that chooses implementations.
 
 use crate::{
-    bearer::{
-        cache::TokenCache, identify::Identify, revocations::Revocations, verified_token::PrincipalShares,
-    },
+    bearer::{cache::TokenCache, identify::Identify, revocations::Revocations, verified_token::PrincipalShares},
     builtin_resource,
     config::Settings,
     issuer::{
@@ -35,8 +33,8 @@ use shared::{
     db::{Migration, OpenError, PoolLimits, Schema, Store},
     ephemeral::{Ephemeral, EphemeralError, MemoryEphemeral, RedisEphemeral},
     http::{
-        AccessLog, BindError, BodyLimit, ClientAddresses, Manner as _, RequestIds, SecurityHeaders, bind, health_router,
-        serve,
+        AccessLog, BindError, BodyLimit, ClientAddresses, Manner as _, RequestIds, SecurityHeaders, bind,
+        health_router, serve,
     },
     protocol::{
         jwt::{AssertionSigner, AssertionSignerError},
@@ -213,8 +211,7 @@ pub fn build(parts: Parts) -> Result<App, StartError> {
     let cache = TokenCache::default();
     let jwks = Arc::new(JwksCache::new(fetcher.clone(), endpoints.jwks.clone(), clock.clone()));
     let revocations = Arc::new(Revocations::new(resource.clone()));
-    let tokens =
-        MachineTokens::new(identity, endpoints.clone(), fetcher.clone(), clock.clone(), random.clone());
+    let tokens = MachineTokens::new(identity, endpoints.clone(), fetcher.clone(), clock.clone(), random.clone());
     let tokens = Arc::new(tokens);
     let refusals = RefusalWriter::new(
         &protected_resource_url(&own.public_url, &own.mcp_path),
@@ -248,22 +245,16 @@ pub fn build(parts: Parts) -> Result<App, StartError> {
     let documents = IssuerDocuments::new(endpoints.clone(), fetcher.clone(), clock.clone());
     let metadata = Arc::new(Metadata::new(&document, documents, refusals));
     let checks = readiness::checks(store, ephemeral, revocations.clone(), jwks.clone(), clock.clone());
-    let router = router(&own.mcp_path, pipeline, metadata)
-        .merge(health_router(checks, clock.clone(), stop.clone()))
-        .layer(
+    let router =
+        router(&own.mcp_path, pipeline, metadata).merge(health_router(checks, clock.clone(), stop.clone())).layer(
             ClientAddresses::new(settings.shared.trusted_proxies.clone())
                 .and(RequestIds::new(random))
                 .and(AccessLog)
                 .and(SecurityHeaders::new(&own.public_url))
                 .layer(),
         );
-    let document = ResourceDocument {
-        resource,
-        name: own.name.clone(),
-        scopes,
-        access_token_ttl_seconds: None,
-        algorithm: None,
-    };
+    let document =
+        ResourceDocument { resource, name: own.name.clone(), scopes, access_token_ttl_seconds: None, algorithm: None };
     let enrolment = Enrolment { endpoints, fetcher, tokens, document };
     let follower = Follower { enrolment, revocations, cache, jwks, clock };
     Ok(App { router, follower, stop })

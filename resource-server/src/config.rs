@@ -152,7 +152,8 @@ impl Settings {
     /// The settings to add.
     pub fn check_identity(&self) -> Result<(), ConfigurationError> {
         let own = &self.resource_server;
-        let made_by = "is missing; `auth-server resource-server add NAME --origin URL --key-file FILE` makes client and key";
+        let made_by =
+            "is missing; `auth-server resource-server add NAME --origin URL --key-file FILE` makes client and key";
         let missing = [("client_id", own.client_id.is_none()), ("private_key", own.private_key.is_none())];
         let problems = missing.into_iter().filter(|(_, missing)| *missing);
         ConfigurationError::unless_empty(

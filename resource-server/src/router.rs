@@ -67,7 +67,11 @@ async fn answer_openid_configuration(State(metadata): State<Arc<Metadata>>) -> R
 }
 
 async fn answer_other_method(method: Method) -> Response {
-    if method == Method::OPTIONS { options("GET, HEAD, OPTIONS") } else { StatusCode::METHOD_NOT_ALLOWED.into_response() }
+    if method == Method::OPTIONS {
+        options("GET, HEAD, OPTIONS")
+    } else {
+        StatusCode::METHOD_NOT_ALLOWED.into_response()
+    }
 }
 
 fn options(allow: &'static str) -> Response {

@@ -48,7 +48,7 @@ impl Pipeline {
         let headers: &mut HeaderMap = response.headers_mut();
         headers.insert(CACHE_CONTROL, NO_STORE);
         headers.extend(reply.content_type.map(|value| (CONTENT_TYPE, value)));
-        headers.extend(reply.session_id.map(|value| (SESSION_HEADER.parse().expect("a constant name"), value)));
+        headers.extend(reply.session_id.map(|value| (SESSION_HEADER, value)));
         *response.body_mut() = match reply.body {
             ReplyBody::Whole(bytes) => Body::from(bytes),
             ReplyBody::Stream(stream) => {

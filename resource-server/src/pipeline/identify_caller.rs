@@ -9,7 +9,10 @@ use crate::{
     refusal::Refusal,
 };
 use http::request::Parts;
-use shared::{clock::UnixSeconds, http::{AddressBlock, ClientAddress}};
+use shared::{
+    clock::UnixSeconds,
+    http::{AddressBlock, ClientAddress},
+};
 
 impl Pipeline {
     /// The caller's token and its text.

@@ -27,7 +27,7 @@ use crate::{
     upstreams::{Message, Upstream},
 };
 use axum::{body::Body, extract::Request, response::Response};
-use http::request::Parts;
+use http::{HeaderName, request::Parts};
 use shared::{
     clock::{SharedClock, UnixSeconds},
     http::set_rate_limit_headers,
@@ -38,9 +38,11 @@ use std::sync::Arc;
 pub use limits::PipelineLimits;
 
 /// The header that names a legacy session.
-pub const SESSION_HEADER: &str = "mcp-session-id";
+pub const SESSION_HEADER: HeaderName = HeaderName::from_static("mcp-session-id");
 /// What counts the requests of principals.
 const PRINCIPAL_BUCKET: &str = "mcp";
+/// How the headers call that limit.
+const PRINCIPAL_LIMIT: &str = "principal";
 
 /// One MCP endpoint with everything it needs.
 pub struct Pipeline {
@@ -95,7 +97,7 @@ impl Pipeline {
             Err(refusal) => Err(refusal),
         };
         let mut response = served.unwrap_or_else(|refusal| self.refusals.write(&refusal));
-        set_rate_limit_headers(response.headers_mut(), &rate);
+        set_rate_limit_headers(response.headers_mut(), PRINCIPAL_LIMIT, &rate, now);
         response
     }
 
@@ -164,7 +166,7 @@ impl Pipeline {
 
     /// A session that is not this principal's does not exist.
     fn check_session(&self, caller: &Caller, message: &Message, now: UnixSeconds) -> Result<(), Refusal> {
-        let (Some(sessions), Some(id)) = (&self.sessions, message.headers.get(SESSION_HEADER)) else { return Ok(()) };
+        let (Some(sessions), Some(id)) = (&self.sessions, message.headers.get(&SESSION_HEADER)) else { return Ok(()) };
         if message.era == Era::Modern {
             return Ok(());
         }

@@ -6,7 +6,11 @@ mod tools;
 use super::{Message, ReplyBody, ToolDefinition, Upstream, UpstreamError, UpstreamReply};
 use crate::{
     bearer::principal::Principal,
-    mcp::json_rpc_error::{INVALID_REQUEST, JsonRpcError},
+    mcp::{
+        era::Era,
+        json_rpc_error::{INVALID_REQUEST, JsonRpcError},
+    },
+    pipeline::SESSION_HEADER,
 };
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -25,7 +29,6 @@ pub use tools::{EVENTS_MAX_PER_USER, STARTS_AT_MAX_CHARS, TITLE_MAX_CHARS};
 
 const JSON: &str = "application/json";
 const EVENT_STREAM: &str = "text/event-stream";
-const SESSION_HEADER: &str = "mcp-session-id";
 
 /// What rmcp is set to; the pipeline in front has checked the same things already.
 #[derive(Debug, Clone)]
@@ -40,14 +43,12 @@ pub struct BuiltinLimits {
     pub session_idle_seconds: Option<u64>,
 }
 
-enum Service {
-    Stateless(StreamableHttpService<BuiltinTools, NeverSessionManager>),
-    WithSessions(StreamableHttpService<BuiltinTools, LocalSessionManager>),
-}
-
 /// The built-in tools as an upstream.
 pub struct Builtin {
-    service: Service,
+    /// Answers every message on its own.
+    stateless: StreamableHttpService<BuiltinTools, NeverSessionManager>,
+    /// Answers in legacy sessions, where they are on.
+    sessions: Option<StreamableHttpService<BuiltinTools, LocalSessionManager>>,
     definitions: Vec<ToolDefinition>,
 }
 
@@ -67,19 +68,24 @@ impl Builtin {
             .with_allowed_origins(limits.allowed_origins.clone())
             .enforce_origin_validation()
             .with_max_request_body_bytes(limits.body_max_bytes)
-            .with_legacy_session_mode(limits.session_idle_seconds.is_some())
             .with_json_response(true)
             .with_cancellation_token(stop);
-        let factory = move || Ok(tools.clone());
-        let service = match limits.session_idle_seconds {
-            None => Service::Stateless(StreamableHttpService::new(factory, Arc::default(), config)),
-            Some(idle_seconds) => {
-                let mut sessions = LocalSessionManager::default();
-                sessions.session_config.keep_alive = Some(Duration::from_secs(idle_seconds));
-                Service::WithSessions(StreamableHttpService::new(factory, Arc::new(sessions), config))
-            }
-        };
-        Self { service, definitions }
+        let sessions = limits.session_idle_seconds.map(|idle_seconds| {
+            let mut manager = LocalSessionManager::default();
+            manager.session_config.keep_alive = Some(Duration::from_secs(idle_seconds));
+            let (tools, config) = (tools.clone(), config.clone().with_legacy_session_mode(true));
+            StreamableHttpService::new(move || Ok(tools.clone()), Arc::new(manager), config)
+        });
+        let config = config.with_legacy_session_mode(false);
+        let stateless = StreamableHttpService::new(move || Ok(tools.clone()), Arc::default(), config);
+        Self { stateless, sessions, definitions }
+    }
+
+    /// The sessions, for whatever opens, uses or ends one; a message on its own needs none.
+    fn sessions_for(&self, message: &Message) -> Option<&StreamableHttpService<BuiltinTools, LocalSessionManager>> {
+        let opens = message.envelope.as_ref().is_none_or(|envelope| &*envelope.method == "initialize");
+        let in_session = opens || message.headers.contains_key(&SESSION_HEADER);
+        self.sessions.as_ref().filter(|_| message.era == Era::Legacy && in_session)
     }
 }
 
@@ -91,10 +97,9 @@ impl Upstream for Builtin {
 
     async fn call(&self, principal: &Arc<Principal>, message: Message) -> Result<UpstreamReply, UpstreamError> {
         let id = message.envelope.as_ref().and_then(|envelope| envelope.id().cloned());
-        let request = request(principal, message)?;
-        let response = match &self.service {
-            Service::Stateless(service) => service.handle(request).await,
-            Service::WithSessions(service) => service.handle(request).await,
+        let response = match self.sessions_for(&message) {
+            Some(sessions) => sessions.handle(request(principal, message)).await,
+            None => self.stateless.handle(request(principal, message)).await,
         };
         let mut reply = reply(response).await?;
         if reply.status.is_client_error() && !has_type(reply.content_type.as_ref(), JSON) {
@@ -117,7 +122,7 @@ fn definition(tool: &rmcp::model::Tool) -> ToolDefinition {
 }
 
 /// The request for rmcp: `Accept` says what rmcp insists on (clients send `*/*`, or nothing), the principal goes beside it.
-fn request(principal: &Arc<Principal>, message: Message) -> Result<Request<Full<Bytes>>, UpstreamError> {
+fn request(principal: &Arc<Principal>, message: Message) -> Request<Full<Bytes>> {
     let accept = if message.envelope.is_some() { "application/json, text/event-stream" } else { EVENT_STREAM };
     let mut request = Request::new(Full::new(message.body));
     *request.method_mut() = message.http_method;
@@ -126,7 +131,7 @@ fn request(principal: &Arc<Principal>, message: Message) -> Result<Request<Full<
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(JSON));
     *request.headers_mut() = headers;
     request.extensions_mut().insert(principal.clone());
-    Ok(request)
+    request
 }
 
 async fn reply(response: Response<BoxBody<Bytes, Infallible>>) -> Result<UpstreamReply, UpstreamError> {

@@ -1,0 +1,122 @@
+//! The command line: what `resource-server` offers and `postern` mounts.
+
+mod config;
+mod serve;
+
+use crate::{
+    app::StartError,
+    config::{ResourceServerSettings, Settings},
+    issuer::machine_token::EnrolledIdentity,
+};
+use clap::{Parser, Subcommand};
+use shared::{
+    clock::SharedClock,
+    config::{ConfigurationError, Settings as _, SharedSettings, Sources, TableDescription},
+    random::SharedRandom,
+};
+use std::{ffi::OsString, io::Write, path::PathBuf};
+use tokio_util::sync::CancellationToken;
+
+pub use serve::ServeArguments;
+
+/// The MCP server of Postern: it verifies every call and asks for exactly the scope a call needs.
+#[derive(Debug, Parser)]
+#[command(name = "resource-server", version, after_help = "Example:\n  resource-server --config postern.toml serve")]
+pub struct Arguments {
+    /// The configuration file; ./postern.toml is read if it is there.
+    #[arg(long, global = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Serve until told to stop (Ctrl-C).
+    #[command(
+        after_help = "Example:\n  resource-server serve --issuer https://auth.example.com --client-id mcp --private-key-file resource-server.key"
+    )]
+    Serve(ServeArguments),
+    /// Look at the configuration.
+    #[command(subcommand, after_help = "Example:\n  resource-server config check")]
+    Config(ConfigCommand),
+}
+
+/// What can be done with the configuration.
+#[derive(Debug, Subcommand)]
+pub enum ConfigCommand {
+    /// Name everything that is wrong with it.
+    #[command(after_help = "Example:\n  resource-server --config postern.toml config check")]
+    Check,
+    /// Print every setting with its comment and default, as TOML.
+    #[command(after_help = "Example:\n  resource-server config print > postern.toml")]
+    Print,
+}
+
+/// Why a command failed: one clear text.
+#[derive(Debug, thiserror::Error)]
+pub enum CommandError {
+    /// The configuration.
+    #[error(transparent)]
+    Configuration(#[from] ConfigurationError),
+    /// The server does not start.
+    #[error(transparent)]
+    Start(#[from] StartError),
+    /// The output cannot be written.
+    #[error("the output cannot be written: {0}")]
+    Output(#[from] std::io::Error),
+}
+
+/// What commands take from outside.
+pub struct Surroundings {
+    /// Time.
+    pub clock: SharedClock,
+    /// Randomness.
+    pub random: SharedRandom,
+    /// The environment.
+    pub environment: Vec<(OsString, OsString)>,
+    /// Who this server is, where that is handed over in memory.
+    pub identity: Option<EnrolledIdentity>,
+    /// Cancelled when the server is to stop.
+    pub stop: CancellationToken,
+}
+
+impl Arguments {
+    /// The settings that flags, environment and file give.
+    ///
+    /// # Errors
+    /// Everything that is wrong with them.
+    pub fn settings(&self, environment: Vec<(OsString, OsString)>) -> Result<Settings, ConfigurationError> {
+        let sources = Sources::read(self.config.as_deref(), environment)?;
+        match &self.command {
+            Command::Serve(arguments) => Settings::load(&arguments.flags(sources)),
+            Command::Config(_) => Settings::load(&sources),
+        }
+    }
+}
+
+/// Does what `arguments` say. Whoever calls has installed what is process-wide: logs, crypto provider, signals.
+///
+/// # Errors
+/// [`CommandError`].
+pub async fn execute(
+    arguments: Arguments,
+    surroundings: Surroundings,
+    output: &mut (dyn Write + Send),
+) -> Result<(), CommandError> {
+    if let Command::Config(ConfigCommand::Print) = arguments.command {
+        return config::print(output);
+    }
+    let settings = arguments.settings(surroundings.environment.clone())?;
+    match arguments.command {
+        Command::Serve(_) => serve::serve(settings, surroundings).await,
+        Command::Config(_) => config::check(&settings, output),
+    }
+}
+
+/// The tables this server reads, for the sample and the reference.
+pub fn tables() -> Vec<TableDescription> {
+    vec![SharedSettings::describe(), ResourceServerSettings::describe()]
+}
