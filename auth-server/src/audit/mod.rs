@@ -1,13 +1,10 @@
 //! The audit log: typed events, recorded in the transaction of the act they tell of, so that neither exists without the other.
 
-pub mod address_block;
-
-pub use address_block::AddressBlock;
-
 use crate::store::audit_event::{self, AuditRow};
 use shared::{
     clock::UnixSeconds,
     db::{StoreError, Tx},
+    http::AddressBlock,
     random::{Random, random_id},
 };
 

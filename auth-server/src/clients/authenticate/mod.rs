@@ -1,1 +1,167 @@
-//! Client authentication (RFC 6749 §2.3, RFC 7523): one method a file.
+//! Client authentication (RFC 6749 §2.3, RFC 7523 §2.2), always before any grant is looked at.
+//!
+//! The order: one method only → the failure budget → the client → its registered method → the proof. A look-up that fails is
+//! 503, never `invalid_client`, because clients throw their registration away on that.
+
+pub mod basic;
+pub mod credentials;
+pub mod failure_budget;
+pub mod private_key_jwt;
+pub mod secret;
+
+pub use credentials::{Credentials, SecretChannel};
+pub use failure_budget::FailureBudget;
+
+use super::{AuthMethod, Client, ClientDirectory};
+use crate::endpoints::form::Parameters;
+use http::HeaderMap;
+use shared::{
+    clock::UnixSeconds,
+    db::{Store, StoreError},
+    http::AddressBlock,
+};
+use std::sync::Arc;
+
+/// Why a client is not taken for who it says it is.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum AuthenticationError {
+    /// More than one method, or two different client ids: `invalid_request` (RFC 6749 §2.3, §5.2). Two ids are no failed
+    /// authentication of either, and `invalid_client` would cost one of them its registration.
+    #[error("more than one way to authenticate, or two client ids")]
+    Ambiguous,
+    /// The request names no client.
+    #[error("no client is named")]
+    Missing,
+    /// Unknown client, wrong method, wrong or missing proof: outwardly all the same.
+    #[error("client authentication failed: {cause}")]
+    Failed {
+        /// For the log.
+        cause: FailureCause,
+        /// Whether HTTP Basic was used; then the answer names that scheme.
+        used_basic: bool,
+    },
+    /// Too many failures for this client from this network.
+    #[error("too many failed attempts")]
+    TooManyFailures {
+        /// When the budget is whole again.
+        retry_after_seconds: u32,
+    },
+    /// Nothing is known about the client.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Why authentication failed; for the log alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum FailureCause {
+    /// No such client, or it was removed.
+    #[error("unknown client")]
+    UnknownClient,
+    /// Another method than the registered one.
+    #[error("another method than the registered one")]
+    Method,
+    /// The secret does not fit.
+    #[error("wrong secret")]
+    Secret,
+    /// The `Authorization` header is not `Basic` with an id and a secret.
+    #[error("malformed Authorization header")]
+    Header,
+    /// The assertion is refused.
+    #[error("the assertion is refused")]
+    Assertion,
+    /// The assertion was used before.
+    #[error("the assertion was used before")]
+    AssertionReplayed,
+}
+
+/// A client that proved who it is (a public one only says so).
+#[derive(Debug, Clone)]
+pub struct AuthenticatedClient {
+    /// The client.
+    pub client: Arc<Client>,
+}
+
+impl AuthenticatedClient {
+    /// Whether it proved anything (RFC 6749 §2.1).
+    pub fn is_confidential(&self) -> bool {
+        !self.client.is_public()
+    }
+}
+
+/// What client authentication needs to see of a request.
+#[derive(Debug, Clone, Copy)]
+pub struct ClientRequest<'a> {
+    /// Its headers.
+    pub headers: &'a HeaderMap,
+    /// Its form.
+    pub parameters: &'a Parameters,
+    /// The audiences a client assertion may name: the issuer, the token endpoint, the URL that was called.
+    pub assertion_audiences: &'a [&'a str],
+    /// Where it came from.
+    pub address_block: Option<AddressBlock>,
+}
+
+/// What client authentication needs of the application.
+#[derive(Clone, Copy)]
+pub struct Authenticator<'a> {
+    /// The registered clients.
+    pub clients: &'a ClientDirectory,
+    /// Where used assertions are kept.
+    pub store: &'a Store,
+    /// Failures so far.
+    pub failures: &'a FailureBudget,
+}
+
+impl Authenticator<'_> {
+    /// Authenticates the client of a request.
+    ///
+    /// # Errors
+    /// Any [`AuthenticationError`].
+    pub async fn authenticate(
+        &self,
+        request: &ClientRequest<'_>,
+        now: UnixSeconds,
+    ) -> Result<AuthenticatedClient, AuthenticationError> {
+        let credentials = Credentials::of(request.headers, request.parameters)?;
+        let client_id = credentials.client_id();
+        self.failures.check(client_id, request.address_block, now)?;
+        let client = self.clients.find(client_id).await?;
+        match self.prove(&credentials, client, request, now).await {
+            Err(AuthenticationError::Failed { cause, used_basic }) => {
+                tracing::info!(%cause, "a client was not authenticated");
+                self.failures.record(client_id, request.address_block, now);
+                Err(AuthenticationError::Failed { cause, used_basic })
+            }
+            other => other,
+        }
+    }
+
+    async fn prove(
+        &self,
+        credentials: &Credentials,
+        client: Option<Arc<Client>>,
+        request: &ClientRequest<'_>,
+        now: UnixSeconds,
+    ) -> Result<AuthenticatedClient, AuthenticationError> {
+        let failed = |cause| AuthenticationError::Failed { cause, used_basic: credentials.used_basic() };
+        // Compared for an unknown client too, so that knowing an id cannot be told from the time it takes.
+        if let Credentials::Secret { secret, .. } = credentials {
+            let stored = client.as_ref().and_then(|client| client.secret_hash);
+            let fits = secret::matches(stored.as_ref(), secret);
+            let Some(client) = client else { return Err(failed(FailureCause::UnknownClient)) };
+            if !client.auth_method.has_secret() {
+                return Err(failed(FailureCause::Method));
+            }
+            return if fits { Ok(AuthenticatedClient { client }) } else { Err(failed(FailureCause::Secret)) };
+        }
+        let Some(client) = client else { return Err(failed(FailureCause::UnknownClient)) };
+        match (credentials, client.auth_method) {
+            (Credentials::None { .. }, AuthMethod::None) => Ok(AuthenticatedClient { client }),
+            (Credentials::Assertion { assertion, .. }, AuthMethod::PrivateKeyJwt) => {
+                private_key_jwt::accept(self.store, &client, assertion, request.assertion_audiences, now).await?;
+                Ok(AuthenticatedClient { client })
+            }
+            _ => Err(failed(FailureCause::Method)),
+        }
+    }
+}
