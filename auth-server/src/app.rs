@@ -2,11 +2,12 @@
 
 use crate::{
     change_log::Follower,
-    clients::ClientDirectory,
+    clients::{ClientDirectory, authenticate::FailureBudget},
     config::Settings,
     key_lifecycle::{KeyLifecycleError, SuccessorKeys, load_key_encryption_keys, signing_keys},
     resources::ResourceRegistry,
     store,
+    tokens::Lifetimes,
     users::{PasswordHasher, password_hash::PasswordHashError},
 };
 use keys::KeyRing;
@@ -14,7 +15,9 @@ use shared::{
     clock::SharedClock,
     config::ConfigurationError,
     db::{Migration, OpenError, PoolLimits, Schema, Store, StoreError},
+    ephemeral::MemoryEphemeral,
     random::SharedRandom,
+    rate_limit::RateLimiter,
     sealing::Sealing,
 };
 use std::{path::PathBuf, sync::Arc};
@@ -52,6 +55,12 @@ pub struct App {
     pub clients: ClientDirectory,
     /// Resources, cached.
     pub resources: ResourceRegistry,
+    /// How long tokens and grants live.
+    pub lifetimes: Lifetimes,
+    /// How often somebody may do something.
+    pub limits: RateLimiter,
+    /// Failed client authentications.
+    pub authentication_failures: FailureBudget,
     /// Hashes and checks passwords, few at a time.
     pub passwords: PasswordHasher,
 }
@@ -136,6 +145,9 @@ impl App {
         resources.reload(&store).await?;
         Ok(Arc::new(Self {
             clients: ClientDirectory::new(store.clone(), Arc::clone(&clock), Arc::clone(&follower)),
+            lifetimes: Lifetimes::of(&settings.auth_server),
+            limits: RateLimiter::new(Arc::new(MemoryEphemeral::new(Arc::clone(&clock)))),
+            authentication_failures: FailureBudget::default(),
             passwords,
             settings,
             issuer,

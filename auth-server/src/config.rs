@@ -41,6 +41,10 @@ shared::settings! {
         /// For how long a refresh token that was just used still answers with its successor (parallel and lost refreshes), unless its client
         /// says otherwise.
         refresh_grace: DurationSeconds = "120s" where between(0, 3_600),
+        /// How many tokens one machine (client credentials) may take in a minute.
+        machine_tokens_per_minute: u32 = "600" where between(1, 100_000_000),
+        /// How many times one connection may be refreshed in a minute, by all processes that share it.
+        refreshes_per_minute: u32 = "120" where between(10, 1_000_000),
         /// Who may register clients: open (MCP clients register themselves) or closed (only `client add` does).
         registration: RegistrationPolicy = "open",
         /// Schemes beyond https and loopback http that a client may register as redirect URI (RFC 8252 section 7.1). Any program on a person's

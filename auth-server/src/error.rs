@@ -2,8 +2,13 @@
 //!
 //! A cause is logged once, here, when it is ours (a store, a key); only a registered code and a constant sentence reach the wire.
 
+use crate::{
+    clients::authenticate::AuthenticationError, endpoints::form::FormError, grants::GrantRefusal,
+    resources::registry::TargetError,
+};
 use http::StatusCode;
-use shared::{db::StoreError, protocol::error_code::ErrorCode};
+use oxide_auth::code_grant::error::AccessTokenErrorType;
+use shared::{db::StoreError, http::BodyRefusal, protocol::error_code::ErrorCode};
 use std::borrow::Cow;
 
 /// What a client is told to wait when a store, a key or a cache cannot be reached.
@@ -83,6 +88,127 @@ impl From<StoreError> for OAuthError {
         tracing::error!(%cause, "the store could not answer");
         Self::unavailable()
     }
+}
+
+impl From<FormError> for OAuthError {
+    fn from(cause: FormError) -> Self {
+        match cause {
+            FormError::ContentType => Self::invalid_request("The body must be application/x-www-form-urlencoded.")
+                .with_status(StatusCode::UNSUPPORTED_MEDIA_TYPE),
+            FormError::TooLarge => {
+                Self::invalid_request("The request is too large.").with_status(StatusCode::PAYLOAD_TOO_LARGE)
+            }
+            FormError::TooMany => Self::invalid_request("The request has too many parameters."),
+            FormError::NotUtf8 => Self::invalid_request("A parameter is not UTF-8."),
+            FormError::Repeated => Self::invalid_request("A parameter is repeated."),
+        }
+    }
+}
+
+impl From<BodyRefusal> for OAuthError {
+    fn from(cause: BodyRefusal) -> Self {
+        let description = match cause {
+            BodyRefusal::TooLarge => "The request is too large.",
+            BodyRefusal::TooSlow => "The request did not arrive in time.",
+            BodyRefusal::Broken => "The request broke off.",
+        };
+        Self::invalid_request(description).with_status(cause.status())
+    }
+}
+
+impl From<TargetError> for OAuthError {
+    fn from(cause: TargetError) -> Self {
+        let description = match cause {
+            TargetError::Missing => "The request names no resource, and there is no default.",
+            TargetError::Malformed => "The resource is not an absolute URI without fragment.",
+            TargetError::Unknown => "The resource is not registered here.",
+            TargetError::Several => "The request names more than one resource.",
+            TargetError::OutOfDate => return Self::unavailable(),
+        };
+        Self::new(ErrorCode::InvalidTarget, description)
+    }
+}
+
+impl From<AuthenticationError> for OAuthError {
+    /// Every failed authentication looks the same (RFC 6749 §5.2).
+    fn from(cause: AuthenticationError) -> Self {
+        match cause {
+            AuthenticationError::Ambiguous => {
+                Self::invalid_request("The request authenticates in more than one way, or names two clients.")
+            }
+            AuthenticationError::Missing => invalid_client(false),
+            AuthenticationError::Failed { used_basic, .. } => invalid_client(used_basic),
+            AuthenticationError::TooManyFailures { retry_after_seconds } => {
+                Self::too_many_requests(retry_after_seconds)
+            }
+            AuthenticationError::Store(cause) => cause.into(),
+        }
+    }
+}
+
+fn invalid_client(used_basic: bool) -> OAuthError {
+    let error = OAuthError::new(ErrorCode::InvalidClient, "Client authentication failed.");
+    if used_basic { error.with_challenge("Basic realm=\"postern\", charset=\"UTF-8\"") } else { error }
+}
+
+impl From<GrantRefusal> for OAuthError {
+    fn from(cause: GrantRefusal) -> Self {
+        match cause {
+            GrantRefusal::Missing(_) => Self::invalid_request("A required parameter is missing."),
+            GrantRefusal::UnsupportedGrantType => {
+                Self::new(ErrorCode::UnsupportedGrantType, "This grant type is not served.")
+            }
+            GrantRefusal::UnauthorizedClient => {
+                Self::new(ErrorCode::UnauthorizedClient, "The client may not use this grant type.")
+            }
+            GrantRefusal::CodeUnknown | GrantRefusal::CodeEnded | GrantRefusal::CodeOfAnotherClient => {
+                Self::invalid_grant("The code is unknown, expired or was issued to another client.")
+            }
+            GrantRefusal::CodeReplayed => Self::invalid_grant("The code was used before; its grant is revoked."),
+            GrantRefusal::RedirectUri => {
+                Self::invalid_grant("The redirect_uri differs from the one of the authorization request.")
+            }
+            GrantRefusal::Verifier => Self::invalid_grant("The code_verifier does not fit the code_challenge."),
+            GrantRefusal::RefreshTokenEnded
+            | GrantRefusal::RefreshTokenOfAnotherClient
+            | GrantRefusal::RefreshTokenTheft => {
+                Self::invalid_grant("The refresh token is invalid, expired or revoked.")
+            }
+            GrantRefusal::UserGone => Self::invalid_grant("The account behind the grant is closed."),
+            GrantRefusal::TooMany { retry_after_seconds } => Self::too_many_requests(retry_after_seconds),
+            GrantRefusal::Target => {
+                Self::new(ErrorCode::InvalidTarget, "The resource is not one that this grant is for.")
+            }
+            GrantRefusal::Resource(cause) => cause.into(),
+            GrantRefusal::ScopeMalformed => Self::new(ErrorCode::InvalidScope, "The scope is malformed."),
+            GrantRefusal::ScopeNotHeld => {
+                Self::new(ErrorCode::InvalidScope, "Nothing of the scope may be granted to this client and user.")
+            }
+            GrantRefusal::Machine(kind) => from_machine(kind),
+            GrantRefusal::Store(cause) => cause.into(),
+            GrantRefusal::Contended => Self::unavailable(),
+            GrantRefusal::MachineFault(_) => our_fault(&cause, Self::new(ErrorCode::ServerError, "The server failed.")),
+            GrantRefusal::Chain(_) | GrantRefusal::Signing(_) => our_fault(&cause, Self::unavailable()),
+        }
+    }
+}
+
+fn our_fault(cause: &GrantRefusal, error: OAuthError) -> OAuthError {
+    tracing::error!(%cause, "a grant could not be answered");
+    error
+}
+
+/// The kind that a machine of oxide-auth names; its texts and its rendering never leave the house.
+fn from_machine(kind: AccessTokenErrorType) -> OAuthError {
+    let code = match kind {
+        AccessTokenErrorType::InvalidRequest => ErrorCode::InvalidRequest,
+        AccessTokenErrorType::InvalidClient => ErrorCode::InvalidClient,
+        AccessTokenErrorType::InvalidGrant => ErrorCode::InvalidGrant,
+        AccessTokenErrorType::UnauthorizedClient => ErrorCode::UnauthorizedClient,
+        AccessTokenErrorType::UnsupportedGrantType => ErrorCode::UnsupportedGrantType,
+        AccessTokenErrorType::InvalidScope => ErrorCode::InvalidScope,
+    };
+    OAuthError::new(code, "The grant was refused.")
 }
 
 #[cfg(test)]

@@ -3,12 +3,14 @@
 //! A repeated parameter is refused, never silently dropped, except `resource` (RFC 8707 §2), where the resource rules judge.
 
 use crate::error::OAuthError;
-use http::{HeaderMap, StatusCode, header};
+use axum::body::Body;
+use http::{HeaderMap, header};
 use percent_encoding::percent_decode_str;
+use shared::http::{BodyLimit, OAUTH_BODY_BYTES, read_body};
 use std::{collections::HashSet, fmt};
 
 /// A larger body or query is refused with 413.
-pub const FORM_MAX_BYTES: usize = 64 * 1024;
+pub const FORM_MAX_BYTES: usize = OAUTH_BODY_BYTES;
 /// More parameters than this are refused.
 pub const PARAMETERS_MAX_COUNT: usize = 64;
 /// The one parameter that may be repeated.
@@ -32,23 +34,6 @@ pub enum FormError {
     /// The same name twice.
     #[error("a parameter is repeated")]
     Repeated,
-}
-
-impl From<FormError> for OAuthError {
-    fn from(cause: FormError) -> Self {
-        match cause {
-            FormError::ContentType => {
-                Self::invalid_request("The body must be application/x-www-form-urlencoded, without a query.")
-                    .with_status(StatusCode::UNSUPPORTED_MEDIA_TYPE)
-            }
-            FormError::TooLarge => {
-                Self::invalid_request("The request is too large.").with_status(StatusCode::PAYLOAD_TOO_LARGE)
-            }
-            FormError::TooMany => Self::invalid_request("The request has too many parameters."),
-            FormError::NotUtf8 => Self::invalid_request("A parameter is not UTF-8."),
-            FormError::Repeated => Self::invalid_request("A parameter is repeated."),
-        }
-    }
 }
 
 /// The parameters of one request. Prints names only: a value may be a secret.
@@ -118,6 +103,18 @@ impl Parameters {
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
     }
+}
+
+/// Reads the form of a request, within limits of size and time.
+///
+/// # Errors
+/// RFC 6749 §5.2 `invalid_request`, with 413, 415 or 408 where HTTP knows better.
+pub async fn read(headers: &HeaderMap, body: Body) -> Result<Parameters, OAuthError> {
+    if !is_form(headers) {
+        return Err(FormError::ContentType.into());
+    }
+    let body = read_body(headers, body, BodyLimit::of_bytes(FORM_MAX_BYTES)).await?;
+    Ok(Parameters::from_form(headers, &body)?)
 }
 
 fn is_form(headers: &HeaderMap) -> bool {

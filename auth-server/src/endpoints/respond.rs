@@ -1,1 +1,39 @@
 //! How answers of the OAuth endpoints are rendered.
+
+use crate::error::OAuthError;
+use axum::{
+    Json,
+    response::{IntoResponse, Response},
+};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
+use serde::Serialize;
+use shared::http::set_no_store;
+
+/// The members of an error answer (RFC 6749 §5.2).
+#[derive(Serialize)]
+struct ErrorBody {
+    error: &'static str,
+    error_description: &'static str,
+}
+
+/// A JSON answer that no cache keeps (RFC 6749 §5.1).
+pub fn json_no_store(status: StatusCode, body: &impl Serialize) -> Response {
+    let mut response = (status, Json(body)).into_response();
+    set_no_store(response.headers_mut());
+    response
+}
+
+impl IntoResponse for OAuthError {
+    fn into_response(self) -> Response {
+        let body = ErrorBody { error: self.code.as_str(), error_description: self.description };
+        let mut response = json_no_store(self.status, &body);
+        let headers: &mut HeaderMap = response.headers_mut();
+        if let Some(seconds) = self.retry_after_seconds {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        if let Some(challenge) = self.challenge.and_then(|challenge| HeaderValue::try_from(challenge.as_ref()).ok()) {
+            headers.insert(header::WWW_AUTHENTICATE, challenge);
+        }
+        response
+    }
+}

@@ -1,1 +1,93 @@
-//! `POST /oauth2/token` (RFC 6749 §3.2).
+//! `POST /oauth2/token` (RFC 6749 §3.2) and its alias at the origin's root.
+
+use super::{form, respond::json_no_store};
+use crate::{
+    app::App,
+    clients::authenticate::{AuthenticatedClient, Authenticator, ClientRequest},
+    error::OAuthError,
+    grants::{self, TokenAnswer, TokenCall},
+};
+use axum::{body::Body, extract::State, response::Response};
+use http::{HeaderMap, StatusCode};
+use serde::Serialize;
+use shared::{
+    clock::UnixSeconds,
+    http::{AddressBlock, ClientAddress},
+    protocol::opaque_token::OpaqueToken,
+};
+use std::sync::Arc;
+use url::Url;
+
+/// Where this endpoint is, below the issuer.
+pub const TOKEN_PATH: &str = "/oauth2/token";
+
+/// Answers a grant with tokens.
+///
+/// # Errors
+/// RFC 6749 §5.2.
+pub async fn token(
+    State(app): State<Arc<App>>,
+    address: ClientAddress,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, OAuthError> {
+    let now = app.clock.now();
+    let parameters = form::read(&headers, body).await?;
+    let block = address.block();
+    let client = authenticate(&app, &headers, &parameters, block, TOKEN_PATH, now).await?;
+    let call = TokenCall { parameters: &parameters, client: &client, address_block: Some(block), now };
+    let answer = grants::answer(&app, &call).await?;
+    Ok(json_no_store(StatusCode::OK, &TokenResponse::of(&answer)))
+}
+
+/// Authenticates the client of a request to the endpoint at `path`. A client assertion may be for the issuer, for the token
+/// endpoint, its alias, or the endpoint that is called (RFC 7523 §3, mcp.md §7.2).
+///
+/// # Errors
+/// RFC 6749 §5.2.
+pub async fn authenticate(
+    app: &App,
+    headers: &HeaderMap,
+    parameters: &form::Parameters,
+    block: AddressBlock,
+    path: &str,
+    now: UnixSeconds,
+) -> Result<AuthenticatedClient, OAuthError> {
+    let canonical = format!("{}{}", app.issuer, TOKEN_PATH);
+    let called = format!("{}{path}", app.issuer);
+    let alias = alias(&app.issuer);
+    let audiences = [app.issuer.as_str(), &canonical, &called, &alias];
+    let request = ClientRequest { headers, parameters, assertion_audiences: &audiences, address_block: Some(block) };
+    let authenticator =
+        Authenticator { clients: &app.clients, store: &app.store, failures: &app.authentication_failures };
+    Ok(authenticator.authenticate(&request, now).await?)
+}
+
+/// `/token` at the root of the issuer's origin.
+fn alias(issuer: &str) -> String {
+    let origin = Url::parse(issuer).map_or_else(|_| issuer.to_owned(), |url| url.origin().ascii_serialization());
+    format!("{origin}/token")
+}
+
+/// RFC 6749 §5.1; nothing is `null`, and `token_type` is spelled as the strictest client reads it (mcp.md §9.2).
+#[derive(Serialize)]
+struct TokenResponse<'a> {
+    access_token: &'a str,
+    token_type: &'static str,
+    expires_in: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refresh_token: Option<&'a str>,
+    scope: String,
+}
+
+impl<'a> TokenResponse<'a> {
+    fn of(answer: &'a TokenAnswer) -> Self {
+        Self {
+            access_token: answer.access_token.token.expose(),
+            token_type: "Bearer",
+            expires_in: answer.access_token.expires_in_seconds,
+            refresh_token: answer.refresh_token.as_ref().map(OpaqueToken::expose),
+            scope: answer.scope.to_string(),
+        }
+    }
+}

@@ -1,1 +1,68 @@
 //! One file a grant type, through the machines of oxide-auth.
+//!
+//! The order for every grant: the client is authenticated (by the endpoint), the grant type is allowed, our checks pass and
+//! theft is decided, then the machine runs, the token is signed, and the transaction decides whether it is shown.
+
+pub mod authorization_code;
+pub mod check_target;
+pub mod client_credentials;
+pub mod machine;
+pub mod narrow_scope;
+pub mod rate_limits;
+pub mod refresh_token;
+pub mod refusal;
+
+pub use refusal::GrantRefusal;
+
+use crate::{
+    app::App,
+    clients::{GrantType, authenticate::AuthenticatedClient},
+    endpoints::form::Parameters,
+    tokens::AccessToken,
+};
+use shared::{
+    clock::UnixSeconds,
+    http::AddressBlock,
+    protocol::{opaque_token::OpaqueToken, scope::ScopeSet},
+};
+
+/// A token request whose client is authenticated.
+#[derive(Debug, Clone, Copy)]
+pub struct TokenCall<'a> {
+    /// The form.
+    pub parameters: &'a Parameters,
+    /// The client.
+    pub client: &'a AuthenticatedClient,
+    /// Where the request came from.
+    pub address_block: Option<AddressBlock>,
+    /// The time of the request.
+    pub now: UnixSeconds,
+}
+
+/// What a grant buys (RFC 6749 §5.1).
+#[derive(Debug, Clone)]
+pub struct TokenAnswer {
+    /// The access token.
+    pub access_token: AccessToken,
+    /// The refresh token.
+    pub refresh_token: Option<OpaqueToken>,
+    /// What the access token may be used for.
+    pub scope: ScopeSet,
+}
+
+/// Answers a token request by its `grant_type` (RFC 6749 §4).
+///
+/// # Errors
+/// Why there is no token.
+pub async fn answer(app: &App, call: &TokenCall<'_>) -> Result<TokenAnswer, GrantRefusal> {
+    let word = call.parameters.get("grant_type").ok_or(GrantRefusal::Missing("grant_type"))?;
+    let grant_type = GrantType::parse(word).ok_or(GrantRefusal::UnsupportedGrantType)?;
+    if !call.client.client.allows_grant(grant_type) {
+        return Err(GrantRefusal::UnauthorizedClient);
+    }
+    match grant_type {
+        GrantType::AuthorizationCode => authorization_code::answer(app, call).await,
+        GrantType::RefreshToken => refresh_token::answer(app, call).await,
+        GrantType::ClientCredentials => client_credentials::answer(app, call).await,
+    }
+}

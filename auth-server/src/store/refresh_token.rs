@@ -4,7 +4,10 @@
 //! bought its successor) or *superseded* (it was replaced without ever being presented). Every step is one statement
 //! whose predicate names the state it leaves; the row count tells who won.
 
-use super::authorization_grant::{self, AuthorizationGrant, grant_columns};
+use super::{
+    authorization_grant::{self, AuthorizationGrant, grant_columns},
+    json_list,
+};
 use shared::{
     binds,
     clock::UnixSeconds,
@@ -72,8 +75,8 @@ pub struct PresentedToken {
     pub replays: i64,
     /// Its family.
     pub grant: AuthorizationGrant,
-    /// The user's roles, as the JSON text of `user_account.roles`.
-    pub user_roles: String,
+    /// The user's roles.
+    pub user_roles: Vec<String>,
     /// When the user was disabled.
     pub user_disabled_at: Option<UnixSeconds>,
 }
@@ -226,7 +229,7 @@ fn read(row: &Row) -> Result<PresentedToken, StoreError> {
         superseded_at: row.get("superseded_at")?,
         replays: row.get("replays")?,
         grant: authorization_grant::read(row)?,
-        user_roles: row.get("user_roles")?,
+        user_roles: json_list::read(row, "user_roles")?,
         user_disabled_at: row.get("user_disabled_at")?,
     })
 }

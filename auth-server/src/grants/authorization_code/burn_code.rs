@@ -1,0 +1,42 @@
+//! A first presentation that buys nothing: the code is burnt all the same.
+
+use super::revoke_replayed::{revoke_in, theft_event};
+use crate::{
+    app::App,
+    audit::{self, AuditEvent, AuditKind},
+    grants::{GrantRefusal, TokenCall},
+    store::authorization_grant::{self, AuthorizationGrant},
+};
+use shared::db::StoreError;
+
+/// Burns the code; what to answer, which is another thing when somebody else presented it first.
+///
+/// # Errors
+/// The store decided nothing: the code is as it was.
+pub async fn burn_code(
+    app: &App,
+    call: &TokenCall<'_>,
+    grant: &AuthorizationGrant,
+    refusal: GrantRefusal,
+) -> Result<GrantRefusal, StoreError> {
+    let refused = AuditEvent::new(AuditKind::CodeRefused, &*app.random, call.now)
+        .user(&grant.user_id)
+        .client(&call.client.client.id)
+        .grant(&grant.id)
+        .from_block(call.address_block.as_ref());
+    let replayed = theft_event(app, call, grant);
+    let (refused, replayed) = (&refused, &replayed);
+    let first = app
+        .store
+        .write(|mut tx| async move {
+            let first = authorization_grant::attempt_code(&mut tx, &grant.id, call.now).await?;
+            if first {
+                audit::record(&mut tx, refused).await?;
+            } else {
+                revoke_in(&mut tx, grant, replayed, call.now).await?;
+            }
+            Ok::<_, StoreError>(first)
+        })
+        .await?;
+    Ok(if first { refusal } else { GrantRefusal::CodeReplayed })
+}

@@ -1,0 +1,132 @@
+//! The transaction that turns a code into tokens: signed before, shown after.
+
+use super::{
+    Purchase,
+    revoke_replayed::{revoke_in, theft_event},
+};
+use crate::{
+    app::App,
+    change_log::{self, Change},
+    clients::GrantType,
+    grants::{GrantRefusal, TokenAnswer, TokenCall},
+    store::{
+        authorization_grant::{self, AuthorizationGrant},
+        client,
+        refresh_token::{self, NewRefreshToken},
+    },
+    tokens::{AccessTokenRequest, GrantClaims, mint},
+};
+use shared::{
+    db::{StoreError, Tx},
+    protocol::opaque_token::{OpaqueToken, TokenKind},
+};
+
+/// The first token of a family, with the key that derives the others.
+struct NewFamily {
+    token: OpaqueToken,
+    successor_key_id: String,
+}
+
+enum Outcome {
+    Redeemed,
+    Replayed,
+    Ended,
+}
+
+/// Burns the code and stores what it buys, in one transaction.
+///
+/// # Errors
+/// Somebody else presented it first, it ended in between, or we could not answer.
+pub async fn redeem_code(
+    app: &App,
+    call: &TokenCall<'_>,
+    grant: &AuthorizationGrant,
+    purchase: &Purchase,
+) -> Result<TokenAnswer, GrantRefusal> {
+    let family = begin_family(app, call)?;
+    let access_token = mint(
+        &AccessTokenRequest {
+            issuer: &app.issuer,
+            subject: &grant.user_id,
+            client_id: &grant.client_id,
+            resource: &purchase.resource,
+            scope: &purchase.scope,
+            user: Some(GrantClaims {
+                grant_id: &grant.id,
+                grant_expires_at: grant.expires_at,
+                roles: &purchase.roles,
+                authenticated_at: grant.authenticated_at,
+                organization_id: grant.organization_id.as_deref(),
+            }),
+        },
+        &app.keys,
+        &app.lifetimes,
+        &*app.random,
+        call.now,
+    )?;
+    let replayed = theft_event(app, call, grant);
+    let (family_ref, replayed) = (family.as_ref(), &replayed);
+    let outcome = app
+        .store
+        .write(|mut tx| async move {
+            let key = family_ref.map(|family| family.successor_key_id.as_str());
+            if authorization_grant::redeem_code(&mut tx, &grant.id, key, call.now).await? {
+                store_purchase(&mut tx, app, call, grant, family_ref).await?;
+                return Ok(Outcome::Redeemed);
+            }
+            if authorization_grant::attempt_code(&mut tx, &grant.id, call.now).await? {
+                return Ok(Outcome::Ended);
+            }
+            revoke_in(&mut tx, grant, replayed, call.now).await?;
+            Ok::<_, StoreError>(Outcome::Replayed)
+        })
+        .await?;
+    match outcome {
+        Outcome::Redeemed => Ok(TokenAnswer {
+            access_token,
+            refresh_token: family.map(|family| family.token),
+            scope: purchase.scope.clone(),
+        }),
+        Outcome::Ended => Err(GrantRefusal::CodeEnded),
+        Outcome::Replayed => {
+            app.follower.wake();
+            Err(GrantRefusal::CodeReplayed)
+        }
+    }
+}
+
+/// A refresh token goes to every client that registered the grant, whether or not it asked for `offline_access` (users.md R5).
+fn begin_family(app: &App, call: &TokenCall<'_>) -> Result<Option<NewFamily>, GrantRefusal> {
+    if !call.client.client.allows_grant(GrantType::RefreshToken) {
+        return Ok(None);
+    }
+    let successor_key_id = app.successor_keys.current().id().to_owned();
+    let token = OpaqueToken::generate(TokenKind::RefreshToken, &*app.random);
+    Ok(Some(NewFamily { token, successor_key_id }))
+}
+
+async fn store_purchase(
+    tx: &mut Tx,
+    app: &App,
+    call: &TokenCall<'_>,
+    grant: &AuthorizationGrant,
+    family: Option<&NewFamily>,
+) -> Result<(), StoreError> {
+    if let Some(family) = family {
+        let block = call.address_block.map(|block| block.to_string());
+        let token = NewRefreshToken {
+            hash: family.token.hash(),
+            grant_id: &grant.id,
+            generation: 0,
+            created_at: call.now,
+            expires_at: grant.expires_at.min(call.now + app.lifetimes.refresh_idle_seconds),
+            address_block: block.as_deref(),
+        };
+        refresh_token::insert(tx, &token).await?;
+    }
+    let client = &call.client.client;
+    if client.confirmed_at.is_none() && client::confirm(tx, &client.id, call.now).await? {
+        change_log::append(tx, Change::ClientChanged(&client.id), call.now).await?;
+    }
+    Ok(())
+}

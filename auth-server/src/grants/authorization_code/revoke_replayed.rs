@@ -1,0 +1,57 @@
+//! A code that is presented a second time: somebody else had it, so all it ever bought ends (RFC 6749 §4.1.2).
+
+use crate::{
+    app::App,
+    audit::{self, AuditEvent, AuditKind},
+    change_log::{self, Change},
+    grants::{GrantRefusal, TokenCall},
+    store::authorization_grant::{self, AuthorizationGrant, RevocationReason},
+};
+use shared::{
+    clock::UnixSeconds,
+    db::{StoreError, Tx},
+};
+
+/// Revokes the grant of a code that was presented before; what to answer.
+///
+/// # Errors
+/// The store decided nothing.
+pub async fn revoke_replayed(
+    app: &App,
+    call: &TokenCall<'_>,
+    grant: &AuthorizationGrant,
+) -> Result<GrantRefusal, StoreError> {
+    if grant.revoked_at.is_none() {
+        let event = theft_event(app, call, grant);
+        let event = &event;
+        app.store.write(|mut tx| async move { revoke_in(&mut tx, grant, event, call.now).await }).await?;
+        app.follower.wake();
+    }
+    Ok(GrantRefusal::CodeReplayed)
+}
+
+/// The event that [`revoke_in`] records.
+pub fn theft_event(app: &App, call: &TokenCall<'_>, grant: &AuthorizationGrant) -> AuditEvent {
+    AuditEvent::new(AuditKind::CodeReplayed, &*app.random, call.now)
+        .user(&grant.user_id)
+        .client(&call.client.client.id)
+        .grant(&grant.id)
+        .from_block(call.address_block.as_ref())
+}
+
+/// The revocation itself, for a transaction that already runs; once only, however often the code comes back.
+///
+/// # Errors
+/// The store decided nothing.
+pub async fn revoke_in(
+    tx: &mut Tx,
+    grant: &AuthorizationGrant,
+    event: &AuditEvent,
+    now: UnixSeconds,
+) -> Result<(), StoreError> {
+    if authorization_grant::revoke(tx, &grant.id, RevocationReason::CodeReplayed, now).await? {
+        change_log::append(tx, Change::GrantRevoked(&grant.id), now).await?;
+        audit::record(tx, event).await?;
+    }
+    Ok(())
+}

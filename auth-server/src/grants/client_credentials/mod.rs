@@ -1,0 +1,74 @@
+//! `grant_type=client_credentials` (RFC 6749 §4.4): machines that an administrator made, with fixed resources and scopes.
+//!
+//! No user stands behind it: `sub` is the client, and there is no refresh token. Nothing here touches the database: client
+//! and resource are cached under the change log.
+
+pub mod drive_machine;
+
+use super::{GrantRefusal, TokenAnswer, TokenCall, rate_limits};
+use crate::{
+    app::App,
+    clients::{Client, ClientOrigin},
+    resources::Resource,
+    tokens::{AccessTokenRequest, mint},
+};
+use shared::protocol::scope::ScopeSet;
+use std::sync::Arc;
+
+/// Issues a token to a machine.
+///
+/// # Errors
+/// Why there is none.
+pub async fn answer(app: &App, call: &TokenCall<'_>) -> Result<TokenAnswer, GrantRefusal> {
+    let client = &call.client.client;
+    check_origin(call)?;
+    rate_limits::check_client(app, &client.id).await?;
+    let resource = resolve_target(app, call)?;
+    let scope = fixed_scope(call.parameters.get("scope"), client, &resource)?;
+    let scope = drive_machine::drive_machine(call, &resource, scope)?;
+    let request = AccessTokenRequest {
+        issuer: &app.issuer,
+        subject: &client.id,
+        client_id: &client.id,
+        resource: &resource,
+        scope: &scope,
+        user: None,
+    };
+    let access_token = mint(&request, &app.keys, &app.lifetimes, &*app.random, call.now)?;
+    Ok(TokenAnswer { access_token, refresh_token: None, scope })
+}
+
+/// Open registration is no way to a token without a user, whatever a row may say (THREATS.md).
+fn check_origin(call: &TokenCall<'_>) -> Result<(), GrantRefusal> {
+    if call.client.is_confidential() && call.client.client.origin != ClientOrigin::Dynamic {
+        Ok(())
+    } else {
+        Err(GrantRefusal::UnauthorizedClient)
+    }
+}
+
+/// The resource it names, or its only one; always one of those it was made for.
+fn resolve_target(app: &App, call: &TokenCall<'_>) -> Result<Arc<Resource>, GrantRefusal> {
+    let client = &call.client.client;
+    let asked: Vec<&str> = call.parameters.all("resource").collect();
+    let named = match (asked.is_empty(), client.resources.as_slice()) {
+        (true, [only]) => vec![only.as_str()],
+        _ => asked,
+    };
+    let resource = app.resources.resolve(&named)?;
+    let is_management = resource.is_management();
+    let is_fixed = client.resources.iter().any(|allowed| *allowed == resource.id);
+    let is_open = client.resources.is_empty() && !is_management;
+    let is_enrolled = is_management && client.origin == ClientOrigin::ResourceServer;
+    if is_fixed || is_open || is_enrolled { Ok(resource) } else { Err(GrantRefusal::Target) }
+}
+
+/// What the administrator gave it on this resource, narrowed to what it asks; unknown scopes are ignored.
+fn fixed_scope(asked: Option<&str>, client: &Client, resource: &Resource) -> Result<ScopeSet, GrantRefusal> {
+    let held = client.scope.intersection(&resource.all_scopes());
+    let scope = match asked {
+        None => held,
+        Some(text) => text.parse::<ScopeSet>().map_err(|_| GrantRefusal::ScopeMalformed)?.intersection(&held),
+    };
+    if scope.is_empty() { Err(GrantRefusal::ScopeNotHeld) } else { Ok(scope) }
+}

@@ -1,0 +1,47 @@
+//! Rule 3: a token that was used or replaced a moment ago gets the family's live token again. Nothing rotates, and no end
+//! moves.
+
+use super::{Outcome, Presentation, chain::Chain, decide::REPLAYS_MAX};
+use crate::{
+    audit::{self, AuditEvent, AuditKind},
+    grants::GrantRefusal,
+    store::refresh_token::{self, Answer},
+};
+use shared::db::StoreError;
+
+/// Answers again.
+///
+/// # Errors
+/// The chain does not lead to the live token, or the store decided nothing.
+pub(super) async fn answer_again(presentation: &Presentation<'_>, counted: bool) -> Result<Outcome, GrantRefusal> {
+    let (app, call, stored) = (presentation.app, presentation.call, &presentation.stored);
+    let live = presentation.live.ok_or(GrantRefusal::Chain("the family has no live token"))?;
+    let chain = Chain::of(app, &stored.grant)?;
+    let successor = chain.walk(presentation.token, stored.generation, live.generation, &live.hash)?;
+    let answer = Answer {
+        presented: presentation.token.hash(),
+        live: live.hash,
+        counted: i64::from(counted),
+        replays_max: if counted { REPLAYS_MAX } else { i64::MAX },
+        address_block: presentation.block.as_deref(),
+    };
+    let event = (presentation.block.is_some() && !live.seen_from_block).then(|| {
+        AuditEvent::new(AuditKind::RefreshFromNewAddressBlock, &*app.random, call.now)
+            .user(&stored.grant.user_id)
+            .client(&stored.grant.client_id)
+            .grant(&stored.grant.id)
+            .from_block(call.address_block.as_ref())
+    });
+    let (answer, event) = (&answer, event.as_ref());
+    let stands = app
+        .store
+        .write(|mut tx| async move {
+            let stands = refresh_token::answer_again(&mut tx, answer, call.now).await?;
+            if let Some(event) = event.filter(|_| stands) {
+                audit::record(&mut tx, event).await?;
+            }
+            Ok::<_, StoreError>(stands)
+        })
+        .await?;
+    Ok(if stands { Outcome::Answered(successor) } else { Outcome::LostRace })
+}

@@ -1,0 +1,31 @@
+//! A refresh token belongs to one client (RFC 6749 §6, §10.4). Another one gets nothing and uses nothing up: ids of public
+//! clients are no secret, so this proves no theft; it is written down, though.
+
+use super::Presentation;
+use crate::{
+    audit::{self, AuditEvent, AuditKind},
+    grants::GrantRefusal,
+};
+use shared::db::StoreError;
+
+/// Refuses another client's token.
+///
+/// # Errors
+/// [`GrantRefusal::RefreshTokenOfAnotherClient`], or the store did not answer.
+pub(super) async fn check_client(presentation: &Presentation<'_>) -> Result<(), GrantRefusal> {
+    let (app, call, grant) = (presentation.app, presentation.call, &presentation.stored.grant);
+    if grant.client_id == call.client.client.id {
+        return Ok(());
+    }
+    let event = AuditEvent::new(AuditKind::RefreshTokenOfAnotherClient, &*app.random, call.now)
+        .user(&grant.user_id)
+        .client(&call.client.client.id)
+        .grant(&grant.id)
+        .from_block(call.address_block.as_ref());
+    let event = &event;
+    app.store
+        .write(|mut tx| async move { audit::record(&mut tx, event).await })
+        .await
+        .map_err(|error: StoreError| GrantRefusal::Store(error))?;
+    Err(GrantRefusal::RefreshTokenOfAnotherClient)
+}

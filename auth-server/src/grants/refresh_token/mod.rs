@@ -1,0 +1,167 @@
+//! `grant_type=refresh_token` (RFC 6749 §6, RFC 9700 §4.14.2, DESIGN.md §4): the reason users stay.
+//!
+//! Read, check, decide, sign, and only then write, where a predicate decides again; whoever loses that race starts over. A
+//! token is shown after its transaction committed. A store or key that fails is 503: nothing was decided, nothing is lost.
+
+pub mod answer_again;
+pub mod chain;
+pub mod check_client;
+pub mod decide;
+pub mod drive_machine;
+pub mod revoke_family;
+pub mod rotate;
+pub mod supersede;
+
+use super::{
+    GrantRefusal, TokenAnswer, TokenCall,
+    check_target::check_target,
+    narrow_scope::{held_scope, narrow_scope},
+    rate_limits,
+};
+use crate::{
+    app::App,
+    store::refresh_token::{self, LiveToken, PresentedToken},
+    tokens::{AccessToken, AccessTokenRequest, GrantClaims, mint},
+};
+use decide::{Family, GRACE_MAX_SECONDS, Live, Presented, RefreshDecision, decide};
+use shared::protocol::{
+    opaque_token::{OpaqueToken, TokenKind},
+    scope::ScopeSet,
+};
+
+/// A request that loses more races than this is told to come back.
+const RACES_MAX: u32 = 16;
+
+/// A presented token whose checks have passed.
+pub(super) struct Presentation<'a> {
+    app: &'a App,
+    call: &'a TokenCall<'a>,
+    token: &'a OpaqueToken,
+    stored: PresentedToken,
+    live: Option<LiveToken>,
+    block: Option<String>,
+}
+
+/// What a transaction made of the request.
+pub(super) enum Outcome {
+    /// Hand out this refresh token.
+    Answered(OpaqueToken),
+    /// Somebody else was faster: read again.
+    LostRace,
+}
+
+/// Answers a refresh request.
+///
+/// # Errors
+/// Why there is no token.
+pub async fn answer(app: &App, call: &TokenCall<'_>) -> Result<TokenAnswer, GrantRefusal> {
+    let text = call.parameters.get("refresh_token").ok_or(GrantRefusal::Missing("refresh_token"))?;
+    let token = OpaqueToken::parse(TokenKind::RefreshToken, text).ok_or(GrantRefusal::RefreshTokenEnded)?;
+    for race in 0..RACES_MAX {
+        if let Some(answer) = attempt(app, call, &token, race == 0).await? {
+            return Ok(answer);
+        }
+    }
+    Err(GrantRefusal::Contended)
+}
+
+/// One pass over the rules; `None` when the race was lost.
+async fn attempt(
+    app: &App,
+    call: &TokenCall<'_>,
+    token: &OpaqueToken,
+    first: bool,
+) -> Result<Option<TokenAnswer>, GrantRefusal> {
+    let presentation = recover(app, call, token).await?;
+    check_client::check_client(&presentation).await?;
+    if presentation.decide() == RefreshDecision::Refuse {
+        return Err(GrantRefusal::RefreshTokenEnded);
+    }
+    if first {
+        rate_limits::check_grant(app, &presentation.stored.grant.id).await?;
+    }
+    let (access_token, scope) = presentation.checked_access_token()?;
+    let outcome = match presentation.decide() {
+        RefreshDecision::Refuse => return Err(GrantRefusal::RefreshTokenEnded),
+        RefreshDecision::Wait => {
+            return Err(GrantRefusal::TooMany { retry_after_seconds: decide::REPLAYS_RETRY_AFTER_SECONDS });
+        }
+        RefreshDecision::Rotate => rotate::rotate(&presentation).await?,
+        RefreshDecision::AnswerAgain { counted } => answer_again::answer_again(&presentation, counted).await?,
+        RefreshDecision::Supersede => supersede::supersede(&presentation).await?,
+        RefreshDecision::Theft => return revoke_family::revoke_family(&presentation).await,
+    };
+    Ok(match outcome {
+        Outcome::Answered(refresh_token) => {
+            Some(TokenAnswer { access_token, refresh_token: Some(refresh_token), scope })
+        }
+        Outcome::LostRace => None,
+    })
+}
+
+/// Reads the token with its family, its user and, unless it is live itself, the family's live token.
+async fn recover<'a>(
+    app: &'a App,
+    call: &'a TokenCall<'a>,
+    token: &'a OpaqueToken,
+) -> Result<Presentation<'a>, GrantRefusal> {
+    let mut reader = app.store.read();
+    let stored = refresh_token::find(&mut reader, &token.hash()).await?.ok_or(GrantRefusal::RefreshTokenEnded)?;
+    let block = call.address_block.map(|block| block.to_string());
+    let live = if stored.answered_at.or(stored.superseded_at).is_some() {
+        refresh_token::find_live(&mut reader, &stored.grant.id, stored.generation, block.as_deref()).await?
+    } else {
+        None
+    };
+    Ok(Presentation { app, call, token, stored, live, block })
+}
+
+impl Presentation<'_> {
+    fn decide(&self) -> RefreshDecision {
+        let presented = Presented {
+            expires_at: self.stored.expires_at,
+            answered_at: self.stored.answered_at,
+            superseded_at: self.stored.superseded_at,
+            replays: self.stored.replays,
+        };
+        let family = Family {
+            revoked: self.stored.grant.revoked_at.is_some(),
+            expires_at: self.stored.grant.expires_at,
+            live: self
+                .live
+                .map(|live| Live { expires_at: live.expires_at, successor_presented: live.successor_presented }),
+        };
+        let own = self.call.client.client.refresh_grace_seconds;
+        let grace_seconds = own.unwrap_or(self.app.lifetimes.refresh_grace_seconds).clamp(0, GRACE_MAX_SECONDS);
+        decide(&presented, &family, grace_seconds, self.call.now)
+    }
+
+    /// Checks target, user and scope, runs the machine and signs; nothing of this uses anything up.
+    fn checked_access_token(&self) -> Result<(AccessToken, ScopeSet), GrantRefusal> {
+        let (app, call, grant) = (self.app, self.call, &self.stored.grant);
+        let resource = check_target(&app.resources, call.parameters, &grant.resource)?;
+        if self.stored.user_disabled_at.is_some() {
+            return Err(GrantRefusal::UserGone);
+        }
+        let roles = &self.stored.user_roles;
+        let held = held_scope(&grant.scope, &call.client.client, roles, &resource)?;
+        let asked = narrow_scope(call.parameters.get("scope"), held)?;
+        let scope = drive_machine::drive_machine(call, grant, &asked)?;
+        let request = AccessTokenRequest {
+            issuer: &app.issuer,
+            subject: &grant.user_id,
+            client_id: &grant.client_id,
+            resource: &resource,
+            scope: &scope,
+            user: Some(GrantClaims {
+                grant_id: &grant.id,
+                grant_expires_at: grant.expires_at,
+                roles,
+                authenticated_at: grant.authenticated_at,
+                organization_id: grant.organization_id.as_deref(),
+            }),
+        };
+        let access_token = mint(&request, &app.keys, &app.lifetimes, &*app.random, call.now)?;
+        Ok((access_token, scope))
+    }
+}

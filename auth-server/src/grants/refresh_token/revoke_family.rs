@@ -1,0 +1,56 @@
+//! Rule 5: the family moved on without this token, so two parties hold it, and one of them stole it. Both lose it.
+
+use super::Presentation;
+use crate::{
+    audit::{self, AuditEvent, AuditKind},
+    change_log::{self, Change},
+    grants::{GrantRefusal, TokenAnswer},
+    store::{
+        authorization_grant::{self, RevocationReason},
+        refresh_token,
+    },
+};
+use shared::db::{StoreError, Tx};
+
+/// Revokes the family; the revocation is an `Ok` of its transaction, the refusal comes after. `None` when the family
+/// changed since it was judged.
+///
+/// # Errors
+/// [`GrantRefusal::RefreshTokenTheft`], or the store decided nothing.
+pub(super) async fn revoke_family(presentation: &Presentation<'_>) -> Result<Option<TokenAnswer>, GrantRefusal> {
+    let (app, call, grant) = (presentation.app, presentation.call, &presentation.stored.grant);
+    let event = AuditEvent::new(AuditKind::RefreshTokenTheft, &*app.random, call.now)
+        .user(&grant.user_id)
+        .client(&grant.client_id)
+        .grant(&grant.id)
+        .from_block(call.address_block.as_ref());
+    let event = &event;
+    let stands = app
+        .store
+        .write(|mut tx| async move {
+            if !is_unchanged(&mut tx, presentation).await? {
+                return Ok(false);
+            }
+            if authorization_grant::revoke(&mut tx, &grant.id, RevocationReason::RefreshTokenReplayed, call.now).await?
+            {
+                change_log::append(&mut tx, Change::GrantRevoked(&grant.id), call.now).await?;
+                audit::record(&mut tx, event).await?;
+            }
+            Ok::<_, StoreError>(true)
+        })
+        .await?;
+    if !stands {
+        return Ok(None);
+    }
+    tracing::warn!(grant_id = %grant.id, client_id = %grant.client_id, "a refresh token was replayed; its family is revoked");
+    app.follower.wake();
+    Err(GrantRefusal::RefreshTokenTheft)
+}
+
+/// Between reading and writing a racer may have answered the same token under rule 4: then this one is a racer, no thief.
+async fn is_unchanged(tx: &mut Tx, presentation: &Presentation<'_>) -> Result<bool, StoreError> {
+    let stored = refresh_token::find(tx, &presentation.token.hash()).await?;
+    Ok(stored.is_some_and(|now| {
+        now.answered_at == presentation.stored.answered_at && now.superseded_at == presentation.stored.superseded_at
+    }))
+}
