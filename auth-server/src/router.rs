@@ -1,1 +1,160 @@
-//! Every URL of this server in one table.
+//! Every URL of this server in one table: where it is, what answers, who may read the answer from another origin.
+
+use crate::{
+    app::App,
+    config::{RegistrationPolicy, Settings},
+    endpoints::{health, jwks, metadata, not_found, register},
+};
+use axum::{
+    Router,
+    routing::{MethodRouter, get, post},
+};
+use http::StatusCode;
+use shared::http::{
+    AccessLog, ClientAddresses, Cors, Manner as _, NoStore, RequestIds, SecurityHeaders, health_router,
+};
+use std::{collections::HashSet, sync::Arc};
+use tokio_util::sync::CancellationToken;
+
+/// Canonical paths, below the issuer's own path.
+pub mod paths {
+    /// RFC 6749 §3.1.
+    pub const AUTHORIZE: &str = "/oauth2/authorize";
+    /// RFC 6749 §3.2.
+    pub const TOKEN: &str = "/oauth2/token";
+    /// RFC 7591 §3.
+    pub const REGISTER: &str = "/oauth2/register";
+    /// RFC 7662 §2.
+    pub const INTROSPECT: &str = "/oauth2/introspect";
+    /// RFC 7517 §5.
+    pub const JWKS: &str = "/.well-known/jwks.json";
+    /// RFC 8414 §3.
+    pub const AUTHORIZATION_SERVER: &str = "/.well-known/oauth-authorization-server";
+    /// OpenID Connect Discovery 1.0 §4.
+    pub const OPENID_CONFIGURATION: &str = "/.well-known/openid-configuration";
+    /// What resource servers protect.
+    pub const RESOURCES: &str = "/api/resources";
+    /// What was revoked.
+    pub const REVOCATIONS: &str = "/api/revocations";
+}
+
+/// Where a path of the table is served.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Place {
+    /// Below the issuer's path.
+    Issuer,
+    /// At the root of the issuer's origin: clients without metadata look there (MCP 2025-03-26, mcp.md §2.3).
+    Origin,
+    /// Before the issuer's path: `/.well-known/NAME/issuer-path` (RFC 8414 §3.1).
+    Inserted,
+}
+
+/// Who may read answers from a page of another origin.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Readers {
+    /// Everybody: what is asked proves itself, and no cookie counts.
+    Everybody,
+    /// Nobody: pages for people, with cookies.
+    Nobody,
+}
+
+struct Route {
+    path: &'static str,
+    place: Place,
+    readers: Readers,
+    answers: fn() -> MethodRouter<Arc<App>>,
+    when: fn(&Settings) -> bool,
+}
+
+impl Route {
+    const fn public(place: Place, path: &'static str, answers: fn() -> MethodRouter<Arc<App>>) -> Self {
+        Self { path, place, readers: Readers::Everybody, answers, when: |_| true }
+    }
+
+    const fn page(path: &'static str, answers: fn() -> MethodRouter<Arc<App>>) -> Self {
+        Self { path, place: Place::Issuer, readers: Readers::Nobody, answers, when: |_| true }
+    }
+
+    const fn only_when(self, when: fn(&Settings) -> bool) -> Self {
+        Self { when, ..self }
+    }
+}
+
+const TABLE: &[Route] = &[
+    Route::public(Place::Inserted, paths::AUTHORIZATION_SERVER, || get(metadata::authorization_server)),
+    Route::public(Place::Issuer, paths::AUTHORIZATION_SERVER, || get(metadata::authorization_server)),
+    Route::public(Place::Origin, paths::AUTHORIZATION_SERVER, || get(metadata::authorization_server)),
+    Route::public(Place::Inserted, paths::OPENID_CONFIGURATION, || get(metadata::openid_configuration)),
+    Route::public(Place::Issuer, paths::OPENID_CONFIGURATION, || get(metadata::openid_configuration)),
+    Route::public(Place::Origin, paths::OPENID_CONFIGURATION, || get(metadata::openid_configuration)),
+    Route::public(Place::Issuer, paths::JWKS, || get(jwks::show)),
+    Route::public(Place::Origin, paths::JWKS, || get(jwks::show)),
+    Route::public(Place::Issuer, paths::REGISTER, || post(register::register)).only_when(registration_is_open),
+    Route::public(Place::Origin, "/register", || post(register::register)).only_when(registration_is_open),
+];
+
+fn registration_is_open(settings: &Settings) -> bool {
+    settings.auth_server.registration == RegistrationPolicy::Open
+}
+
+/// Which canonical paths are served under some settings: what metadata may advertise.
+pub struct Routed(HashSet<&'static str>);
+
+impl Routed {
+    /// What `settings` route.
+    pub fn of(settings: &Settings) -> Self {
+        let issuer = TABLE.iter().filter(|route| route.place == Place::Issuer && (route.when)(settings));
+        Self(issuer.map(|route| route.path).collect())
+    }
+
+    /// Whether the canonical `path` is served.
+    pub fn has(&self, path: &str) -> bool {
+        self.0.contains(path)
+    }
+}
+
+/// The server's router. Not ready as soon as `shutdown` begins.
+pub fn router(app: Arc<App>, shutdown: CancellationToken) -> Router {
+    let public_url = &app.settings.auth_server.public_url;
+    let around = ClientAddresses::new(app.settings.shared.trusted_proxies.clone())
+        .and(RequestIds::new(Arc::clone(&app.random)))
+        .and(AccessLog)
+        .and(SecurityHeaders::new(public_url))
+        .layer();
+    let health = health_router(health::checks(&app), Arc::clone(&app.clock), shutdown);
+    let mut router = Router::new();
+    let mut taken = HashSet::new();
+    for route in TABLE.iter().filter(|route| (route.when)(&app.settings)) {
+        let path = full_path(route, public_url.path());
+        if taken.insert(path.clone()) {
+            router = router.route(&path, answers(route));
+        }
+    }
+    router
+        .fallback(not_found::not_found)
+        .method_not_allowed_fallback(not_found::method_not_allowed)
+        .layer(NoStore.layer())
+        .with_state(app)
+        .merge(health)
+        .layer(around)
+}
+
+fn full_path(route: &Route, issuer_path: &str) -> String {
+    match route.place {
+        Place::Issuer => format!("{issuer_path}{}", route.path),
+        Place::Origin => route.path.to_owned(),
+        Place::Inserted => format!("{}{issuer_path}", route.path),
+    }
+}
+
+fn answers(route: &Route) -> MethodRouter<Arc<App>> {
+    let answers = (route.answers)();
+    match route.readers {
+        Readers::Everybody => {
+            // A preflight is answered by the layer; a bare OPTIONS tells which methods there are.
+            let answers = answers.options(|| async { StatusCode::NO_CONTENT });
+            answers.fallback(not_found::method_not_allowed).layer(Cors::public().layer())
+        }
+        Readers::Nobody => answers.fallback(not_found::method_not_allowed),
+    }
+}

@@ -1,1 +1,79 @@
-//! The metadata documents (RFC 8414, OpenID Connect Discovery 1.0).
+//! The metadata documents (RFC 8414, OpenID Connect Discovery 1.0), made from what is routed: nothing is advertised that is
+//! not served.
+
+use crate::{
+    app::App,
+    clients::{AuthMethod, GrantType, registration::OFFLINE_ACCESS},
+    endpoints::public_document,
+    router::{Routed, paths},
+};
+use axum::{extract::State, response::Response};
+use http::HeaderMap;
+use keys::Algorithm;
+use shared::protocol::{authorization_server_metadata::AuthorizationServerMetadata, jwk::JwsAlgorithm};
+use std::sync::Arc;
+
+/// How long caches may keep the documents.
+pub const MAX_AGE_SECONDS: u32 = 300;
+
+/// RFC 8414 §3.
+pub async fn authorization_server(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
+    public_document::answer(&document(&app), MAX_AGE_SECONDS, &headers)
+}
+
+/// OpenID Connect Discovery 1.0 §4: the same, with the members that its readers require.
+pub async fn openid_configuration(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
+    let document = AuthorizationServerMetadata {
+        subject_types_supported: vec!["public".to_owned()],
+        id_token_signing_alg_values_supported: own_algorithms(),
+        request_uri_parameter_supported: Some(false),
+        ..document(&app)
+    };
+    public_document::answer(&document, MAX_AGE_SECONDS, &headers)
+}
+
+fn document(app: &App) -> AuthorizationServerMetadata {
+    let routed = Routed::of(&app.settings);
+    let endpoint = |path: &str| routed.has(path).then(|| format!("{}{path}", app.issuer));
+    let methods = |path: &str| if routed.has(path) { auth_methods(path != paths::INTROSPECT) } else { Vec::new() };
+    let algorithms = |path: &str| if routed.has(path) { assertion_algorithms() } else { Vec::new() };
+    AuthorizationServerMetadata {
+        issuer: app.issuer.clone(),
+        authorization_endpoint: endpoint(paths::AUTHORIZE),
+        token_endpoint: endpoint(paths::TOKEN),
+        jwks_uri: endpoint(paths::JWKS),
+        registration_endpoint: endpoint(paths::REGISTER),
+        scopes_supported: scopes(app),
+        response_types_supported: vec!["code".to_owned()],
+        response_modes_supported: vec!["query".to_owned()],
+        grant_types_supported: GrantType::ALL.iter().map(|grant| grant.as_str().to_owned()).collect(),
+        token_endpoint_auth_methods_supported: methods(paths::TOKEN),
+        token_endpoint_auth_signing_alg_values_supported: algorithms(paths::TOKEN),
+        introspection_endpoint: endpoint(paths::INTROSPECT),
+        introspection_endpoint_auth_methods_supported: methods(paths::INTROSPECT),
+        introspection_endpoint_auth_signing_alg_values_supported: algorithms(paths::INTROSPECT),
+        code_challenge_methods_supported: vec!["S256".to_owned()],
+        authorization_response_iss_parameter_supported: Some(true),
+        ..AuthorizationServerMetadata::default()
+    }
+}
+
+/// The scopes of every resource, and the one by which clients ask for refresh tokens; management is not advertised.
+fn scopes(app: &App) -> Vec<String> {
+    let mut scopes = app.resources.all_scopes();
+    scopes.insert(OFFLINE_ACCESS);
+    scopes.iter().map(str::to_owned).collect()
+}
+
+fn auth_methods(public_clients_too: bool) -> Vec<String> {
+    let methods = AuthMethod::ALL.into_iter().filter(|method| public_clients_too || *method != AuthMethod::None);
+    methods.map(|method| method.as_str().to_owned()).collect()
+}
+
+fn assertion_algorithms() -> Vec<String> {
+    JwsAlgorithm::CLIENT.iter().map(|algorithm| algorithm.as_str().to_owned()).collect()
+}
+
+fn own_algorithms() -> Vec<String> {
+    Algorithm::ALL.iter().map(|algorithm| algorithm.as_str().to_owned()).collect()
+}

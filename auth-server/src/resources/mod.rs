@@ -1,5 +1,6 @@
 //! Resources (RFC 8707): what tokens are for. Registered objects with scopes, the roles that may hold each, the tools behind each.
 
+pub mod enrol;
 pub mod grantable;
 pub mod register;
 pub mod registry;

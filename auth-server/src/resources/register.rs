@@ -52,6 +52,9 @@ pub enum RegisterRefusal {
     /// The document is unusable; the text says what.
     #[error("{0}")]
     Unusable(&'static str),
+    /// A scope that has a meaning of its own, or is this server's.
+    #[error("a scope is reserved")]
+    ReservedScope,
     /// The caller is no enrolled resource server.
     #[error("the client is not enrolled as a resource server")]
     NotEnrolled,
@@ -168,7 +171,7 @@ fn check_scope(scope: &ResourceScope, names: &BTreeSet<&str>) -> Result<(), Regi
         return unusable("a scope's name must be a scope token of RFC 6749 section 3.3");
     }
     if RESERVED_SCOPES.contains(&scope.name.as_str()) || scope.name.starts_with(MANAGEMENT_SCOPE_PREFIX) {
-        return unusable("openid, profile, email, address, phone, offline_access and postern.* are reserved scopes");
+        return Err(RegisterRefusal::ReservedScope);
     }
     if !scope.description.is_empty() && !is_line(&scope.description, DESCRIPTION_MAX_CHARACTERS) {
         return unusable("a scope's description must be one line of at most 1000 characters");
@@ -226,8 +229,11 @@ mod tests {
         assert!(refusal(|d| d.resource = "http://example.com/mcp".to_owned()).contains("https"));
         assert!(refusal(|d| d.scopes.clear()).contains("1 to 100"));
         assert!(refusal(|d| d.scopes.push(scope("mcp.read", &[], &[]))).contains("distinct"));
-        assert!(refusal(|d| d.scopes.push(scope("offline_access", &[], &[]))).contains("reserved"));
-        assert!(refusal(|d| d.scopes.push(scope("postern.anything", &[], &[]))).contains("reserved"));
+        for reserved in ["offline_access", "openid", "postern.anything"] {
+            let mut document = document();
+            document.scopes.push(scope(reserved, &[], &[]));
+            assert!(matches!(check(&document), Err(RegisterRefusal::ReservedScope)), "{reserved}");
+        }
         assert!(refusal(|d| d.scopes.push(scope("a b", &[], &[]))).contains("scope token"));
         assert!(refusal(|d| d.scopes.push(scope("x", &["y"], &[]))).contains("same resource"));
         assert!(refusal(|d| d.scopes.push(scope("x", &[], &["root"]))).contains("roles"));

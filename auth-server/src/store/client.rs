@@ -6,7 +6,7 @@ use shared::{
     binds,
     clock::UnixSeconds,
     db::{Fetch, Row, Statement, StoreError, Tx},
-    protocol::{jwk::JwkSet, opaque_token::TokenHash},
+    protocol::opaque_token::TokenHash,
 };
 
 const FIND: Statement = Statement::new(
@@ -34,8 +34,10 @@ const CONFIRM: Statement = Statement::new(
 );
 const REMOVE: Statement =
     Statement::new("client.remove", "UPDATE client SET removed_at = $2 WHERE id = $1 AND removed_at IS NULL");
-const REPLACE_KEYS: Statement =
-    Statement::new("client.replace_keys", "UPDATE client SET jwks = $2 WHERE id = $1 AND removed_at IS NULL");
+const RENEW_ENROLMENT: Statement = Statement::new(
+    "client.renew_enrolment",
+    "UPDATE client SET name = $2, jwks = $3, resources = $4 WHERE id = $1 AND removed_at IS NULL",
+);
 const DELETE_UNCONFIRMED: Statement = Statement::new(
     "client.delete_unconfirmed",
     "DELETE FROM client WHERE id IN (SELECT id FROM client WHERE confirmed_at IS NULL AND created_at < $1 \
@@ -89,10 +91,10 @@ pub async fn remove(tx: &mut Tx, id: &str, now: UnixSeconds) -> Result<bool, Sto
     Ok(tx.execute(&REMOVE, binds![id, now]).await? == 1)
 }
 
-/// Replaces the public keys of a client; `false` if there is none.
-pub async fn replace_keys(tx: &mut Tx, id: &str, jwks: &JwkSet) -> Result<bool, StoreError> {
-    let text = serde_json::to_string(jwks).expect("public keys have a JSON form");
-    Ok(tx.execute(&REPLACE_KEYS, binds![id, text]).await? == 1)
+/// Writes name, keys and resources of an enrolled client anew; `false` if there is none.
+pub async fn renew_enrolment(tx: &mut Tx, client: &Client) -> Result<bool, StoreError> {
+    let binds = binds![&client.id, &client.name, jwks_text(client), json_list::write(&client.resources)];
+    Ok(tx.execute(&RENEW_ENROLMENT, binds).await? == 1)
 }
 
 /// Forgets at most `limit` clients that were made before `time` and never confirmed; returns how many.

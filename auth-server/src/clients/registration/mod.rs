@@ -8,7 +8,7 @@ mod negotiate;
 mod refusal;
 
 pub use document::{RegistrationDocument, read};
-pub use negotiate::{Policy, negotiate};
+pub use negotiate::{OFFLINE_ACCESS, Policy, negotiate};
 pub use refusal::RegistrationRefusal;
 
 use super::Client;

@@ -1,0 +1,130 @@
+//! Enrolment: an administrator lets a resource server register what lies under its origins.
+
+use super::{Resource, resource::RESOURCE_SERVER_SCOPE};
+use crate::{
+    change_log::{self, Change},
+    clients::{ApplicationType, AuthMethod, Client, ClientOrigin, GrantType},
+    store,
+};
+use shared::{
+    clock::UnixSeconds,
+    db::{Store, StoreError, Tx},
+    protocol::{jwk::JwkSet, resource_indicator::ResourceIndicator, scope::ScopeSet},
+};
+
+/// What is enrolled.
+#[derive(Debug)]
+pub struct Enrolment<'a> {
+    /// Its `client_id`.
+    pub client_id: &'a str,
+    /// Its name, for people.
+    pub name: &'a str,
+    /// The origins under which it may register resources.
+    pub origins: &'a [String],
+    /// The public keys of its client assertions.
+    pub jwks: &'a JwkSet,
+}
+
+/// Why a resource server was not enrolled.
+#[derive(Debug, thiserror::Error)]
+pub enum EnrolRefusal {
+    /// An origin is none.
+    #[error("{0} is not an origin: write scheme, host and port without a path, such as https://mcp.example.com")]
+    NotAnOrigin(String),
+    /// No origin was named.
+    #[error("name at least one origin")]
+    NoOrigin,
+    /// The id belongs to a client that was removed, or to one that is no resource server.
+    #[error("the client id is taken")]
+    Taken,
+    /// The database failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Enrols a resource server, or replaces keys and origins of the one with that id.
+///
+/// # Errors
+/// See [`EnrolRefusal`].
+pub async fn enrol(
+    store: &Store,
+    issuer: &str,
+    enrolment: &Enrolment<'_>,
+    now: UnixSeconds,
+) -> Result<(), EnrolRefusal> {
+    if enrolment.origins.is_empty() {
+        return Err(EnrolRefusal::NoOrigin);
+    }
+    if let Some(wrong) = enrolment.origins.iter().find(|origin| !is_origin(origin)) {
+        return Err(EnrolRefusal::NotAnOrigin(wrong.clone()));
+    }
+    let client = client(issuer, enrolment, now);
+    store
+        .write(|mut tx| {
+            let client = &client;
+            async move { write(&mut tx, client, enrolment, now).await }
+        })
+        .await
+}
+
+async fn write(tx: &mut Tx, client: &Client, enrolment: &Enrolment<'_>, now: UnixSeconds) -> Result<(), EnrolRefusal> {
+    match store::client::find(tx, &client.id).await? {
+        None => store::client::insert(tx, client).await?,
+        Some(existing) if existing.origin != ClientOrigin::ResourceServer || existing.removed_at.is_some() => {
+            return Err(EnrolRefusal::Taken);
+        }
+        Some(_) => {
+            store::client::renew_enrolment(tx, client).await?;
+        }
+    }
+    store::resource_server::put(tx, &client.id, enrolment.origins).await?;
+    change_log::append(tx, Change::ClientChanged(&client.id), now).await?;
+    Ok(())
+}
+
+fn client(issuer: &str, enrolment: &Enrolment<'_>, now: UnixSeconds) -> Client {
+    Client {
+        id: enrolment.client_id.to_owned(),
+        name: enrolment.name.to_owned(),
+        origin: ClientOrigin::ResourceServer,
+        application_type: ApplicationType::Web,
+        auth_method: AuthMethod::PrivateKeyJwt,
+        secret_hash: None,
+        jwks: Some(enrolment.jwks.clone()),
+        redirect_uris: Vec::new(),
+        grant_types: vec![GrantType::ClientCredentials],
+        scope: ScopeSet::from_iter([RESOURCE_SERVER_SCOPE]),
+        resources: vec![Resource::management(issuer).id],
+        refresh_grace_seconds: None,
+        software_id: None,
+        software_version: None,
+        client_uri: None,
+        registered_from: None,
+        created_at: now,
+        confirmed_at: Some(now),
+        removed_at: None,
+    }
+}
+
+fn is_origin(text: &str) -> bool {
+    ResourceIndicator::parse(text).is_ok_and(|indicator| indicator.is_bare_origin() && indicator.origin() == text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_origin;
+
+    #[test]
+    fn origins_are_exact() {
+        assert!(is_origin("https://mcp.example.com") && is_origin("http://localhost:9500"));
+        for wrong in [
+            "https://mcp.example.com/",
+            "https://mcp.example.com/mcp",
+            "HTTPS://mcp.example.com",
+            "http://mcp.example.com",
+            "mcp",
+        ] {
+            assert!(!is_origin(wrong), "{wrong}");
+        }
+    }
+}

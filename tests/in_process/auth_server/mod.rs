@@ -1,0 +1,11 @@
+//! The authorization server in process: one module a URL. Each test has a server of its own, in memory, with a clock it sets.
+
+mod answer;
+mod manual_clock;
+mod metadata;
+mod register;
+mod test_server;
+
+use answer::Answer;
+use manual_clock::ManualClock;
+use test_server::TestServer;

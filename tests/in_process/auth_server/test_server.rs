@@ -1,0 +1,145 @@
+//! A whole authorization server on a database in memory, called without a socket.
+
+use super::{Answer, ManualClock};
+use auth_server::{
+    app::{App, Parts, SCHEMA},
+    change_log::follower::catch_up,
+    config::Settings,
+    key_lifecycle::signing_keys,
+    resources::{
+        Resource, ResourceScope, TokenAlgorithm,
+        enrol::{Enrolment, enrol},
+        register::{ResourceDocument, register},
+    },
+    router,
+};
+use axum::{Router, body::Body, extract::Request};
+use keys::{Algorithm, SigningKey};
+use serde_json::Value;
+use shared::{
+    config::Sources,
+    db::{DatabaseUrl, PoolLimits, Store},
+    protocol::jwk::JwkSet,
+    random::SystemRandom,
+    sealing::{KeyEncryptionKeys, Sealing},
+};
+use std::sync::{Arc, OnceLock};
+use tokio_util::sync::CancellationToken;
+use tower::ServiceExt as _;
+
+/// When tests begin.
+pub const START: i64 = 1_800_000_000;
+/// The resource that every test server knows.
+pub const RESOURCE: &str = "http://localhost:9500/mcp";
+/// The client id of the resource server that registered it.
+pub const RESOURCE_SERVER: &str = "resource-server";
+
+/// A server, its clock and its router.
+pub struct TestServer {
+    pub app: Arc<App>,
+    pub clock: Arc<ManualClock>,
+    pub router: Router,
+}
+
+impl TestServer {
+    /// With default settings.
+    pub async fn start() -> Self {
+        Self::start_with("").await
+    }
+
+    /// With these settings of `[auth_server]`, as TOML.
+    pub async fn start_with(settings: &str) -> Self {
+        let text = format!("[auth_server]\n{settings}\n");
+        let sources = Sources::new().with_file_text("test.toml", &text).expect("TOML");
+        let settings = Settings::load(&sources).expect("settings");
+        let url = DatabaseUrl::parse("sqlite::memory:").expect("a URL");
+        let store = Store::open(&url, &SCHEMA, PoolLimits::default()).await.expect("a database in memory");
+        let clock = Arc::new(ManualClock::at(START));
+        let random = Arc::new(SystemRandom);
+        let sealing = Sealing::new(KeyEncryptionKeys::generate(random.as_ref()), random.clone());
+        for key in signing_keys_of_this_run() {
+            signing_keys::insert_active(&store, &sealing, key, START).await.expect("inserted");
+        }
+        let parts = Parts { settings, store, clock: clock.clone(), random, sealing };
+        let app = App::build(parts).await.expect("an application");
+        let router = router::router(Arc::clone(&app), CancellationToken::new());
+        let server = Self { app, clock, router };
+        server.add_resource(RESOURCE).await;
+        server
+    }
+
+    /// Registers a resource with the built-in scopes, under its own origin.
+    pub async fn add_resource(&self, id: &str) -> Resource {
+        let origin = url::Url::parse(id).expect("a URL").origin().ascii_serialization();
+        let key = resource_server_key_of_this_run();
+        let jwks = JwkSet::new(vec![key.public_jwk().clone()]).expect("a set");
+        let origins = [origin];
+        let enrolment =
+            Enrolment { client_id: RESOURCE_SERVER, name: "Test resource server", origins: &origins, jwks: &jwks };
+        enrol(&self.app.store, &self.app.issuer, &enrolment, START).await.expect("enrolled");
+        let document = ResourceDocument {
+            resource: id.to_owned(),
+            name: "Built-in tools".to_owned(),
+            scopes: vec![
+                scope("mcp.read", "Read your events", &[], "member"),
+                scope("mcp.write", "Create events", &[], "member"),
+                scope("mcp.admin", "Everything", &["mcp.write", "mcp.read"], "administrator"),
+            ],
+            access_token_ttl_seconds: None,
+            algorithm: Some(TokenAlgorithm::Es256),
+        };
+        let resource = register(&self.app.store, RESOURCE_SERVER, &document, START).await.expect("registered");
+        self.follow().await;
+        resource
+    }
+
+    /// Applies what was committed to this server's caches, as its follower would within 250 ms.
+    pub async fn follow(&self) {
+        catch_up(&self.app).await.expect("the change log");
+    }
+
+    /// Sends a request.
+    pub async fn send(&self, request: Request) -> Answer {
+        Answer::read(self.router.clone().oneshot(request).await.expect("infallible")).await
+    }
+
+    /// `GET`.
+    pub async fn get(&self, path: &str) -> Answer {
+        self.send(Request::get(path).body(Body::empty()).expect("a request")).await
+    }
+
+    /// `POST` with JSON.
+    pub async fn post_json(&self, path: &str, body: &Value) -> Answer {
+        let request = Request::post(path).header("content-type", "application/json");
+        self.send(request.body(Body::from(body.to_string())).expect("a request")).await
+    }
+
+    /// `POST` with a form.
+    pub async fn post_form(&self, path: &str, form: &[(&str, &str)]) -> Answer {
+        let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
+        let request = Request::post(path).header("content-type", "application/x-www-form-urlencoded");
+        self.send(request.body(Body::from(body)).expect("a request")).await
+    }
+}
+
+fn scope(name: &str, description: &str, implies: &[&str], role: &str) -> ResourceScope {
+    ResourceScope {
+        name: name.to_owned(),
+        description: description.to_owned(),
+        implies: implies.iter().map(|scope| (*scope).to_owned()).collect(),
+        roles: vec![role.to_owned()],
+        tools: Vec::new(),
+    }
+}
+
+/// Made once a run: an RSA key takes a tenth of a second.
+fn signing_keys_of_this_run() -> &'static [SigningKey] {
+    static KEYS: OnceLock<Vec<SigningKey>> = OnceLock::new();
+    KEYS.get_or_init(|| Algorithm::ALL.map(|algorithm| SigningKey::generate(algorithm).expect("a key")).to_vec())
+}
+
+/// The key of the test resource server's client assertions.
+pub fn resource_server_key_of_this_run() -> &'static SigningKey {
+    static KEY: OnceLock<SigningKey> = OnceLock::new();
+    KEY.get_or_init(|| SigningKey::generate(Algorithm::Es256).expect("a key"))
+}
