@@ -109,7 +109,7 @@ pub(crate) fn resolve(bytes: &[u8]) -> Resolved {
 
 #[cfg(test)]
 mod tests {
-    use super::{ParsedKey, Refused, Resolved, resolve};
+    use super::{KEYS, ParsedKey, Refused, Resolved, resolve};
     use crate::{Algorithm, SigningKey};
 
     #[test]
@@ -119,11 +119,15 @@ mod tests {
         let same = ParsedKey::from_pkcs8(Algorithm::Es256, &pkcs8).expect("parsed");
         let (handle, other) = (key.handle(), same.handle());
         assert_ne!(handle, other);
+        let number = key.number;
+        let listed = || KEYS.read().expect("table").contains_key(&number);
         let second_owner = key.clone();
         drop(key);
         assert!(matches!(resolve(&handle), Resolved::Key(_)));
+        assert!(listed());
         drop(second_owner);
         assert!(matches!(resolve(&handle), Resolved::Gone));
+        assert!(!listed(), "nothing of it stays");
         assert!(matches!(resolve(&other), Resolved::Key(_)), "another parse of the same key lives on its own");
         assert!(matches!(resolve(&handle[..20]), Resolved::Gone));
         assert!(matches!(resolve(&pkcs8), Resolved::NoHandle));

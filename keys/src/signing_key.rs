@@ -175,10 +175,14 @@ fn public_p256(pkcs8: &[u8]) -> Result<PublicKey, KeyError> {
 fn public_rsa(pkcs8: &[u8]) -> Result<PublicKey, KeyError> {
     // The rsa crate checks that primes, modulus and exponents belong together.
     let secret = RsaPrivateKey::from_pkcs8_der(pkcs8).map_err(|_| KeyError::Malformed)?;
-    if secret.n().bits() > RSA_SIGNING_MAX_BITS {
+    rsa_within_policy(secret.n().to_bytes_be(), secret.e().to_bytes_be())
+}
+
+fn rsa_within_policy(n: Vec<u8>, e: Vec<u8>) -> Result<PublicKey, KeyError> {
+    if n.len() > RSA_SIGNING_MAX_BITS / 8 {
         return Err(KeyError::Policy);
     }
-    PublicKey::rsa(secret.n().to_bytes_be(), secret.e().to_bytes_be()).map_err(|_| KeyError::Policy)
+    PublicKey::rsa(n, e).map_err(|_| KeyError::Policy)
 }
 
 /// The injected source, as the `rsa` crate wants it.
@@ -207,7 +211,7 @@ impl rand_core::CryptoRng for Entropy<'_> {}
 
 #[cfg(test)]
 mod tests {
-    use super::{Entropy, KeyError, SigningKey};
+    use super::{Entropy, KeyError, SigningKey, rsa_within_policy};
     use crate::{Algorithm, install_crypto_provider};
     use rsa::{BigUint, RsaPrivateKey, pkcs8::EncodePrivateKey as _};
     use serde_json::json;
@@ -279,6 +283,13 @@ mod tests {
             let pkcs8 = key.to_pkcs8_der().expect("pkcs8");
             assert_eq!(SigningKey::from_pkcs8(Algorithm::Rs256, pkcs8.as_bytes()).err(), Some(KeyError::Policy));
         }
+    }
+
+    #[test]
+    fn rsa_keys_end_at_4096_bits() {
+        let of_bytes = |bytes: usize| rsa_within_policy(vec![0xFF; bytes], vec![1, 0, 1]);
+        assert!(of_bytes(512).is_ok());
+        assert_eq!(of_bytes(513).err(), Some(KeyError::Policy));
     }
 
     #[test]

@@ -248,6 +248,17 @@ mod tests {
         assert_eq!(verify_jws(&token, &forge.keys("k"), &JwsProfile::CLIENT_ASSERTION), Err(JwtRefusal::Signature));
     }
 
+    /// RFC 7517 §4.5 lets keys of different types share an id.
+    #[test]
+    fn keys_that_share_an_id_are_told_apart_by_algorithm() {
+        let (ec, rsa) = (Forge::es256(), Forge::rs256());
+        let both = keys(&[ec.jwk("k"), rsa.jwk("k")]);
+        for (forge, algorithm) in [(&ec, "ES256"), (&rsa, "RS256")] {
+            let token = forge.token(&json!({"alg": algorithm, "kid": "k"}).to_string(), "{}");
+            assert!(verify_jws(&token, &both, &JwsProfile::CLIENT_ASSERTION).is_ok(), "{algorithm}");
+        }
+    }
+
     #[test]
     fn a_kid_may_be_missing_only_when_one_key_fits() {
         let (first, second, rsa) = (Forge::es256(), Forge::es256(), Forge::rs256());
