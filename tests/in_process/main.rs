@@ -2,4 +2,5 @@
 
 mod architecture;
 mod auth_server;
+mod ephemeral;
 mod store;

@@ -7,4 +7,5 @@ pub mod postern;
 pub mod postgres;
 pub mod process;
 pub mod readme;
+pub mod redis;
 pub mod script;

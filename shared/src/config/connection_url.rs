@@ -1,6 +1,7 @@
 //! URLs of the stores. They may hold a password, so they are secrets: never shown, and given by file too.
 
 use super::value::{Given, Kind, SettingValue};
+use crate::db::DatabaseUrl;
 use crate::secret::Secret;
 use url::Url;
 
@@ -26,14 +27,7 @@ impl SettingValue for DatabaseUrlText {
 
     fn parse(given: &Given) -> Result<Self, String> {
         let url = Secret::parse(given)?;
-        let text = url.expose();
-        let sqlite_path = text.strip_prefix("sqlite:").is_some_and(|path| !path.trim_start_matches('/').is_empty());
-        let postgres = text.starts_with("postgres://") || text.starts_with("postgresql://");
-        if sqlite_path || (postgres && Url::parse(text).is_ok()) {
-            Ok(Self(url))
-        } else {
-            Err("is not the URL of a database".to_owned())
-        }
+        DatabaseUrl::parse(url.expose()).map(|_| Self(url)).map_err(|error| error.to_string())
     }
 }
 
@@ -81,9 +75,12 @@ mod tests {
 
     #[test]
     fn known_stores_only() {
-        for url in
-            ["sqlite:data/a.sqlite", "sqlite::memory:", "postgres://u:p@h/d", "postgresql:///d?host=/run/postgresql"]
-        {
+        for url in [
+            "sqlite:data/a.sqlite",
+            "sqlite::memory:",
+            "postgres://u:p@h/d",
+            "postgres://u@localhost/d?host=/run/postgresql",
+        ] {
             assert!(takes::<DatabaseUrlText>(url), "{url}");
         }
         for url in ["", "sqlite:", "sqlite://", "mysql://h/d", "postgres:", "data.sqlite"] {
