@@ -54,7 +54,7 @@ pub struct AuthorizationServerMetadata {
     pub introspection_endpoint_auth_methods_supported: Vec<String>,
     #[serde(default, deserialize_with = "lenient", skip_serializing_if = "Vec::is_empty")]
     pub introspection_endpoint_auth_signing_alg_values_supported: Vec<String>,
-    /// Also required of the OpenID document (MCP AS-5): clients refuse a server without it.
+    /// Also required of the OpenID document (MCP 2026-07-28, authorization, security considerations): clients refuse a server without it.
     #[serde(default, deserialize_with = "lenient", skip_serializing_if = "Vec::is_empty")]
     pub code_challenge_methods_supported: Vec<String>,
     /// RFC 8628 §4.

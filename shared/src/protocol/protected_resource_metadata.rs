@@ -16,7 +16,7 @@ pub struct ProtectedResourceMetadata {
     pub authorization_servers: Vec<String>,
     #[serde(default, deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
     pub jwks_uri: Option<String>,
-    /// Without `offline_access` (MCP RS-10).
+    /// Without `offline_access` (MCP 2026-07-28, authorization, refresh tokens).
     #[serde(default, deserialize_with = "lenient", skip_serializing_if = "Vec::is_empty")]
     pub scopes_supported: Vec<String>,
     #[serde(default, deserialize_with = "lenient", skip_serializing_if = "Vec::is_empty")]
