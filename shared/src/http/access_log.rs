@@ -58,6 +58,7 @@ impl Line {
         self.written = true;
         tracing::info!(
             target: ACCESS_LOG_TARGET,
+            parent: None,
             method = self.method.as_str(),
             route = self.route.as_ref().map(MatchedPath::as_str),
             path = self.path.as_deref(),
