@@ -7,7 +7,7 @@ use crate::{
     key_lifecycle::{KeyLifecycleError, SuccessorKeys, load_key_encryption_keys, signing_keys},
     resources::ResourceRegistry,
     store,
-    tokens::Lifetimes,
+    tokens::{Lifetimes, Revocations, VerifiedTokens},
     users::{PasswordHasher, password_hash::PasswordHashError},
 };
 use keys::KeyRing;
@@ -57,6 +57,10 @@ pub struct App {
     pub resources: ResourceRegistry,
     /// How long tokens and grants live.
     pub lifetimes: Lifetimes,
+    /// What was revoked.
+    pub revocations: Revocations,
+    /// Access tokens that were found right.
+    pub verified_tokens: VerifiedTokens,
     /// How often somebody may do something.
     pub limits: RateLimiter,
     /// Failed client authentications.
@@ -146,6 +150,8 @@ impl App {
         Ok(Arc::new(Self {
             clients: ClientDirectory::new(store.clone(), Arc::clone(&clock), Arc::clone(&follower)),
             lifetimes: Lifetimes::of(&settings.auth_server),
+            revocations: Revocations::load(&store, now).await?,
+            verified_tokens: VerifiedTokens::default(),
             limits: RateLimiter::new(Arc::new(MemoryEphemeral::new(Arc::clone(&clock)))),
             authentication_failures: FailureBudget::default(),
             passwords,

@@ -3,8 +3,11 @@
 //! A cause is logged once, here, when it is ours (a store, a key); only a registered code and a constant sentence reach the wire.
 
 use crate::{
-    clients::authenticate::AuthenticationError, endpoints::form::FormError, grants::GrantRefusal,
+    clients::authenticate::AuthenticationError,
+    endpoints::form::FormError,
+    grants::GrantRefusal,
     resources::registry::TargetError,
+    tokens::{inspect::RevocationsUnknown, introspect::IntrospectionError},
 };
 use http::StatusCode;
 use oxide_auth::code_grant::error::AccessTokenErrorType;
@@ -149,6 +152,23 @@ impl From<AuthenticationError> for OAuthError {
 fn invalid_client(used_basic: bool) -> OAuthError {
     let error = OAuthError::new(ErrorCode::InvalidClient, "Client authentication failed.");
     if used_basic { error.with_challenge("Basic realm=\"postern\", charset=\"UTF-8\"") } else { error }
+}
+
+impl From<RevocationsUnknown> for OAuthError {
+    /// Logged where it happened.
+    fn from(_: RevocationsUnknown) -> Self {
+        Self::unavailable()
+    }
+}
+
+impl From<IntrospectionError> for OAuthError {
+    fn from(cause: IntrospectionError) -> Self {
+        match cause {
+            IntrospectionError::NotPermitted => invalid_client(false),
+            IntrospectionError::RevocationsUnknown(cause) => cause.into(),
+            IntrospectionError::Store(cause) => cause.into(),
+        }
+    }
 }
 
 impl From<GrantRefusal> for OAuthError {

@@ -3,7 +3,7 @@
 use crate::{
     app::App,
     config::{RegistrationPolicy, Settings},
-    endpoints::{health, jwks, metadata, not_found, register},
+    endpoints::{health, introspect, jwks, metadata, not_found, register, token},
 };
 use axum::{
     Router,
@@ -89,6 +89,9 @@ const TABLE: &[Route] = &[
     Route::public(Place::Origin, paths::OPENID_CONFIGURATION, || get(metadata::openid_configuration)),
     Route::public(Place::Issuer, paths::JWKS, || get(jwks::show)),
     Route::public(Place::Origin, paths::JWKS, || get(jwks::show)),
+    Route::public(Place::Issuer, paths::TOKEN, || post(token::token)),
+    Route::public(Place::Origin, "/token", || post(token::token)),
+    Route::public(Place::Issuer, paths::INTROSPECT, || post(introspect::introspect)),
     Route::public(Place::Issuer, paths::REGISTER, || post(register::register)).only_when(registration_is_open),
     Route::public(Place::Origin, "/register", || post(register::register)).only_when(registration_is_open),
 ];

@@ -124,6 +124,7 @@ pub async fn catch_up(app: &App) -> Result<(), KeyLifecycleError> {
 }
 
 async fn apply(app: &App, rows: &[store::change_log::ChangeRow]) -> Result<(), KeyLifecycleError> {
+    app.revocations.apply(rows);
     let (mut resources, mut signing_keys) = (false, false);
     for row in rows {
         match row.kind {

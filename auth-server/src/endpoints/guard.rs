@@ -1,1 +1,145 @@
-//! The guard of this server's own management endpoints.
+//! The guard of this server's own interfaces (`{issuer}/api`): a bearer token in the header, for exactly this audience, with
+//! the scope that is needed (RFC 6750), through oxide-auth's resource machine.
+
+use crate::{
+    app::App,
+    error::OAuthError,
+    grants::machine::{REDIRECT_URI_OMITTED, scope_in, until},
+    tokens::inspect,
+};
+use http::{HeaderMap, StatusCode, header};
+use oxide_auth::{
+    code_grant::resource::{Error, ErrorCode as MachineCode, Input, Output, Request, Resource},
+    primitives::{
+        grant::{Extensions, Grant},
+        scope::Scope,
+    },
+};
+use shared::{
+    clock::UnixSeconds,
+    protocol::{
+        access_token_claims::AccessTokenClaims, error_code::ErrorCode, scope::ScopeSet, www_authenticate::Challenge,
+    },
+};
+use std::borrow::Cow;
+
+/// What the machine asks for next, owned, so that it may be awaited.
+enum Next {
+    Request,
+    Scopes,
+    Recover(String),
+}
+
+struct BearerRequest<'a> {
+    header: Option<&'a str>,
+    is_well_formed: bool,
+}
+
+impl Request for BearerRequest<'_> {
+    fn valid(&self) -> bool {
+        self.is_well_formed
+    }
+    fn token(&self) -> Option<Cow<'_, str>> {
+        self.header.map(Cow::Borrowed)
+    }
+}
+
+/// The claims of a token that may use an interface which needs `scope`.
+///
+/// # Errors
+/// 401 or 403 with a challenge (RFC 6750 §3), or 503 when nothing can be said about revocation.
+pub async fn require(
+    app: &App,
+    headers: &HeaderMap,
+    scope: &str,
+    now: UnixSeconds,
+) -> Result<AccessTokenClaims, OAuthError> {
+    let needed: ScopeSet = [scope].into_iter().collect();
+    let scopes = [scope_in(&needed)?];
+    let request = BearerRequest::of(headers);
+    let mut machine = Resource::new();
+    let mut claims = None;
+    let mut input = Input::None;
+    loop {
+        let next = match machine.advance(input) {
+            Output::GetRequest => Next::Request,
+            Output::DetermineScopes => Next::Scopes,
+            Output::Recover { token } => Next::Recover(token.to_owned()),
+            Output::Ok(_) => return claims.ok_or_else(|| invalid_token(&needed)),
+            Output::Err(error) => return Err(refusal(error, &needed)),
+        };
+        input = match next {
+            Next::Request => Input::Request { request: &request },
+            Next::Scopes => Input::Scopes(&scopes),
+            Next::Recover(token) => {
+                let found = recover(app, &token, now).await?.ok_or_else(|| invalid_token(&needed))?;
+                let grant = grant_of(&found)?;
+                claims = Some(found);
+                Input::Recovered(Some(grant))
+            }
+        };
+    }
+}
+
+impl<'a> BearerRequest<'a> {
+    /// Another scheme than `Bearer` counts as no token; two headers are malformed.
+    fn of(headers: &'a HeaderMap) -> Self {
+        let mut values = headers.get_all(header::AUTHORIZATION).iter();
+        let (first, second) = (values.next(), values.next());
+        let text = first.map(|value| value.to_str());
+        let is_well_formed = second.is_none() && !matches!(text, Some(Err(_)));
+        let bearer = |text: &&str| text.get(..7).is_some_and(|scheme| scheme.eq_ignore_ascii_case("bearer "));
+        Self { header: text.and_then(Result::ok).filter(bearer), is_well_formed }
+    }
+}
+
+async fn recover(app: &App, token: &str, now: UnixSeconds) -> Result<Option<AccessTokenClaims>, OAuthError> {
+    let audience = app.resources.management();
+    Ok(inspect(app, token.trim(), now).await?.filter(|claims| claims.aud == audience.id))
+}
+
+/// Expiry was judged by our own clock; an empty scope would satisfy the machine and is none.
+fn grant_of(claims: &AccessTokenClaims) -> Result<Grant, OAuthError> {
+    let nowhere = REDIRECT_URI_OMITTED.parse();
+    Ok(Grant {
+        owner_id: claims.sub.clone(),
+        client_id: claims.client_id.clone(),
+        scope: if claims.scope.is_empty() { no_scope() } else { scope_in(&claims.scope)? },
+        redirect_uri: nowhere.map_err(|_| OAuthError::new(ErrorCode::ServerError, "The server failed."))?,
+        until: until(false),
+        extensions: Extensions::new(),
+    })
+}
+
+fn no_scope() -> Scope {
+    "".parse().expect("the empty scope is one")
+}
+
+fn refusal(error: Error, needed: &ScopeSet) -> OAuthError {
+    match error {
+        Error::AccessDenied { failure, .. } if matches!(failure.code, Some(MachineCode::InsufficientScope)) => {
+            let description = "The token does not carry the scope that this needs.";
+            let challenge = Challenge::refused(ErrorCode::InsufficientScope, description).scope(needed);
+            OAuthError::new(ErrorCode::InsufficientScope, description).with_challenge(challenge.to_string())
+        }
+        Error::AccessDenied { .. } => invalid_token(needed),
+        Error::NoAuthentication { .. } => {
+            OAuthError::new(ErrorCode::InvalidToken, "An access token is needed, in the Authorization header.")
+                .with_challenge(Challenge::without_token().scope(needed).to_string())
+        }
+        Error::InvalidRequest { .. } => {
+            let description = "The Authorization header is malformed or repeated.";
+            OAuthError::invalid_request(description)
+                .with_challenge(Challenge::refused(ErrorCode::InvalidRequest, description).to_string())
+        }
+        Error::PrimitiveError => {
+            OAuthError::new(ErrorCode::ServerError, "The server failed.").with_status(StatusCode::INTERNAL_SERVER_ERROR)
+        }
+    }
+}
+
+fn invalid_token(needed: &ScopeSet) -> OAuthError {
+    let description = "The access token is invalid, expired, revoked or for another audience.";
+    let challenge = Challenge::refused(ErrorCode::InvalidToken, description).scope(needed);
+    OAuthError::new(ErrorCode::InvalidToken, description).with_challenge(challenge.to_string())
+}

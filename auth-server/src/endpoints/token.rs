@@ -6,6 +6,7 @@ use crate::{
     clients::authenticate::{AuthenticatedClient, Authenticator, ClientRequest},
     error::OAuthError,
     grants::{self, TokenAnswer, TokenCall},
+    router::paths,
 };
 use axum::{body::Body, extract::State, response::Response};
 use http::{HeaderMap, StatusCode};
@@ -17,9 +18,6 @@ use shared::{
 };
 use std::sync::Arc;
 use url::Url;
-
-/// Where this endpoint is, below the issuer.
-pub const TOKEN_PATH: &str = "/oauth2/token";
 
 /// Answers a grant with tokens.
 ///
@@ -34,7 +32,7 @@ pub async fn token(
     let now = app.clock.now();
     let parameters = form::read(&headers, body).await?;
     let block = address.block();
-    let client = authenticate(&app, &headers, &parameters, block, TOKEN_PATH, now).await?;
+    let client = authenticate(&app, &headers, &parameters, block, paths::TOKEN, now).await?;
     let call = TokenCall { parameters: &parameters, client: &client, address_block: Some(block), now };
     let answer = grants::answer(&app, &call).await?;
     Ok(json_no_store(StatusCode::OK, &TokenResponse::of(&answer)))
@@ -53,7 +51,7 @@ pub async fn authenticate(
     path: &str,
     now: UnixSeconds,
 ) -> Result<AuthenticatedClient, OAuthError> {
-    let canonical = format!("{}{}", app.issuer, TOKEN_PATH);
+    let canonical = format!("{}{}", app.issuer, paths::TOKEN);
     let called = format!("{}{path}", app.issuer);
     let alias = alias(&app.issuer);
     let audiences = [app.issuer.as_str(), &canonical, &called, &alias];

@@ -1,7 +1,12 @@
-//! What is issued: access tokens and their lifetimes.
+//! What is issued: access tokens and their lifetimes; and whether one that was issued is still good.
 
 pub mod access_token;
+pub mod inspect;
+pub mod introspect;
 pub mod lifetimes;
+pub mod revocations;
 
 pub use access_token::{AccessToken, AccessTokenRequest, GrantClaims, mint};
+pub use inspect::{VerifiedTokens, inspect};
 pub use lifetimes::Lifetimes;
+pub use revocations::Revocations;
