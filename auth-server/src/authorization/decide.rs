@@ -11,6 +11,7 @@ use crate::{
         authorization_grant::{self, NewGrant},
         decided_request, user_account,
     },
+    tokens::lifetimes::CODE_TTL_SECONDS,
     users::{Session, User, session},
 };
 use shared::{
@@ -23,9 +24,6 @@ use shared::{
     },
     random::random_id,
 };
-
-/// A code lives this long (RFC 6749 §4.1.2 recommends at most ten minutes); clients redeem at once.
-pub const CODE_TTL_SECONDS: i64 = 60;
 
 /// What a person allowed.
 #[derive(Clone, Copy)]
@@ -65,7 +63,7 @@ pub async fn allow(app: &App, allowed: &Allowed<'_>, now: UnixSeconds) -> Result
         nonce: request.nonce.as_deref(),
         authenticated_at: session.authenticated_at,
         created_at: now,
-        expires_at: now + app.settings.auth_server.refresh_absolute_lifetime.seconds(),
+        expires_at: now + app.lifetimes.grant_ttl_seconds,
     };
     let event = &AuditEvent::new(AuditKind::GrantMade, &*app.random, now)
         .user(&session.user.id)

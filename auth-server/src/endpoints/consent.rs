@@ -18,7 +18,7 @@ use crate::{
     users::Session,
 };
 use axum::{
-    body::Bytes,
+    body::Body,
     extract::{RawQuery, State},
     response::Response,
 };
@@ -46,10 +46,10 @@ pub async fn show(
 }
 
 /// Takes the decision of the session that saw the page.
-pub async fn decide(State(app): State<Arc<App>>, id: RequestId, headers: HeaderMap, body: Bytes) -> Response {
+pub async fn decide(State(app): State<Arc<App>>, id: RequestId, headers: HeaderMap, body: Body) -> Response {
     let visit = Visit::new(&app, &headers, &id);
     let result = async {
-        let form = visit.form(&body)?;
+        let form = visit.form(body).await?;
         let shown = ShownRequest::open(&app.sealing, visit.now, form.get("request").unwrap_or_default())?;
         let session = visit.session().await?.filter(|session| saw(session, &shown));
         // Signed out, or signed in anew in another tab: nothing is decided, the page is shown again to whoever is here now.

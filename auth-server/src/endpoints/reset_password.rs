@@ -14,7 +14,7 @@ use crate::{
     },
 };
 use axum::{
-    body::Bytes,
+    body::Body,
     extract::{Path, State},
     response::Response,
 };
@@ -43,11 +43,11 @@ pub async fn submit(
     id: RequestId,
     headers: HeaderMap,
     Path(link): Path<String>,
-    body: Bytes,
+    body: Body,
 ) -> Response {
     let visit = Visit::new(&app, &headers, &id);
     let result = async {
-        let given = visit.form(&body)?;
+        let given = visit.form(body).await?;
         let user = find_user(&app.store, &link, visit.now).await?.ok_or(Notice::ResetLink)?;
         let password = Secret::new(given.get("password").unwrap_or_default());
         match reset_password(&app.store, &app.passwords, &*app.random, &link, &password, visit.now).await {

@@ -16,7 +16,7 @@ use crate::{
     },
 };
 use axum::{
-    body::Bytes,
+    body::Body,
     extract::{Path, State},
     response::Response,
 };
@@ -47,11 +47,11 @@ pub async fn submit(
     id: RequestId,
     headers: HeaderMap,
     Path(link): Path<String>,
-    body: Bytes,
+    body: Body,
 ) -> Response {
     let visit = Visit::new(&app, &headers, &id);
     let result = async {
-        let given = visit.form(&body)?;
+        let given = visit.form(body).await?;
         let password = Secret::new(given.get("password").unwrap_or_default());
         let new = NewUser {
             email: given.get("email").unwrap_or_default(),

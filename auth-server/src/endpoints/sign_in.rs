@@ -17,15 +17,21 @@ use crate::{
         sign_in::{Attempt, SignInError, sign_in},
     },
 };
-use axum::{body::Bytes, extract::State, response::Response};
-use http::{HeaderMap, StatusCode, header};
-use shared::{http::RequestId, protocol::opaque_token::OpaqueToken, sealing::SealingError, secret::Secret};
+use axum::{body::Body, extract::State, response::Response};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
+use shared::{
+    http::{ClientAddress, RequestId},
+    protocol::opaque_token::OpaqueToken,
+    sealing::SealingError,
+    secret::Secret,
+};
 use std::sync::Arc;
 
 /// A form that leads to no client may be open this long.
 const FORM_LIFETIME_SECONDS: i64 = 60 * 60;
 const FORM: &str = "sign-in form";
 const REFUSED: &str = "The e-mail address or the password is wrong.";
+const TOO_MANY: &str = "Too many wrong attempts. Wait a quarter of an hour, then try again.";
 
 /// The sign-in page on its own.
 pub async fn show(State(app): State<Arc<App>>, id: RequestId, headers: HeaderMap) -> Response {
@@ -40,21 +46,24 @@ pub async fn show(State(app): State<Arc<App>>, id: RequestId, headers: HeaderMap
 }
 
 /// Signs in and goes on with the request that led here, if one did.
-pub async fn submit(State(app): State<Arc<App>>, id: RequestId, headers: HeaderMap, body: Bytes) -> Response {
+pub async fn submit(
+    State(app): State<Arc<App>>,
+    id: RequestId,
+    address: ClientAddress,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
     let visit = Visit::new(&app, &headers, &id);
     let result = async {
-        let form = visit.form(&body)?;
+        let form = visit.form(body).await?;
         let request = open_form(&visit, form.get("form").unwrap_or_default())?;
         let email = form.get("email").unwrap_or_default();
         let password = Secret::new(form.get("password").unwrap_or_default());
         let replaced = visit.session().await?.map(|session| session.hash);
-        let attempt = Attempt { email, password: &password, replaced: replaced.as_ref() };
-        match sign_in(&app.store, &app.passwords, &*app.random, &attempt, visit.now).await {
+        let attempt = Attempt { email, password: &password, replaced: replaced.as_ref(), block: address.block() };
+        match sign_in(&app.store, &app.passwords, &app.limits, &*app.random, &attempt, visit.now).await {
             Ok(cookie) => Ok(signed_in(&visit, request, &cookie)),
-            Err(SignInError::Refused) => refused(&visit, request.as_ref(), email).await,
-            Err(SignInError::Hash(PasswordHashError::Busy)) => Err(Notice::Busy.into()),
-            Err(SignInError::Hash(PasswordHashError::Failed)) => Err(Notice::Unavailable.into()),
-            Err(SignInError::Store(cause)) => Err(cause.into()),
+            Err(cause) => refused(&visit, request.as_ref(), email, cause).await,
         }
     };
     visit.answer(result.await)
@@ -72,7 +81,7 @@ pub(super) fn sign_in_form(
     let sealed = request.map(|request| request.seal(&visit.app.sealing)).unwrap_or_default();
     let form = visit.app.sealing.seal_text(FORM, expires_at, sealed.as_bytes());
     let template = SignInPage { site: &visit.site, client_name, form: &form, email, problem };
-    page(if problem.is_some() { StatusCode::FORBIDDEN } else { StatusCode::OK }, &template)
+    page(StatusCode::OK, &template)
 }
 
 fn open_form(visit: &Visit<'_>, text: &str) -> Result<Option<PendingRequest>, Stop> {
@@ -97,11 +106,35 @@ fn signed_in(visit: &Visit<'_>, request: Option<PendingRequest>, cookie: &Opaque
     response
 }
 
-async fn refused(visit: &Visit<'_>, request: Option<&PendingRequest>, email: &str) -> Result<Response, Stop> {
+/// The same page for whatever was wrong, or another one when nothing could be said about it.
+async fn refused(
+    visit: &Visit<'_>,
+    request: Option<&PendingRequest>,
+    email: &str,
+    cause: SignInError,
+) -> Result<Response, Stop> {
+    let (status, problem, retry_after) = match cause {
+        SignInError::Refused => (StatusCode::FORBIDDEN, REFUSED, None),
+        SignInError::TooMany { retry_after_seconds } => {
+            (StatusCode::TOO_MANY_REQUESTS, TOO_MANY, Some(retry_after_seconds))
+        }
+        SignInError::Hash(PasswordHashError::Busy) => return Err(Notice::Busy.into()),
+        SignInError::Hash(PasswordHashError::Failed) => return Err(Notice::Unavailable.into()),
+        SignInError::Store(cause) => return Err(cause.into()),
+        SignInError::Limits(cause) => {
+            tracing::error!(%cause, "sign-ins cannot be counted");
+            return Err(Notice::Unavailable.into());
+        }
+    };
     let client = match request {
         Some(request) => visit.app.clients.find(&request.client_id).await?,
         None => None,
     };
     let name = client.as_ref().map(|client| client.name.as_str());
-    Ok(sign_in_form(visit, request, name, email, Some(REFUSED)))
+    let mut response = sign_in_form(visit, request, name, email, Some(problem));
+    *response.status_mut() = status;
+    if let Some(seconds) = retry_after {
+        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+    }
+    Ok(response)
 }

@@ -12,16 +12,16 @@ use crate::{
     pages::{Link, MessagePage, Notice},
     store::browser_session,
 };
-use axum::{body::Bytes, extract::State, response::Response};
+use axum::{body::Body, extract::State, response::Response};
 use http::{HeaderMap, StatusCode, header};
 use shared::{db::StoreError, http::RequestId};
 use std::sync::Arc;
 
 /// Ends the session; goes on with a request that somebody else is to decide, if there is one.
-pub async fn submit(State(app): State<Arc<App>>, id: RequestId, headers: HeaderMap, body: Bytes) -> Response {
+pub async fn submit(State(app): State<Arc<App>>, id: RequestId, headers: HeaderMap, body: Body) -> Response {
     let visit = Visit::new(&app, &headers, &id);
     let result = async {
-        let form = visit.form(&body)?;
+        let form = visit.form(body).await?;
         if let Some(session) = visit.session().await? {
             if !session.csrf.matches(form.get("csrf")) {
                 return Err(Notice::ForeignForm.into());

@@ -1,15 +1,24 @@
 //! One request of a browser: who is signed in, what was sent, and how whatever stops it becomes a page.
 
-use super::{form::Parameters, page, same_origin::is_same_origin, session_cookie::SessionCookie};
+use super::{
+    form::{FormError, Parameters},
+    page,
+    same_origin::is_same_origin,
+    session_cookie::SessionCookie,
+};
 use crate::{
     app::App,
     authorization::{AuthorizationError, PageRefusal},
     pages::{Link, MessagePage, Notice, Site},
     users::{Session, session},
 };
-use axum::response::Response;
+use axum::{body::Body, response::Response};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
-use shared::{clock::UnixSeconds, db::StoreError, http::RequestId};
+use shared::{
+    clock::UnixSeconds,
+    db::StoreError,
+    http::{BodyLimit, BodyRefusal, OAUTH_BODY_BYTES, RequestId, read_body},
+};
 
 /// What handlers of pages share.
 pub(super) struct Visit<'a> {
@@ -47,11 +56,16 @@ impl<'a> Visit<'a> {
     }
 
     /// A form, if it was sent from one of our pages.
-    pub(super) fn form(&self, body: &[u8]) -> Result<Parameters, Stop> {
+    pub(super) async fn form(&self, body: Body) -> Result<Parameters, Stop> {
         if !is_same_origin(self.headers, &self.app.issuer) {
             return Err(Notice::ForeignForm.into());
         }
-        Ok(Parameters::from_form(self.headers, body).map_err(Notice::from)?)
+        let limit = BodyLimit::of_bytes(OAUTH_BODY_BYTES);
+        let body = read_body(self.headers, body, limit).await.map_err(|cause| match cause {
+            BodyRefusal::TooLarge => Notice::Form(FormError::TooLarge),
+            BodyRefusal::TooSlow | BodyRefusal::Broken => Notice::BrokenOff,
+        })?;
+        Ok(Parameters::from_form(self.headers, &body).map_err(Notice::from)?)
     }
 
     /// The path of one of our pages.

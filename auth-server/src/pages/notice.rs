@@ -17,8 +17,8 @@ pub enum Notice {
     ResetLink,
     /// Too many passwords wait to be checked.
     Busy,
-    /// No such page.
-    NotFound,
+    /// The form did not arrive whole, or not in time.
+    BrokenOff,
     /// The database does not answer.
     Unavailable,
 }
@@ -91,11 +91,11 @@ impl Notice {
                 "Too many people are signing in at this moment.",
                 "Wait a few seconds, then try again.",
             ),
-            Self::NotFound => words(
-                404,
-                "There is nothing here",
-                "This address does not belong to any page.",
-                "Check it, or start from the home page.",
+            Self::BrokenOff => words(
+                408,
+                "The form did not arrive",
+                "It broke off on the way, so nothing was done.",
+                "Check the connection, go back and send it again.",
             ),
             Self::Unavailable => UNAVAILABLE,
         }

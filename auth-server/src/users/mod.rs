@@ -9,6 +9,7 @@ pub mod reset_password;
 pub mod session;
 pub mod set_up;
 pub mod sign_in;
+pub mod sign_in_limits;
 pub mod user;
 
 pub use add_user::{NewUser, add_user};

@@ -5,6 +5,7 @@ use super::{
     password_hash::{PasswordHashError, Verdict},
     password_rules::PASSWORD_MAX_BYTES,
     session,
+    sign_in_limits::Guess,
 };
 use crate::{
     audit::{self, AuditEvent, AuditKind},
@@ -13,8 +14,11 @@ use crate::{
 use shared::{
     clock::UnixSeconds,
     db::{Store, StoreError},
+    ephemeral::EphemeralError,
+    http::AddressBlock,
     protocol::opaque_token::{OpaqueToken, TokenHash},
     random::Random,
+    rate_limit::RateLimiter,
     secret::Secret,
 };
 
@@ -27,6 +31,8 @@ pub struct Attempt<'a> {
     pub password: &'a Secret,
     /// The session that this browser has already, whoever's; it ends.
     pub replaced: Option<&'a TokenHash>,
+    /// Where the browser is.
+    pub block: AddressBlock,
 }
 
 /// Why nobody is signed in.
@@ -35,6 +41,15 @@ pub enum SignInError {
     /// No such account, a closed one, one without a password, or another password: all the same.
     #[error("the e-mail address or the password is wrong")]
     Refused,
+    /// Too many wrong ones before; nothing was looked at.
+    #[error("too many attempts")]
+    TooMany {
+        /// When to try again.
+        retry_after_seconds: u32,
+    },
+    /// The attempts could not be counted.
+    #[error(transparent)]
+    Limits(#[from] EphemeralError),
     /// The password could not be checked now.
     #[error(transparent)]
     Hash(#[from] PasswordHashError),
@@ -50,11 +65,20 @@ pub enum SignInError {
 pub async fn sign_in(
     store: &Store,
     passwords: &PasswordHasher,
+    limits: &RateLimiter,
     random: &dyn Random,
     attempt: &Attempt<'_>,
     now: UnixSeconds,
 ) -> Result<OpaqueToken, SignInError> {
-    let (user, rehashed) = check_password(store, passwords, attempt).await?;
+    let guess = Guess::of(attempt.email, attempt.block);
+    if let Some(retry_after_seconds) = guess.wait_seconds(limits).await? {
+        return Err(SignInError::TooMany { retry_after_seconds });
+    }
+    let checked = check_password(store, passwords, attempt).await;
+    if matches!(checked, Err(SignInError::Refused)) {
+        guess.record_failure(limits).await?;
+    }
+    let (user, rehashed) = checked?;
     let cookie = session::new_token(random);
     let event = AuditEvent::new(AuditKind::SignedIn, random, now).user(&user.id);
     let (hash, user_id, rehashed, event) = (&cookie.hash(), user.id.as_str(), rehashed.as_ref(), &event);

@@ -87,7 +87,10 @@ impl RateLimiter {
     }
 
     /// What the limit would say, without counting; `None` when nothing was counted in this window.
-    async fn look(&self, bucket: &str, key: &str, limit: Limit) -> Result<Option<RateDecision>, EphemeralError> {
+    ///
+    /// # Errors
+    /// As [`RateLimiter::check`].
+    pub async fn look(&self, bucket: &str, key: &str, limit: Limit) -> Result<Option<RateDecision>, EphemeralError> {
         let key = counter_key(bucket, key);
         let counted = match self.counters.counted_now(&key) {
             Some(counted) => counted,
