@@ -15,7 +15,7 @@ use shared::{
     clock::SharedClock,
     config::ConfigurationError,
     db::{Migration, OpenError, PoolLimits, Schema, Store, StoreError},
-    ephemeral::MemoryEphemeral,
+    ephemeral::{Ephemeral, EphemeralError, MemoryEphemeral, RedisEphemeral},
     random::SharedRandom,
     rate_limit::RateLimiter,
     sealing::Sealing,
@@ -30,6 +30,9 @@ const MIGRATIONS: &[Migration] = &[Migration {
 
 /// The schema of this server.
 pub const SCHEMA: Schema = Schema::new("auth_server", MIGRATIONS);
+
+/// Keeps our keys apart from others' in a shared Redis.
+const REDIS_PREFIX: &str = "postern:auth-server";
 
 /// Everything that endpoints and rules share.
 pub struct App {
@@ -61,6 +64,8 @@ pub struct App {
     pub revocations: Revocations,
     /// Access tokens that were found right.
     pub verified_tokens: VerifiedTokens,
+    /// What may vanish: counters, wake-ups. Shared by all instances when there is a Redis.
+    pub ephemeral: Arc<dyn Ephemeral>,
     /// How often somebody may do something.
     pub limits: RateLimiter,
     /// Failed client authentications.
@@ -81,6 +86,8 @@ pub struct Parts {
     pub random: SharedRandom,
     /// Seals keys and forms.
     pub sealing: Sealing,
+    /// What may vanish.
+    pub ephemeral: Arc<dyn Ephemeral>,
 }
 
 /// Why the server does not start: one clear line each.
@@ -106,6 +113,9 @@ pub enum StartError {
     /// Keys.
     #[error(transparent)]
     Keys(#[from] KeyLifecycleError),
+    /// Redis.
+    #[error("shared.redis_url: {0}")]
+    Ephemeral(#[from] EphemeralError),
     /// The published keys make no set.
     #[error(transparent)]
     KeyRing(#[from] keys::KeyRingError),
@@ -126,7 +136,11 @@ impl App {
         let store = open_store(&settings).await?;
         let key_encryption_keys = load_key_encryption_keys(&settings, &store, random.as_ref()).await?;
         let sealing = Sealing::new(key_encryption_keys, Arc::clone(&random));
-        Self::build(Parts { settings, store, clock, random, sealing }).await
+        let ephemeral: Arc<dyn Ephemeral> = match &settings.shared.redis_url {
+            Some(url) => Arc::new(RedisEphemeral::connect(url.expose(), REDIS_PREFIX)?),
+            None => Arc::new(MemoryEphemeral::new(Arc::clone(&clock))),
+        };
+        Self::build(Parts { settings, store, clock, random, sealing, ephemeral }).await
     }
 
     /// Makes missing keys and loads what is kept in memory.
@@ -134,7 +148,7 @@ impl App {
     /// # Errors
     /// See [`StartError`].
     pub async fn build(parts: Parts) -> Result<Arc<Self>, StartError> {
-        let Parts { settings, store, clock, random, sealing } = parts;
+        let Parts { settings, store, clock, random, sealing, ephemeral } = parts;
         keys::install_crypto_provider();
         let now = clock.now();
         let passwords = PasswordHasher::new(Arc::clone(&random))?;
@@ -152,7 +166,7 @@ impl App {
             lifetimes: Lifetimes::of(&settings.auth_server),
             revocations: Revocations::load(&store, now).await?,
             verified_tokens: VerifiedTokens::default(),
-            limits: RateLimiter::new(Arc::new(MemoryEphemeral::new(Arc::clone(&clock)))),
+            limits: RateLimiter::new(Arc::clone(&ephemeral)).with_local_fallback(Arc::clone(&clock)),
             authentication_failures: FailureBudget::default(),
             passwords,
             settings,
@@ -165,6 +179,7 @@ impl App {
             successor_keys,
             follower,
             resources,
+            ephemeral,
         }))
     }
 

@@ -3,15 +3,20 @@
 use crate::{
     app::App,
     config::{RegistrationPolicy, Settings},
-    endpoints::{health, introspect, jwks, metadata, not_found, register, token},
+    endpoints::{
+        assets, authorize, consent, health, home, introspect, jwks, metadata, not_found, register, reset_password, set_up, sign_in,
+        sign_out, token,
+    },
 };
 use axum::{
     Router,
+    extract::DefaultBodyLimit,
     routing::{MethodRouter, get, post},
 };
 use http::StatusCode;
 use shared::http::{
-    AccessLog, ClientAddresses, Cors, Manner as _, NoStore, RequestIds, SecurityHeaders, health_router,
+    AccessLog, ClientAddresses, Cors, Manner as _, NoStore, OAUTH_BODY_BYTES, RequestIds, SecurityHeaders,
+    health_router,
 };
 use std::{collections::HashSet, sync::Arc};
 use tokio_util::sync::CancellationToken;
@@ -71,8 +76,8 @@ impl Route {
         Self { path, place, readers: Readers::Everybody, answers, when: |_| true }
     }
 
-    const fn page(path: &'static str, answers: fn() -> MethodRouter<Arc<App>>) -> Self {
-        Self { path, place: Place::Issuer, readers: Readers::Nobody, answers, when: |_| true }
+    const fn page(place: Place, path: &'static str, answers: fn() -> MethodRouter<Arc<App>>) -> Self {
+        Self { path, place, readers: Readers::Nobody, answers, when: |_| true }
     }
 
     const fn only_when(self, when: fn(&Settings) -> bool) -> Self {
@@ -94,6 +99,16 @@ const TABLE: &[Route] = &[
     Route::public(Place::Issuer, paths::INTROSPECT, || post(introspect::introspect)),
     Route::public(Place::Issuer, paths::REGISTER, || post(register::register)).only_when(registration_is_open),
     Route::public(Place::Origin, "/register", || post(register::register)).only_when(registration_is_open),
+    Route::page(Place::Issuer, paths::AUTHORIZE, || get(authorize::authorize)),
+    Route::page(Place::Origin, "/authorize", || get(authorize::authorize)),
+    Route::page(Place::Issuer, "/oauth2/consent", || get(consent::show).post(consent::decide)),
+    Route::page(Place::Issuer, "/sign-in", || get(sign_in::show).post(sign_in::submit)),
+    Route::page(Place::Issuer, "/sign-out", || post(sign_out::submit)),
+    Route::page(Place::Issuer, "/signed-out", || get(sign_out::show)),
+    Route::page(Place::Issuer, "/set-up/{link}", || get(set_up::show).post(set_up::submit)),
+    Route::page(Place::Issuer, "/reset-password/{link}", || get(reset_password::show).post(reset_password::submit)),
+    Route::page(Place::Issuer, "/assets/{name}", || get(assets::asset)),
+    Route::page(Place::Issuer, "/", || get(home::home)),
 ];
 
 fn registration_is_open(settings: &Settings) -> bool {
@@ -136,6 +151,7 @@ pub fn router(app: Arc<App>, shutdown: CancellationToken) -> Router {
     router
         .fallback(not_found::not_found)
         .method_not_allowed_fallback(not_found::method_not_allowed)
+        .layer(DefaultBodyLimit::max(OAUTH_BODY_BYTES))
         .layer(NoStore.layer())
         .with_state(app)
         .merge(health)
@@ -144,6 +160,7 @@ pub fn router(app: Arc<App>, shutdown: CancellationToken) -> Router {
 
 fn full_path(route: &Route, issuer_path: &str) -> String {
     match route.place {
+        Place::Issuer if route.path == "/" && !issuer_path.is_empty() => issuer_path.to_owned(),
         Place::Issuer => format!("{issuer_path}{}", route.path),
         Place::Origin => route.path.to_owned(),
         Place::Inserted => format!("{}{issuer_path}", route.path),

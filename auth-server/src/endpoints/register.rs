@@ -28,6 +28,7 @@ pub async fn register(
 ) -> Result<Response, OAuthError> {
     let body = json_body::read(&headers, body).await?;
     let document = registration::read(&body)?;
+    registration::check_budget(&app.limits, &app.settings.auth_server, address).await?;
     let policy = Policy {
         redirect_schemes: &app.settings.auth_server.redirect_schemes,
         open_scopes: app.resources.all_scopes(),

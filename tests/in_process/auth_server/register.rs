@@ -99,3 +99,27 @@ async fn nobody_consented_within_a_day_and_the_client_is_gone() {
     server.clock.advance(1);
     assert!(server.app.clients.find(id).await.expect("the store").is_none());
 }
+
+#[tokio::test]
+async fn one_address_block_has_a_budget_and_shared_egress_only_the_total() {
+    let server = TestServer::start_with("registrations_per_block_per_hour = 2\nregistrations_per_hour = 5").await;
+    let body = json!({ "redirect_uris": ["https://a.example/"] });
+    let from = |address: &'static str| {
+        let mut request =
+            Request::post(REGISTER).header("content-type", "application/json").body(Body::from(body.to_string()));
+        let address = shared::http::ClientAddress::new(address.parse().expect("an address"));
+        request.as_mut().expect("a request").extensions_mut().insert(address);
+        server.send(request.expect("a request"))
+    };
+    assert_eq!(from("203.0.113.1").await.status, 201);
+    assert_eq!(from("203.0.113.2").await.status, 201);
+    let refused = from("203.0.113.3").await;
+    assert_eq!(refused.status, 429);
+    assert!(refused.header("retry-after").parse::<u32>().is_ok_and(|seconds| seconds > 0 && seconds <= 3600));
+    for _ in 0..3 {
+        assert_eq!(from("160.79.104.10").await.status, 201);
+    }
+    assert_eq!(from("160.79.104.10").await.status, 429);
+    server.clock.advance(3600);
+    assert_eq!(from("203.0.113.1").await.status, 201);
+}

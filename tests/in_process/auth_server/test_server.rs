@@ -19,6 +19,7 @@ use serde_json::Value;
 use shared::{
     config::Sources,
     db::{DatabaseUrl, PoolLimits, Store},
+    ephemeral::MemoryEphemeral,
     protocol::jwk::JwkSet,
     random::SystemRandom,
     sealing::{KeyEncryptionKeys, Sealing},
@@ -60,7 +61,8 @@ impl TestServer {
         for key in signing_keys_of_this_run() {
             signing_keys::insert_active(&store, &sealing, key, START).await.expect("inserted");
         }
-        let parts = Parts { settings, store, clock: clock.clone(), random, sealing };
+        let ephemeral = Arc::new(MemoryEphemeral::new(clock.clone()));
+        let parts = Parts { settings, store, clock: clock.clone(), random, sealing, ephemeral };
         let app = App::build(parts).await.expect("an application");
         let router = router::router(Arc::clone(&app), CancellationToken::new());
         let server = Self { app, clock, router };

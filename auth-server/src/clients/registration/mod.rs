@@ -3,10 +3,12 @@
 //! RFC 7591 §2 lets the server replace what it does not support, and §3.2.1 makes it say what it registered. Real clients
 //! ask for more than they need, so whatever can be cut is cut and only the rest is refused (mcp.md §10).
 
+mod budget;
 mod document;
 mod negotiate;
 mod refusal;
 
+pub use budget::check_budget;
 pub use document::{RegistrationDocument, read};
 pub use negotiate::{OFFLINE_ACCESS, Policy, negotiate};
 pub use refusal::RegistrationRefusal;
