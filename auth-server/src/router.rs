@@ -4,8 +4,8 @@ use crate::{
     app::App,
     config::{RegistrationPolicy, Settings},
     endpoints::{
-        assets, authorize, consent, health, home, introspect, jwks, metadata, not_found, register, reset_password, set_up, sign_in,
-        sign_out, token,
+        assets, authorize, consent, health, home, introspect, jwks, metadata, not_found, register, reset_password,
+        set_up, sign_in, sign_out, token,
     },
 };
 use axum::{
