@@ -3,4 +3,5 @@
 mod architecture;
 mod auth_server;
 mod ephemeral;
+mod resource_server;
 mod store;

@@ -1,0 +1,183 @@
+//! The issuer that tests play: as small as the resource server needs it, and as hostile as a test wants it.
+
+use axum::{
+    Form, Json, Router,
+    extract::{Query, State},
+    http::{HeaderMap, StatusCode, header},
+    response::{IntoResponse, Response},
+    routing::{get, post, put},
+};
+use serde_json::{Value, json};
+use shared::{
+    protocol::{
+        jwt::AssertionSigner,
+        security_event::{Revocation, RevocationKind},
+    },
+    random::SystemRandom,
+};
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+use tokio::sync::Notify;
+
+const MACHINE_TOKEN: &str = "machine-token";
+
+/// What the played issuer does and saw.
+pub struct Play {
+    pub url: String,
+    pub signer: AssertionSigner,
+    pub keys: Mutex<Vec<Value>>,
+    pub keys_asked: AtomicUsize,
+    pub keys_broken: AtomicBool,
+    pub enrolment_refused: AtomicBool,
+    pub enrolled: Mutex<Option<Value>>,
+    pub token_forms: Mutex<Vec<HashMap<String, String>>>,
+    revoked: Mutex<Vec<Revocation>>,
+    pub feed_broken: AtomicBool,
+    changed: Notify,
+    pub introspection: Mutex<Introspection>,
+    pub introspected: AtomicUsize,
+}
+
+/// What introspection answers.
+#[derive(Clone, Copy)]
+pub enum Introspection {
+    Active,
+    Inactive,
+    Broken,
+}
+
+/// Starts one on a port of its own; it lives as long as the runtime of the test.
+pub async fn start() -> Arc<Play> {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let signer = AssertionSigner::generate(&SystemRandom).expect("a key");
+    let key = public_key(&signer);
+    let play = Arc::new(Play {
+        url: format!("http://{}", listener.local_addr().expect("an address")),
+        signer,
+        keys: Mutex::new(vec![key]),
+        keys_asked: AtomicUsize::new(0),
+        keys_broken: AtomicBool::new(false),
+        enrolment_refused: AtomicBool::new(false),
+        enrolled: Mutex::default(),
+        token_forms: Mutex::default(),
+        revoked: Mutex::default(),
+        feed_broken: AtomicBool::new(false),
+        changed: Notify::new(),
+        introspection: Mutex::new(Introspection::Active),
+        introspected: AtomicUsize::new(0),
+    });
+    let router = Router::new()
+        .route("/.well-known/jwks.json", get(jwks))
+        .route("/.well-known/oauth-authorization-server", get(metadata))
+        .route("/.well-known/openid-configuration", get(metadata))
+        .route("/oauth2/token", post(token))
+        .route("/oauth2/introspect", post(introspect))
+        .route("/api/resources", put(enrol))
+        .route("/api/revocations", get(revocations))
+        .with_state(play.clone());
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    play
+}
+
+/// The public half as the issuer publishes it.
+pub fn public_key(signer: &AssertionSigner) -> Value {
+    let mut key = serde_json::to_value(signer.public_jwk()).expect("a JWK");
+    key["kid"] = signer.public_jwk().kid().map_or(Value::Null, Value::from);
+    key
+}
+
+impl Play {
+    /// Revokes, and wakes whoever polls.
+    pub fn revoke(&self, kind: RevocationKind, subject: &str, at: i64) {
+        let mut revoked = self.revoked.lock().expect("unpoisoned");
+        let position = revoked.len() as i64 + 1;
+        revoked.push(Revocation { position, kind, subject: subject.to_owned(), at });
+        drop(revoked);
+        self.changed.notify_waiters();
+    }
+
+    /// Breaks or mends the feed; polls that wait end at once.
+    pub fn break_feed(&self, broken: bool) {
+        self.feed_broken.store(broken, Ordering::SeqCst);
+        self.changed.notify_waiters();
+    }
+
+    fn after(&self, position: i64) -> Option<Value> {
+        let revoked = self.revoked.lock().expect("unpoisoned");
+        let events: Vec<_> = revoked.iter().filter(|event| event.position > position).cloned().collect();
+        (!events.is_empty()).then(|| json!({"position": revoked.len(), "events": events}))
+    }
+}
+
+async fn jwks(State(play): State<Arc<Play>>) -> Response {
+    play.keys_asked.fetch_add(1, Ordering::SeqCst);
+    if play.keys_broken.load(Ordering::SeqCst) {
+        return StatusCode::INTERNAL_SERVER_ERROR.into_response();
+    }
+    Json(json!({"keys": *play.keys.lock().expect("unpoisoned")})).into_response()
+}
+
+async fn metadata(State(play): State<Arc<Play>>) -> Response {
+    // Spaces and an unknown member: it must come through byte for byte.
+    let text = format!("{{ \"issuer\": \"{0}\",\n \"token_endpoint\": \"{0}/oauth2/token\", \"x\": [1] }}", play.url);
+    ([(header::CONTENT_TYPE, "application/json")], text).into_response()
+}
+
+async fn token(State(play): State<Arc<Play>>, Form(form): Form<HashMap<String, String>>) -> Response {
+    play.token_forms.lock().expect("unpoisoned").push(form);
+    Json(json!({"access_token": MACHINE_TOKEN, "token_type": "Bearer", "expires_in": 900})).into_response()
+}
+
+async fn introspect(State(play): State<Arc<Play>>, Form(form): Form<HashMap<String, String>>) -> Response {
+    assert!(form.contains_key("client_assertion") && form.contains_key("token"));
+    play.introspected.fetch_add(1, Ordering::SeqCst);
+    let answer = *play.introspection.lock().expect("unpoisoned");
+    match answer {
+        Introspection::Active => Json(json!({"active": true})).into_response(),
+        Introspection::Inactive => Json(json!({"active": false})).into_response(),
+        Introspection::Broken => StatusCode::BAD_GATEWAY.into_response(),
+    }
+}
+
+async fn enrol(State(play): State<Arc<Play>>, headers: HeaderMap, Json(document): Json<Value>) -> Response {
+    if play.enrolment_refused.load(Ordering::SeqCst) || !authorized(&headers) {
+        return StatusCode::FORBIDDEN.into_response();
+    }
+    *play.enrolled.lock().expect("unpoisoned") = Some(document.clone());
+    Json(document).into_response()
+}
+
+async fn revocations(
+    State(play): State<Arc<Play>>,
+    headers: HeaderMap,
+    Query(query): Query<HashMap<String, String>>,
+) -> Response {
+    if !authorized(&headers) {
+        return StatusCode::UNAUTHORIZED.into_response();
+    }
+    let number = |name: &str| query.get(name).and_then(|value| value.parse::<i64>().ok());
+    let position = number("after").unwrap_or(0);
+    let wait = Duration::from_secs(number("wait_seconds").unwrap_or(0).unsigned_abs());
+    let woken = play.changed.notified();
+    if play.feed_broken.load(Ordering::SeqCst) {
+        return StatusCode::BAD_GATEWAY.into_response();
+    }
+    if let Some(news) = play.after(position) {
+        return Json(news).into_response();
+    }
+    let _ = tokio::time::timeout(wait, woken).await;
+    if play.feed_broken.load(Ordering::SeqCst) {
+        return StatusCode::BAD_GATEWAY.into_response();
+    }
+    Json(play.after(position).unwrap_or(json!({"position": position, "events": []}))).into_response()
+}
+
+fn authorized(headers: &HeaderMap) -> bool {
+    headers.get(header::AUTHORIZATION).is_some_and(|value| value == format!("Bearer {MACHINE_TOKEN}").as_str())
+}

@@ -1,0 +1,32 @@
+//! The limit of a principal, with its headers.
+
+use super::server::Server;
+use axum::http::StatusCode;
+
+#[tokio::test]
+async fn the_121st_request_of_a_minute_is_429_with_headers() {
+    let server = Server::start().await;
+    let token = server.token("mcp.read");
+    for used in 1..=120 {
+        let answer = server.list(&token).await;
+        assert_eq!(answer.status, StatusCode::OK);
+        assert_eq!(answer.header("x-ratelimit-limit"), "120");
+        assert_eq!(answer.header("x-ratelimit-remaining"), (120 - used).to_string());
+    }
+    let refused = server.list(&token).await;
+    assert_eq!(refused.status, StatusCode::TOO_MANY_REQUESTS);
+    assert_eq!(refused.text(), "Rate limit exceeded.");
+    assert_eq!(refused.header("x-ratelimit-remaining"), "0");
+    assert!((1..=60).contains(&refused.header("retry-after").parse::<i64>().expect("seconds")));
+    assert!(refused.header("ratelimit").contains("r=0") && refused.header("ratelimit-policy").contains("q=120"));
+    let mut renewed = server.claims("mcp.read mcp.write");
+    renewed["jti"] = "jti-2".into();
+    let renewed = server.list(&server.sign(&renewed)).await;
+    assert_eq!(renewed.status, StatusCode::TOO_MANY_REQUESTS, "a fresh token is the same principal");
+    for (subject, client) in [("bob", "client"), ("alice", "another client")] {
+        let other = server.list(&server.token_of(subject, client, "mcp.read")).await;
+        assert_eq!(other.status, StatusCode::OK, "{subject} {client}");
+    }
+    server.advance(60);
+    assert_eq!(server.list(&token).await.status, StatusCode::OK);
+}

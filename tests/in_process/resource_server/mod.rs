@@ -1,0 +1,14 @@
+//! The resource server in process: its pipeline, documents and tools, behind an issuer that the tests play.
+
+mod discovery;
+mod issuer;
+mod limits;
+mod messages;
+mod origins;
+mod outages;
+mod revocation;
+mod scopes;
+mod server;
+mod sessions;
+mod tokens;
+mod tools;

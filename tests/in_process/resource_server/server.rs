@@ -1,0 +1,217 @@
+//! A resource server in process, with a clock that tests move and an issuer that they play.
+
+use super::issuer::{self, Play};
+use axum::{
+    Router,
+    body::Body,
+    http::{HeaderMap, Request, StatusCode, header},
+};
+use http_body_util::BodyExt as _;
+use resource_server::{
+    app::{Parts, SCHEMA, build},
+    config::Settings,
+    issuer::machine_token::EnrolledIdentity,
+};
+use serde_json::{Value, json};
+use shared::{
+    clock::{Clock, UnixSeconds},
+    config::Sources,
+    db::{DatabaseUrl, PoolLimits, Store},
+    protocol::jwt::AssertionSigner,
+    random::SystemRandom,
+};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
+    time::Duration,
+};
+use system_tests::poll::until;
+use tokio_util::sync::CancellationToken;
+use tower::ServiceExt as _;
+
+pub const RESOURCE: &str = "http://localhost:9500/mcp";
+pub const NOW: UnixSeconds = 1_800_000_000;
+pub const IN_TIME: Duration = Duration::from_secs(10);
+
+/// A clock that stands still until it is moved.
+pub struct SetClock(AtomicI64);
+
+impl Clock for SetClock {
+    fn now(&self) -> UnixSeconds {
+        self.0.load(Ordering::SeqCst)
+    }
+}
+
+/// The server under test.
+pub struct Server {
+    pub issuer: Arc<Play>,
+    clock: Arc<SetClock>,
+    router: Router,
+    stop: CancellationToken,
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}
+
+/// An answer.
+pub struct Answer {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    pub body: Vec<u8>,
+}
+
+impl Answer {
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().expect("ASCII"))
+    }
+
+    pub fn text(&self) -> &str {
+        std::str::from_utf8(&self.body).expect("UTF-8")
+    }
+
+    pub fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or_else(|_| panic!("JSON in {}", self.text()))
+    }
+
+    /// The code of a JSON-RPC error.
+    pub fn code(&self) -> i64 {
+        self.json()["error"]["code"].as_i64().unwrap_or_else(|| panic!("an error in {}", self.text()))
+    }
+}
+
+impl Server {
+    /// A ready one with default settings.
+    pub async fn start() -> Self {
+        Self::start_with("").await
+    }
+
+    /// A ready one with these lines in `[resource_server]`.
+    pub async fn start_with(settings: &str) -> Self {
+        let server = Self::start_unready(issuer::start().await, settings).await;
+        server.wait_until_ready().await;
+        server
+    }
+
+    /// One that may not be enrolled yet.
+    pub async fn start_unready(issuer: Arc<Play>, settings: &str) -> Self {
+        shared::protocol::jwt::install_stock_provider();
+        let text = format!("[resource_server]\nissuer = \"{}\"\n{settings}\n", issuer.url);
+        let sources = Sources::new().with_file_text("test", &text).expect("TOML");
+        let settings = Settings::load(&sources).expect("settings");
+        let memory = DatabaseUrl::parse("sqlite::memory:").expect("a URL");
+        let store = Store::open(&memory, &SCHEMA, PoolLimits::default()).await.expect("a store");
+        let clock = Arc::new(SetClock(NOW.into()));
+        let stop = CancellationToken::new();
+        let signer = Arc::new(AssertionSigner::generate(&SystemRandom).expect("a key"));
+        let identity = EnrolledIdentity { client_id: "resource-server".into(), signer };
+        let random = Arc::new(SystemRandom);
+        let app =
+            build(Parts { settings, store, clock: clock.clone(), random, identity, stop: stop.clone() }).expect("an app");
+        let (router, _follower) = app.start();
+        Self { issuer, clock, router, stop }
+    }
+
+    pub async fn wait_until_ready(&self) {
+        until("the server is ready", IN_TIME, || async {
+            let answer = self.get("/readyz").await;
+            // Checks run once a second of the clock, which stands still.
+            self.advance(1);
+            (answer.status == StatusCode::OK).then_some(())
+        })
+        .await
+        .expect("ready");
+    }
+
+    pub fn now(&self) -> UnixSeconds {
+        self.clock.now()
+    }
+
+    pub fn advance(&self, seconds: i64) {
+        self.clock.0.fetch_add(seconds, Ordering::SeqCst);
+    }
+
+    /// The claims of a good token of alice.
+    pub fn claims(&self, scope: &str) -> Value {
+        json!({
+            "iss": self.issuer.url, "sub": "alice", "aud": RESOURCE, "exp": self.now() + 900, "iat": self.now(),
+            "jti": "jti-1", "client_id": "client", "scope": scope, "roles": ["member"], "grant_id": "grant-1",
+        })
+    }
+
+    /// A good token of alice with these scopes.
+    pub fn token(&self, scope: &str) -> String {
+        self.sign(&self.claims(scope))
+    }
+
+    /// A good token of somebody else.
+    pub fn token_of(&self, subject: &str, client: &str, scope: &str) -> String {
+        let mut claims = self.claims(scope);
+        claims["sub"] = subject.into();
+        claims["client_id"] = client.into();
+        claims["jti"] = format!("jti-{subject}-{client}").into();
+        claims["grant_id"] = format!("grant-{subject}-{client}").into();
+        self.sign(&claims)
+    }
+
+    pub fn sign(&self, claims: &Value) -> String {
+        self.issuer.signer.sign_claims("at+jwt", claims).expect("a token")
+    }
+
+    pub async fn send(&self, request: Request<Body>) -> Answer {
+        let response = self.open(request).await;
+        let (parts, body) = response.into_parts();
+        let body = body.collect().await.expect("a body").to_bytes().to_vec();
+        Answer { status: parts.status, headers: parts.headers, body }
+    }
+
+    /// The answer with its body still open.
+    pub async fn open(&self, request: Request<Body>) -> axum::response::Response {
+        self.router.clone().oneshot(request).await.expect("infallible")
+    }
+
+    pub async fn get(&self, path: &str) -> Answer {
+        self.send(request("GET", path).body(Body::empty()).expect("a request")).await
+    }
+
+    /// POSTs a JSON-RPC message with a token.
+    pub async fn post(&self, token: &str, message: &Value) -> Answer {
+        self.send(post(token, message.to_string())).await
+    }
+
+    /// `tools/call`.
+    pub async fn call(&self, token: &str, tool: &str, arguments: Value) -> Answer {
+        self.post(token, &call(tool, arguments)).await
+    }
+
+    /// `tools/list`.
+    pub async fn list(&self, token: &str) -> Answer {
+        self.post(token, &list()).await
+    }
+}
+
+pub fn list() -> Value {
+    json!({"jsonrpc": "2.0", "id": 1, "method": "tools/list"})
+}
+
+pub fn call(tool: &str, arguments: Value) -> Value {
+    json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": tool, "arguments": arguments}})
+}
+
+/// A request as it comes in from the network.
+pub fn request(method: &str, path: &str) -> axum::http::request::Builder {
+    Request::builder().method(method).uri(path).header(header::HOST, "localhost:9500")
+}
+
+/// A POST to the MCP endpoint.
+pub fn post(token: &str, body: impl Into<Body>) -> Request<Body> {
+    request("POST", "/mcp")
+        .header(header::AUTHORIZATION, format!("Bearer {token}"))
+        .header(header::CONTENT_TYPE, "application/json")
+        .body(body.into())
+        .expect("a request")
+}

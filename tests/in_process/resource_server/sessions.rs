@@ -1,0 +1,133 @@
+//! Legacy sessions, where they are on: they exist for their opener alone, and their streams end.
+
+use super::server::{IN_TIME, Server, list, post, request};
+use axum::{
+    body::Body,
+    http::{Request, StatusCode, header},
+};
+use http_body_util::BodyExt as _;
+use serde_json::json;
+use shared::protocol::security_event::RevocationKind;
+use std::time::Duration;
+
+const SETTINGS: &str = "legacy_sessions = true";
+
+async fn open_session(server: &Server, token: &str) -> String {
+    let params = json!({"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}});
+    let initialize = json!({"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": params});
+    let answer = server.post(token, &initialize).await;
+    assert_eq!(answer.status, StatusCode::OK, "{}", answer.text());
+    let session = answer.header("mcp-session-id").to_owned();
+    assert!(session.len() >= 32, "{session}");
+    let initialized = json!({"jsonrpc": "2.0", "method": "notifications/initialized"});
+    let accepted = server.send(in_session(post(token, initialized.to_string()), &session)).await;
+    assert_eq!(accepted.status, StatusCode::ACCEPTED, "{}", accepted.text());
+    session
+}
+
+fn in_session(mut request: Request<Body>, session: &str) -> Request<Body> {
+    request.headers_mut().insert("mcp-session-id", session.parse().expect("a value"));
+    request
+}
+
+fn bare(method: &str, token: &str) -> Request<Body> {
+    let request = request(method, "/mcp").header(header::AUTHORIZATION, format!("Bearer {token}"));
+    request.header(header::ACCEPT, "*/*").body(Body::empty()).expect("a request")
+}
+
+fn whoami(token: &str) -> Request<Body> {
+    post(token, super::server::call("whoami", json!({})).to_string())
+}
+
+#[tokio::test]
+async fn a_session_exists_for_its_opener_alone() {
+    let server = Server::start_with(SETTINGS).await;
+    let alice = server.token("mcp.read");
+    let session = open_session(&server, &alice).await;
+    let used = server.send(in_session(whoami(&alice), &session)).await;
+    assert_eq!(used.status, StatusCode::OK);
+    assert!(used.text().contains("alice"), "{}", used.text());
+    let bob = server.token_of("bob", "client", "mcp.read");
+    let same_user_other_client = server.token_of("alice", "other", "mcp.read");
+    for stranger in [&bob, &same_user_other_client] {
+        for request in [
+            whoami(stranger),
+            post(stranger, list().to_string()),
+            bare("GET", stranger),
+            bare("DELETE", stranger),
+        ] {
+            let (theirs, nobodys) = (in_session(request, &session), in_session(whoami(stranger), "no-such-session"));
+            let method = theirs.method().clone();
+            let (hijack, absent) = (server.send(theirs).await, server.send(nobodys).await);
+            assert_eq!(hijack.status, StatusCode::NOT_FOUND, "{method}: {}", hijack.text());
+            assert_eq!(absent.status, StatusCode::NOT_FOUND);
+            assert_eq!(hijack.json()["error"], absent.json()["error"]);
+        }
+    }
+    assert_eq!(server.send(in_session(whoami(&alice), &session)).await.status, StatusCode::OK, "it survived");
+    assert!(server.send(in_session(bare("DELETE", &alice), &session)).await.status.is_success());
+    assert_eq!(server.send(in_session(whoami(&alice), &session)).await.status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn without_a_session_a_call_still_works_and_modern_clients_have_none() {
+    let server = Server::start_with(SETTINGS).await;
+    let token = server.token("mcp.read");
+    let answer = server.send(whoami(&token)).await;
+    assert_eq!(answer.status, StatusCode::OK, "{}", answer.text());
+    let mut modern = bare("GET", &token);
+    modern.headers_mut().insert("mcp-protocol-version", "2026-07-28".parse().expect("a value"));
+    let answer = server.send(modern).await;
+    assert_eq!((answer.status, answer.header("allow")), (StatusCode::METHOD_NOT_ALLOWED, "POST, OPTIONS"));
+    let answer = server.send(bare("PUT", &token)).await;
+    assert_eq!(answer.header("allow"), "GET, POST, DELETE, OPTIONS");
+}
+
+/// Reads a stream to its end and says whether that came in time.
+async fn ends(mut body: Body, within: Duration) -> bool {
+    let read = async {
+        while let Some(frame) = body.frame().await {
+            frame.expect("a frame");
+        }
+    };
+    tokio::time::timeout(within, read).await.is_ok()
+}
+
+#[tokio::test]
+async fn a_listening_stream_ends_with_the_token() {
+    let server = Server::start_with(SETTINGS).await;
+    let token = server.token("mcp.read");
+    let session = open_session(&server, &token).await;
+    let mut claims = server.claims("mcp.read");
+    claims["exp"] = json!(server.now() + 1);
+    let short = server.sign(&claims);
+    let stream = server.open(in_session(bare("GET", &short), &session)).await;
+    assert_eq!(stream.status(), StatusCode::OK);
+    assert!(ends(stream.into_body(), IN_TIME).await, "at the expiry of its token");
+}
+
+#[tokio::test]
+async fn a_listening_stream_ends_when_the_grant_is_revoked() {
+    let server = Server::start_with(SETTINGS).await;
+    let token = server.token("mcp.read");
+    let session = open_session(&server, &token).await;
+    let stream = server.open(in_session(bare("GET", &token), &session)).await;
+    assert_eq!(stream.status(), StatusCode::OK);
+    assert_eq!(stream.headers()["content-type"], "text/event-stream");
+    let open = tokio::spawn(ends(stream.into_body(), IN_TIME));
+    server.issuer.revoke(RevocationKind::Grant, "grant-1", server.now());
+    assert!(open.await.expect("no panic"), "at the revocation");
+    let again = server.send(in_session(whoami(&token), &session)).await;
+    assert_eq!(again.status, StatusCode::UNAUTHORIZED, "{}", again.text());
+}
+
+#[tokio::test]
+async fn a_session_ends_when_idle() {
+    let server = Server::start_with("legacy_sessions = true\nlegacy_session_idle = 60").await;
+    let token = server.token("mcp.read");
+    let session = open_session(&server, &token).await;
+    server.advance(59);
+    assert_eq!(server.send(in_session(whoami(&token), &session)).await.status, StatusCode::OK);
+    server.advance(60);
+    assert_eq!(server.send(in_session(whoami(&token), &session)).await.status, StatusCode::NOT_FOUND);
+}
