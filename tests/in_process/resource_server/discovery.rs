@@ -55,7 +55,8 @@ async fn the_issuers_documents_come_through_unchanged() {
     let expected =
         format!("{{ \"issuer\": \"{0}\",\n \"token_endpoint\": \"{0}/oauth2/token\", \"x\": [1] }}", server.issuer.url);
     for name in ["oauth-authorization-server", "openid-configuration"] {
-        for path in [format!("/.well-known/{name}"), format!("/.well-known/{name}/mcp"), format!("/mcp/.well-known/{name}")]
+        for path in
+            [format!("/.well-known/{name}"), format!("/.well-known/{name}/mcp"), format!("/mcp/.well-known/{name}")]
         {
             let answer = server.get(&path).await;
             assert_eq!((answer.status, answer.text()), (StatusCode::OK, expected.as_str()), "{path}");

@@ -1,7 +1,7 @@
 //! The issuer that tests play: as small as the resource server needs it, and as hostile as a test wants it.
 
 use axum::{
-    Form, Json, Router,
+    Json, Router,
     extract::{Query, State},
     http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Response},
@@ -129,12 +129,13 @@ async fn metadata(State(play): State<Arc<Play>>) -> Response {
     ([(header::CONTENT_TYPE, "application/json")], text).into_response()
 }
 
-async fn token(State(play): State<Arc<Play>>, Form(form): Form<HashMap<String, String>>) -> Response {
-    play.token_forms.lock().expect("unpoisoned").push(form);
+async fn token(State(play): State<Arc<Play>>, form: String) -> Response {
+    play.token_forms.lock().expect("unpoisoned").push(members(&form));
     Json(json!({"access_token": MACHINE_TOKEN, "token_type": "Bearer", "expires_in": 900})).into_response()
 }
 
-async fn introspect(State(play): State<Arc<Play>>, Form(form): Form<HashMap<String, String>>) -> Response {
+async fn introspect(State(play): State<Arc<Play>>, form: String) -> Response {
+    let form = members(&form);
     assert!(form.contains_key("client_assertion") && form.contains_key("token"));
     play.introspected.fetch_add(1, Ordering::SeqCst);
     let answer = *play.introspection.lock().expect("unpoisoned");
@@ -176,6 +177,10 @@ async fn revocations(
         return StatusCode::BAD_GATEWAY.into_response();
     }
     Json(play.after(position).unwrap_or(json!({"position": position, "events": []}))).into_response()
+}
+
+fn members(form: &str) -> HashMap<String, String> {
+    form_urlencoded::parse(form.as_bytes()).into_owned().collect()
 }
 
 fn authorized(headers: &HeaderMap) -> bool {

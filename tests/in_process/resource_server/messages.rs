@@ -37,7 +37,8 @@ async fn a_body_that_does_not_end_is_408() {
 async fn what_is_no_message_is_a_json_rpc_error() {
     let server = Server::start().await;
     let token = server.token("mcp.read");
-    let deep = format!(r#"{{"jsonrpc":"2.0","id":1,"method":"x","params":{{"a":{}1{}}}}}"#, "[".repeat(500), "]".repeat(500));
+    let deep =
+        format!(r#"{{"jsonrpc":"2.0","id":1,"method":"x","params":{{"a":{}1{}}}}}"#, "[".repeat(500), "]".repeat(500));
     let cases = [
         ("{", -32700, Value::Null),
         ("", -32700, Value::Null),
@@ -109,7 +110,11 @@ async fn without_sessions_only_post_is_a_method() {
         assert_eq!(server.send(unauthorized).await.status, StatusCode::UNAUTHORIZED, "{method}");
         let request = request(method, "/mcp").header(header::AUTHORIZATION, &bearer).body(Body::empty());
         let answer = server.send(request.expect("a request")).await;
-        assert_eq!((answer.status, answer.header("allow")), (StatusCode::METHOD_NOT_ALLOWED, "POST, OPTIONS"), "{method}");
+        assert_eq!(
+            (answer.status, answer.header("allow")),
+            (StatusCode::METHOD_NOT_ALLOWED, "POST, OPTIONS"),
+            "{method}"
+        );
     }
 }
 
@@ -164,7 +169,8 @@ async fn the_handshake_of_older_clients_works_without_a_session() {
     let server = Server::start().await;
     let token = server.token("mcp.read");
     for version in ["2025-03-26", "2025-06-18", "2025-11-25"] {
-        let params = json!({"protocolVersion": version, "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}});
+        let params =
+            json!({"protocolVersion": version, "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}});
         let initialize = json!({"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": params});
         let answer = server.post(&token, &initialize).await;
         assert_eq!(answer.status, StatusCode::OK, "{}", answer.text());

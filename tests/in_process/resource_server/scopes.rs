@@ -35,7 +35,8 @@ async fn a_tool_that_could_never_be_granted_is_like_one_that_is_not_there() {
     assert_eq!(hidden.status, absent.status);
     assert_eq!(hidden.text().replace("clear_events", "X"), absent.text().replace("clear_eventz", "X"));
     assert!(hidden.text().contains("Tool not found: clear_events"));
-    let differing = |name: &str| !["content-length", "x-request-id", "x-ratelimit-remaining", "ratelimit"].contains(&name);
+    let differing =
+        |name: &str| !["content-length", "x-request-id", "x-ratelimit-remaining", "ratelimit"].contains(&name);
     let headers = |answer: &super::server::Answer| {
         let kept = answer.headers.iter().filter(|(name, _)| differing(name.as_str()));
         kept.map(|(name, value)| (name.clone(), value.clone())).collect::<Vec<_>>()

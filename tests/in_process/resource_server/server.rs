@@ -110,8 +110,8 @@ impl Server {
         let signer = Arc::new(AssertionSigner::generate(&SystemRandom).expect("a key"));
         let identity = EnrolledIdentity { client_id: "resource-server".into(), signer };
         let random = Arc::new(SystemRandom);
-        let app =
-            build(Parts { settings, store, clock: clock.clone(), random, identity, stop: stop.clone() }).expect("an app");
+        let app = build(Parts { settings, store, clock: clock.clone(), random, identity, stop: stop.clone() })
+            .expect("an app");
         let (router, _follower) = app.start();
         Self { issuer, clock, router, stop }
     }

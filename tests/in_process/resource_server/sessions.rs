@@ -13,7 +13,8 @@ use std::time::Duration;
 const SETTINGS: &str = "legacy_sessions = true";
 
 async fn open_session(server: &Server, token: &str) -> String {
-    let params = json!({"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}});
+    let params =
+        json!({"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}});
     let initialize = json!({"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": params});
     let answer = server.post(token, &initialize).await;
     assert_eq!(answer.status, StatusCode::OK, "{}", answer.text());
@@ -50,12 +51,9 @@ async fn a_session_exists_for_its_opener_alone() {
     let bob = server.token_of("bob", "client", "mcp.read");
     let same_user_other_client = server.token_of("alice", "other", "mcp.read");
     for stranger in [&bob, &same_user_other_client] {
-        for request in [
-            whoami(stranger),
-            post(stranger, list().to_string()),
-            bare("GET", stranger),
-            bare("DELETE", stranger),
-        ] {
+        for request in
+            [whoami(stranger), post(stranger, list().to_string()), bare("GET", stranger), bare("DELETE", stranger)]
+        {
             let (theirs, nobodys) = (in_session(request, &session), in_session(whoami(stranger), "no-such-session"));
             let method = theirs.method().clone();
             let (hijack, absent) = (server.send(theirs).await, server.send(nobodys).await);

@@ -9,7 +9,8 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
 use shared::{protocol::jwt::AssertionSigner, random::SystemRandom};
 
-const WITHOUT_TOKEN: &str = "Bearer resource_metadata=\"http://localhost:9500/.well-known/oauth-protected-resource/mcp\", scope=\"mcp.read\"";
+const WITHOUT_TOKEN: &str =
+    "Bearer resource_metadata=\"http://localhost:9500/.well-known/oauth-protected-resource/mcp\", scope=\"mcp.read\"";
 
 fn with_headers(path: &str, values: &[&str]) -> Request<Body> {
     let mut request = request("POST", path).header(header::CONTENT_TYPE, "application/json");

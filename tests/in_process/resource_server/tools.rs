@@ -26,7 +26,10 @@ async fn events_belong_to_their_user_whatever_the_client() {
     (claims["sub"], claims["roles"], claims["jti"]) = (json!("root"), json!(["administrator"]), json!("r"));
     let cleared = result(&server.call(&server.sign(&claims), "clear_events", json!({})).await);
     assert_eq!(cleared, json!({"removed": 0}), "an administrator clears their own events");
-    assert_eq!(result(&server.call(&alice, "list_events", json!({})).await)["events"].as_array().expect("a list").len(), 1);
+    assert_eq!(
+        result(&server.call(&alice, "list_events", json!({})).await)["events"].as_array().expect("a list").len(),
+        1
+    );
 }
 
 #[tokio::test]
