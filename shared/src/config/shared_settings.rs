@@ -22,6 +22,30 @@ crate::settings! {
         /// How to log: text for people, JSON lines for machines, or auto, which is text on a terminal and JSON otherwise.
         log_format: LogFormat = "auto",
         /// The proxies whose X-Forwarded-For or Forwarded header is believed, and only for the client's address in limits and logs.
-        trusted_proxies: Vec<AddressRange> = "",
+        trusted_proxies: Vec<AddressRange> = "" where not_everybody,
+    }
+}
+
+/// Whoever believes everybody's X-Forwarded-For lets every caller choose its address, and with it every limit.
+fn not_everybody(ranges: &Vec<AddressRange>) -> Result<(), String> {
+    match ranges.iter().find(|range| range.is_everybody()) {
+        Some(range) => Err(format!("\"{range}\" trusts everybody; name the addresses of the proxies")),
+        None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::SharedSettings;
+    use crate::config::Sources;
+
+    #[test]
+    fn trusting_everybody_is_refused() {
+        for ranges in ["0.0.0.0/0", "10.0.0.0/8, ::/0"] {
+            let sources = Sources::new().with_flag("shared", "trusted_proxies", "--trusted-proxies", ranges);
+            assert!(sources.load::<SharedSettings>().is_err(), "{ranges}");
+        }
+        let sources = Sources::new().with_flag("shared", "trusted_proxies", "--trusted-proxies", "10.0.0.0/8, ::1");
+        assert_eq!(sources.load::<SharedSettings>().unwrap().trusted_proxies.len(), 2);
     }
 }

@@ -29,7 +29,7 @@ pub struct Count {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum EphemeralError {
-    /// The store cannot be reached, is not ready, or did not answer in time: 503, never "was not there".
+    /// The store cannot be reached (also: its URL cannot be used), is not ready, or did not answer in time: 503, never "was not there".
     #[error("the ephemeral store does not answer: {0}")]
     Unavailable(String),
     /// A key or value beyond [`MAX_KEY_BYTES`] or [`MAX_VALUE_BYTES`].
@@ -42,9 +42,6 @@ pub enum EphemeralError {
         /// The limit.
         most: usize,
     },
-    /// The URL of the store cannot be used.
-    #[error("the URL of the ephemeral store cannot be used: {0}")]
-    UnusableUrl(String),
 }
 
 /// A store for what may vanish at any time.

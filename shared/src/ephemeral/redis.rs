@@ -38,9 +38,10 @@ impl RedisEphemeral {
     /// share a Redis.
     ///
     /// # Errors
-    /// [`EphemeralError::UnusableUrl`]; the URL is not shown, since it may hold a password.
+    /// [`EphemeralError::Unavailable`] for a URL that cannot be used; it is not shown, since it may hold a password.
     pub fn connect(url: &str, prefix: &str) -> Result<Self, EphemeralError> {
-        let unusable = |error: RedisError| EphemeralError::UnusableUrl(error.category().to_owned());
+        let unusable =
+            |error: RedisError| EphemeralError::Unavailable(format!("its URL cannot be used: {}", error.category()));
         let client = Client::open(url).map_err(unusable)?;
         let manager = RwLock::new(manager(&client).map_err(unusable)?);
         Ok(Self {

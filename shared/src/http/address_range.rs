@@ -29,6 +29,13 @@ impl AddressRange {
     }
 }
 
+impl AddressRange {
+    /// Whether every address of its family lies in it.
+    pub fn is_everybody(&self) -> bool {
+        self.prefix_bits == 0
+    }
+}
+
 impl FromStr for AddressRange {
     type Err = String;
 

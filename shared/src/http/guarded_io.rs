@@ -7,10 +7,11 @@ use std::future::Future;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::sync::Notify;
 use tokio::time::{Instant, Sleep};
 
 /// What every HTTP/2 connection begins with (RFC 9113 §3.4).
@@ -18,15 +19,30 @@ const HTTP2_PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 /// In place of a count: the connection speaks another protocol now.
 const UPGRADED: u32 = u32::MAX;
 
-/// How far a connection is, told by the service and read by the guard.
-#[derive(Debug, Default)]
+/// How far a connection is: told by the service, read by the guard.
+#[derive(Debug)]
 pub(super) struct Progress {
+    accepted: Instant,
     in_flight: AtomicU32,
     begun: AtomicU32,
+    /// Since the connection was accepted.
+    idle_since_milliseconds: AtomicU64,
+    idle_too_long: Notify,
 }
 
 impl Progress {
-    /// A request was read; it is in flight until the guard is dropped, at the end of the answer's body.
+    /// A connection accepted now.
+    pub(super) fn new() -> Self {
+        Self {
+            accepted: Instant::now(),
+            in_flight: AtomicU32::new(0),
+            begun: AtomicU32::new(0),
+            idle_since_milliseconds: AtomicU64::new(0),
+            idle_too_long: Notify::new(),
+        }
+    }
+
+    /// A request was read; it is in flight until the returned value is dropped, at the end of the answer's body.
     pub(super) fn begin(self: &Arc<Self>) -> InFlight {
         self.begun.fetch_add(1, Ordering::Relaxed);
         if self.in_flight.load(Ordering::Relaxed) != UPGRADED {
@@ -40,8 +56,17 @@ impl Progress {
         self.in_flight.store(UPGRADED, Ordering::Relaxed);
     }
 
+    /// Ends when nothing has been asked for too long: time to close the connection politely.
+    pub(super) async fn idle_too_long(&self) {
+        self.idle_too_long.notified().await;
+    }
+
     fn is_busy(&self) -> bool {
         self.in_flight.load(Ordering::Relaxed) > 0
+    }
+
+    fn idle_since(&self) -> Instant {
+        self.accepted + Duration::from_millis(self.idle_since_milliseconds.load(Ordering::Relaxed))
     }
 }
 
@@ -51,8 +76,11 @@ pub(super) struct InFlight(Arc<Progress>);
 
 impl Drop for InFlight {
     fn drop(&mut self) {
+        let progress = &self.0;
+        let now = u64::try_from(progress.accepted.elapsed().as_millis()).unwrap_or(u64::MAX);
+        progress.idle_since_milliseconds.store(now, Ordering::Relaxed);
         let one_less = |count: u32| if count == UPGRADED { None } else { Some(count.saturating_sub(1)) };
-        let _ = self.0.in_flight.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_less);
+        let _ = progress.in_flight.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_less);
     }
 }
 
@@ -65,12 +93,18 @@ pub(super) struct Patience {
     pub idle: Duration,
 }
 
-/// Since when the other side has owed us a request, and whether it has begun to send it.
+/// A head of which the first bytes have come, after so many requests.
 #[derive(Clone, Copy)]
-struct Waiting {
-    since: Instant,
-    head_begun: bool,
+struct BegunHead {
     after: u32,
+    since: Instant,
+}
+
+/// What to do when the timer rings.
+enum Overdue {
+    Nothing,
+    Close,
+    Abort,
 }
 
 pin_project! {
@@ -81,14 +115,33 @@ pin_project! {
         progress: Arc<Progress>,
         patience: Patience,
         matched_preface: usize,
-        waiting: Option<Waiting>,
+        head: Option<BegunHead>,
         timer: Option<Pin<Box<Sleep>>>,
     }
 }
 
 impl<T> GuardedIo<T> {
     pub(super) fn new(io: T, progress: Arc<Progress>, patience: Patience) -> Self {
-        Self { io, progress, patience, matched_preface: 0, waiting: None, timer: None }
+        Self { io, progress, patience, matched_preface: 0, head: None, timer: None }
+    }
+}
+
+impl Progress {
+    /// When the connection that has to wait is overdue for what.
+    fn deadline(&self, patience: Patience, head: Option<BegunHead>, is_http2: bool) -> (Instant, Overdue) {
+        let begun = self.begun.load(Ordering::Relaxed);
+        let head = head.filter(|head| head.after == begun && !is_http2);
+        if self.is_busy() {
+            // Nobody owes anything, but hyper need not read again when it has answered: the timer makes it look.
+            (Instant::now() + patience.idle, Overdue::Nothing)
+        } else if let Some(head) = head {
+            (head.since + patience.head, Overdue::Abort)
+        } else if begun == 0 && !is_http2 {
+            // A connection that never sent a request has not earned the patience between requests.
+            (self.accepted + patience.head, Overdue::Abort)
+        } else {
+            (self.idle_since() + patience.idle, Overdue::Close)
+        }
     }
 }
 
@@ -107,37 +160,31 @@ impl<T: AsyncRead> AsyncRead for GuardedIo<T> {
         let this = self.project();
         let before = buffer.filled().len();
         let begun = this.progress.begun.load(Ordering::Relaxed);
-        match this.io.poll_read(cx, buffer) {
-            Poll::Ready(result) => {
-                let bytes = &buffer.filled()[before..];
-                let seen_before = begun > 0 || this.waiting.is_some_and(|waiting| waiting.head_begun);
-                *this.matched_preface = match_preface(*this.matched_preface, seen_before, bytes);
-                let begins = !this.waiting.is_some_and(|waiting| waiting.head_begun && waiting.after == begun);
-                if !bytes.is_empty() && begins && !this.progress.is_busy() {
-                    *this.waiting = Some(Waiting { since: Instant::now(), head_begun: true, after: begun });
-                }
-                return Poll::Ready(result);
+        if let Poll::Ready(result) = this.io.poll_read(cx, buffer) {
+            let bytes = &buffer.filled()[before..];
+            let seen_before = begun > 0 || this.head.is_some();
+            *this.matched_preface = match_preface(*this.matched_preface, seen_before, bytes);
+            let begins = this.head.is_none_or(|head| head.after != begun);
+            if begins && !bytes.is_empty() && !this.progress.is_busy() {
+                *this.head = Some(BegunHead { after: begun, since: Instant::now() });
             }
-            Poll::Pending if *this.matched_preface == HTTP2_PREFACE.len() => return Poll::Pending,
-            Poll::Pending => {}
+            return Poll::Ready(result);
         }
-        let busy = this.progress.is_busy();
-        let waiting = match *this.waiting {
-            Some(waiting) if waiting.after == begun && !busy => waiting,
-            // Busy, it owes us nothing yet, but hyper need not look here again when it has answered: the timer makes it.
-            _ => *this.waiting.insert(Waiting { since: Instant::now(), head_begun: false, after: begun }),
-        };
-        // A connection that never sent a request has not earned the patience between requests.
-        let head = !busy && (waiting.head_begun || begun == 0);
-        let deadline = waiting.since + if head { this.patience.head } else { this.patience.idle };
+        let is_http2 = *this.matched_preface == HTTP2_PREFACE.len();
+        let (deadline, overdue) = this.progress.deadline(*this.patience, *this.head, is_http2);
         let timer = this.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline)));
         if timer.deadline() > deadline {
             timer.as_mut().reset(deadline);
         }
-        // The timer may still stand at an earlier wait: then it is set forward when it rings, not at every request.
+        // The timer may still stand at an earlier wait: it is set forward when it rings, not at every request.
         while timer.as_mut().poll(cx).is_ready() {
-            if !busy && timer.deadline() >= deadline {
-                return Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "no request arrived in time")));
+            if Instant::now() >= deadline {
+                match overdue {
+                    Overdue::Abort => return Poll::Ready(Err(io::ErrorKind::TimedOut.into())),
+                    Overdue::Close => this.progress.idle_too_long.notify_one(),
+                    Overdue::Nothing => {}
+                }
+                return Poll::Pending;
             }
             timer.as_mut().reset(deadline);
         }

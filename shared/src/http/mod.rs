@@ -12,6 +12,7 @@ mod guarded_io;
 mod health;
 mod listen;
 mod manner;
+mod peer_service;
 mod rate_limit_headers;
 mod request_id;
 mod security_headers;

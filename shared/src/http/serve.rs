@@ -1,29 +1,19 @@
 //! The server: HTTP/1.1 and HTTP/2 on every listener, within limits, until it is told to stop.
 
 use super::client_address::PeerAddress;
-use super::guarded_io::{GuardedIo, InFlight, Patience, Progress};
+use super::guarded_io::{GuardedIo, Patience, Progress};
+use super::peer_service::PeerService;
 use axum::Router;
-use axum::body::Body;
-use axum::extract::Request;
-use axum::response::Response;
-use http::StatusCode;
-use http_body::{Frame, SizeHint};
-use hyper::body::Incoming;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
-use pin_project_lite::pin_project;
-use std::convert::Infallible;
-use std::future::Future;
 use std::net::SocketAddr;
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tower::Service as _;
 
 /// After a failed `accept` (no file descriptors left, mostly) the listener rests that long; connections wait in the backlog.
 const ACCEPT_REST: Duration = Duration::from_millis(100);
@@ -168,104 +158,28 @@ impl Connections {
     async fn drive(self, stream: TcpStream, peer: SocketAddr) {
         // Without it a small answer may wait for the acknowledgement of the one before.
         let _ = stream.set_nodelay(true);
-        let progress = Arc::new(Progress::default());
+        let progress = Arc::new(Progress::new());
         let io = TokioIo::new(GuardedIo::new(stream, Arc::clone(&progress), self.patience));
-        let service = PeerService { router: self.router, peer: PeerAddress(peer), progress };
+        let service = PeerService { router: self.router, peer: PeerAddress(peer), progress: Arc::clone(&progress) };
         let mut connection = pin!(self.builder.serve_connection_with_upgrades(io, service));
-        let ended = tokio::select! {
-            ended = connection.as_mut() => Some(ended),
-            () = self.shutdown.cancelled() => None,
+        let shutting_down = tokio::select! {
+            ended = connection.as_mut() => return log_end(peer, ended),
+            () = self.shutdown.cancelled() => true,
+            () = progress.idle_too_long() => false,
         };
-        let ended = match ended {
-            Some(ended) => ended,
-            None => {
-                connection.as_mut().graceful_shutdown();
-                tokio::select! {
-                    ended = connection => ended,
-                    () = self.cut.cancelled() => Ok(()),
-                }
-            }
+        connection.as_mut().graceful_shutdown();
+        let ended = if shutting_down {
+            self.cut.run_until_cancelled(connection).await
+        } else {
+            tokio::time::timeout(self.patience.head, connection).await.ok()
         };
-        if let Err(error) = ended {
-            tracing::debug!(%error, %peer, "connection ended");
-        }
+        log_end(peer, ended.unwrap_or(Ok(())));
     }
 }
 
-/// The router as seen from one connection.
-struct PeerService {
-    router: Router,
-    peer: PeerAddress,
-    progress: Arc<Progress>,
-}
-
-impl hyper::service::Service<http::Request<Incoming>> for PeerService {
-    type Response = http::Response<TrackedBody>;
-    type Error = Infallible;
-    type Future = TrackedFuture<<Router as tower::Service<Request>>::Future>;
-
-    fn call(&self, request: http::Request<Incoming>) -> Self::Future {
-        let mut request = request.map(Body::new);
-        request.extensions_mut().insert(self.peer);
-        let in_flight = self.progress.begin();
-        // A router is always ready.
-        let future = self.router.clone().call(request);
-        TrackedFuture { future, progress: Arc::clone(&self.progress), in_flight: Some(in_flight) }
-    }
-}
-
-pin_project! {
-    /// An answer to come, counted as in flight.
-    struct TrackedFuture<F> {
-        #[pin]
-        future: F,
-        progress: Arc<Progress>,
-        in_flight: Option<InFlight>,
-    }
-}
-
-impl<F: Future<Output = Result<Response, Infallible>>> Future for TrackedFuture<F> {
-    type Output = Result<http::Response<TrackedBody>, Infallible>;
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let this = self.project();
-        let response = ready!(this.future.poll(cx))?;
-        if response.status() == StatusCode::SWITCHING_PROTOCOLS {
-            this.progress.upgrade();
-        }
-        let in_flight = this.in_flight.take();
-        Poll::Ready(Ok(response.map(|body| TrackedBody { body, in_flight })))
-    }
-}
-
-pin_project! {
-    /// A body that is in flight until its end.
-    struct TrackedBody {
-        #[pin]
-        body: Body,
-        in_flight: Option<InFlight>,
-    }
-}
-
-impl http_body::Body for TrackedBody {
-    type Data = bytes::Bytes;
-    type Error = axum::Error;
-
-    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
-        let this = self.project();
-        let frame = ready!(this.body.poll_frame(cx));
-        if frame.is_none() {
-            this.in_flight.take();
-        }
-        Poll::Ready(frame)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
+fn log_end(peer: SocketAddr, ended: Result<(), impl std::fmt::Display>) {
+    if let Err(error) = ended {
+        tracing::debug!(%error, %peer, "connection ended");
     }
 }
 
@@ -276,9 +190,12 @@ mod tests {
     use axum::Router;
     use axum::body::Body;
     use axum::extract::Request;
+    use axum::response::{IntoResponse as _, Response};
     use axum::routing::get;
     use bytes::Bytes;
     use futures_util::{StreamExt as _, stream};
+    use http::StatusCode;
+    use hyper_util::rt::TokioIo;
     use std::net::SocketAddr;
     use std::sync::Arc;
     use std::time::Duration;
@@ -323,9 +240,23 @@ mod tests {
                     }),
                 )
                 .route("/held", get(held))
+                .route("/upgrade", get(upgrade))
                 .route("/stalled", get(stalled));
         let ended = tokio::spawn(serve_within(limits, listeners, router, shutdown.clone(), drain));
         Server { address, shutdown, release, entered, ended }
+    }
+
+    /// Echoes whatever comes after the answer.
+    async fn upgrade(request: Request) -> Response {
+        tokio::spawn(async move {
+            let mut upgraded = TokioIo::new(hyper::upgrade::on(request).await.unwrap());
+            let mut buffer = [0; 100];
+            while let Ok(read @ 1..) = upgraded.read(&mut buffer).await {
+                upgraded.write_all(&buffer[..read]).await.unwrap();
+            }
+        });
+        let headers = [("connection", "upgrade"), ("upgrade", "echo")];
+        (StatusCode::SWITCHING_PROTOCOLS, headers).into_response()
     }
 
     async fn within<T>(future: impl Future<Output = T>) -> T {
@@ -453,18 +384,40 @@ mod tests {
         until(&mut second, "127.0.0.1").await;
     }
 
-    #[tokio::test]
-    async fn http2_is_spoken_and_may_idle() {
-        let limits = ServeLimits { head_timeout: SHORT, idle_timeout: SHORT, ..ServeLimits::default() };
-        let server = start(limits, DEADLINE);
-        // Preface and an empty SETTINGS frame, cut in two; the answer is a SETTINGS frame (RFC 9113 §3.4).
-        let mut connection = send(&server, "PRI * HTTP/2.0\r\n\r\nS").await;
+    /// Preface and an empty SETTINGS frame, cut in two; the answer is a SETTINGS frame (RFC 9113 §3.4).
+    async fn begin_http2(server: &Server) -> TcpStream {
+        let mut connection = send(server, "PRI * HTTP/2.0\r\n\r\nS").await;
         connection.write_all(b"M\r\n\r\n\0\0\0\x04\0\0\0\0\0").await.unwrap();
         let mut frame_header = [0; 9];
         within(connection.read_exact(&mut frame_header)).await.unwrap();
         assert_eq!(frame_header[3], 4, "SETTINGS");
+        connection
+    }
+
+    #[tokio::test]
+    async fn http2_is_spoken_and_idles_as_long_as_others() {
+        let patient = ServeLimits { head_timeout: SHORT, ..ServeLimits::default() };
+        let mut connection = begin_http2(&start(patient, DEADLINE)).await;
         let mut buffer = [0; 1024];
         let idle = async { while connection.read(&mut buffer).await.unwrap() > 0 {} };
-        assert!(tokio::time::timeout(SHORT * 4, idle).await.is_err(), "an HTTP/2 connection was closed for being idle");
+        assert!(tokio::time::timeout(SHORT * 4, idle).await.is_err(), "closed before its time");
+
+        let impatient = ServeLimits { head_timeout: SHORT * 4, idle_timeout: SHORT, ..ServeLimits::default() };
+        let mut connection = begin_http2(&start(impatient, DEADLINE)).await;
+        let mut frames = Vec::new();
+        within(connection.read_to_end(&mut frames)).await.unwrap();
+        assert!(frames.windows(4).any(|part| part == [0, 0, 8, 7]), "GOAWAY of 8 bytes in {frames:?}");
+    }
+
+    #[tokio::test]
+    async fn an_upgraded_connection_keeps_its_own_time() {
+        let limits = ServeLimits { head_timeout: SHORT, idle_timeout: SHORT, ..ServeLimits::default() };
+        let server = start(limits, DEADLINE);
+        let mut connection =
+            send(&server, "GET /upgrade HTTP/1.1\r\nhost: a\r\nconnection: upgrade\r\nupgrade: echo\r\n\r\n").await;
+        until(&mut connection, "101 Switching Protocols").await;
+        assert!(tokio::time::timeout(SHORT * 4, connection.read(&mut [0; 10])).await.is_err(), "closed for being idle");
+        connection.write_all(b"still there").await.unwrap();
+        until(&mut connection, "still there").await;
     }
 }
