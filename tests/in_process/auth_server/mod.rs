@@ -1,10 +1,13 @@
 //! The authorization server in process: one module a URL. Each test has a server of its own, in memory, with a clock it sets.
 
 mod answer;
+mod given;
 mod manual_clock;
 mod metadata;
+mod refresh;
 mod register;
 mod test_server;
+mod token;
 
 use answer::Answer;
 use manual_clock::ManualClock;
