@@ -6,6 +6,8 @@ mod manual_clock;
 mod metadata;
 mod refresh;
 mod register;
+mod resource_registry;
+mod revocation_list;
 mod test_server;
 mod token;
 
