@@ -1,8 +1,8 @@
 //! A real Redis for a test: its own process, unix socket only, nothing on disk.
 //!
-//! A shell holds the server and the read end of a pipe from this process; when the pipe closes, however this process ended, the shell kills the
-//! server and deletes its directory. `POSTERN_TEST_REDIS_URL` is used for [`shared`] when a server runs already; tests that kill their server
-//! always start one.
+//! A shell holds the server and the read end of a pipe from this process; when the pipe closes, however this process
+//! ended, the shell kills the server and deletes its directory. `POSTERN_TEST_REDIS_URL` is used for [`shared`] when a
+//! server runs already; tests that kill their server always start one.
 
 use anyhow::{Context as _, bail};
 use std::os::unix::process::CommandExt as _;
@@ -131,7 +131,8 @@ async fn answers(socket: &Path) -> Option<()> {
     redis::cmd("PING").exec_async(&mut connection).await.ok()
 }
 
-/// The URL of a server that all tests of this process share: the one that runs already, else one of ours. Tests keep apart by their prefixes.
+/// The URL of a server that all tests of this process share: the one that runs already, else one of ours. Tests keep
+/// apart by their prefixes.
 ///
 /// # Errors
 /// As [`RedisServer::start`].

@@ -1,4 +1,5 @@
-//! Configuration: tables of settings, declared once, given by flags over environment over one TOML file; whatever is wrong is named at once.
+//! Configuration: tables of settings, declared once, given by flags over environment over one TOML file; whatever is
+//! wrong is named at once.
 
 mod amount;
 mod connection_url;

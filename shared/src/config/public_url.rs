@@ -4,7 +4,8 @@ use super::value::{Given, Kind, SettingValue};
 use std::fmt;
 use url::{Host, Url};
 
-/// An https URL, or an http one on loopback, without trailing slash, query, fragment or user, in the one spelling that URL parsers agree on.
+/// An https URL, or an http one on loopback, without trailing slash, query, fragment or user, in the one spelling that
+/// URL parsers agree on.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct PublicUrl {
     text: String,

@@ -1,4 +1,5 @@
-//! Tables of settings: what a program declares once with [`settings!`](crate::settings), and how the declared table is filled from the sources.
+//! Tables of settings: what a program declares once with [`settings!`](crate::settings), and how the declared table is
+//! filled from the sources.
 
 use super::amount::Check;
 use super::problem::{ConfigurationError, Origin, Problem};
@@ -272,8 +273,9 @@ fn distance(left: &str, right: &str) -> usize {
 /// assert_eq!(kettle.degrees, 96);
 /// ```
 ///
-/// A type says how a value is read ([`SettingValue`](crate::config::SettingValue)); a literal after `=` is the default; an expression after `where`
-/// is a [`Check`](crate::config::Check). `Option<T>` without default may be absent; anything else without default is required.
+/// A type says how a value is read ([`SettingValue`](crate::config::SettingValue)); a literal after `=` is the default;
+/// an expression after `where` is a [`Check`](crate::config::Check). `Option<T>` without default may be absent;
+/// anything else without default is required.
 #[macro_export]
 macro_rules! settings {
     (

@@ -9,25 +9,28 @@ use std::path::PathBuf;
 crate::settings! {
     /// What both servers share.
     pub struct SharedSettings in "shared" {
-        /// The directory of everything that is kept: databases (unless they are elsewhere), the key-encryption key, the set-up link.
-        /// It is made with mode 0700.
+        /// The directory of everything that is kept: databases (unless they are elsewhere), the key-encryption key, the
+        /// set-up link. It is made with mode 0700.
         data_dir: PathBuf = "./data",
-        /// The key-encryption keys that signing keys and upstream credentials are sealed under: one line a key, `<id>:<32 random bytes in
-        /// base64url>`, the first being the one that seals. Without it `key-encryption-key` in the data directory is used, and made when
-        /// nothing has been sealed yet. Whoever loses it loses every signing key; backups of the database never hold it.
+        /// The key-encryption keys that signing keys and upstream credentials are sealed under: one line a key,
+        /// `<id>:<32 random bytes in base64url>`, the first being the one that seals. Without it `key-encryption-key`
+        /// in the data directory is used, and made when nothing has been sealed yet. Whoever loses it loses every
+        /// signing key; backups of the database never hold it.
         key_encryption_key: Option<Secret>,
-        /// The Redis that several instances share for what may vanish: rate counters, legacy MCP sessions, wake-ups. Without it each instance
-        /// counts for itself.
+        /// The Redis that several instances share for what may vanish: rate counters, legacy MCP sessions, wake-ups.
+        /// Without it each instance counts for itself.
         redis_url: Option<RedisUrl>,
-        /// How to log: text for people, JSON lines for machines, or auto, which is text on a terminal and JSON otherwise.
+        /// How to log: text for people, JSON lines for machines, or auto, which is text on a terminal and JSON
+        /// otherwise.
         log_format: LogFormat = "auto",
-        /// The proxies whose X-Forwarded-For or Forwarded header is believed, and only for the client's address in limits and logs.
-        trusted_proxies: Vec<AddressRange> = "" where not_everybody,
+        /// The proxies whose X-Forwarded-For or Forwarded header is believed, and only for the client's address in
+        /// limits and logs.
+        trusted_proxies: Vec<AddressRange> = "" where |ranges: &Vec<AddressRange>| not_everybody(ranges),
     }
 }
 
 /// Whoever believes everybody's X-Forwarded-For lets every caller choose its address, and with it every limit.
-fn not_everybody(ranges: &Vec<AddressRange>) -> Result<(), String> {
+fn not_everybody(ranges: &[AddressRange]) -> Result<(), String> {
     match ranges.iter().find(|range| range.is_everybody()) {
         Some(range) => Err(format!("\"{range}\" trusts everybody; name the addresses of the proxies")),
         None => Ok(()),

@@ -41,7 +41,8 @@ impl Sources {
         Self::default()
     }
 
-    /// What a program starts from: the file that `--config` names, else [`DEFAULT_FILE`] if it is there, and the environment (`std::env::vars_os()`).
+    /// What a program starts from: the file that `--config` names, else [`DEFAULT_FILE`] if it is there, and the
+    /// environment (`std::env::vars_os()`).
     ///
     /// # Errors
     /// A named file that cannot be read, or one that is no TOML; unusable settings are found by [`Sources::load`].

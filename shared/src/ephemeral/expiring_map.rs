@@ -1,4 +1,5 @@
-//! A bounded map whose entries expire: sharded, each lock held for a look-up only, swept as it grows, the soonest to expire leaving first.
+//! A bounded map whose entries expire: sharded, each lock held for a look-up only, swept as it grows, the soonest to
+//! expire leaving first.
 
 use crate::clock::UnixSeconds;
 use std::collections::HashMap;
@@ -63,7 +64,8 @@ impl<V: Weight> ExpiringMap<V> {
         Self { hasher: RandomState::new(), shards: (0..SHARDS).map(|_| shard()).collect() }
     }
 
-    /// The part of the map that holds `key`, locked. Nothing in here can panic half-way, so a poisoned lock is as good as any.
+    /// The part of the map that holds `key`, locked. Nothing in here can panic half-way, so a poisoned lock is as good
+    /// as any.
     pub(super) fn shard(&self, key: &str) -> MutexGuard<'_, Shard<V>> {
         let hash = self.hasher.hash_one(key);
         let index = usize::try_from(hash % SHARDS as u64).unwrap_or(0);
@@ -93,7 +95,8 @@ impl<V: Weight> Shard<V> {
         }
     }
 
-    /// Removes what has expired and, while there is too much, what expires soonest, down to three quarters: each insertion pays for a constant share.
+    /// Removes what has expired and, while there is too much, what expires soonest, down to three quarters: each
+    /// insertion pays for a constant share.
     fn sweep(&mut self, now: UnixSeconds) {
         self.entries.retain(|_, entry| entry.expires_at > now);
         self.bytes = self.entries.iter().map(|(key, entry)| weight(key, entry)).sum();

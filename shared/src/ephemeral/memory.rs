@@ -5,7 +5,8 @@ use super::{Count, Ephemeral, EphemeralError, check_key, check_value};
 use crate::clock::{SharedClock, UnixSeconds};
 use async_trait::async_trait;
 
-/// 64 MiB of kept values, 32 MiB of counters: less than half of what a process may take under load; apart, so that counters never push sessions out.
+/// 64 MiB of kept values, 32 MiB of counters: less than half of what a process may take under load; apart, so that
+/// counters never push sessions out.
 const MOST_VALUE_BYTES: usize = 64 << 20;
 const MOST_COUNTER_BYTES: usize = 32 << 20;
 

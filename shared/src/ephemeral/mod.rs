@@ -1,6 +1,8 @@
-//! What may vanish: shared rate counters, legacy MCP sessions, wake-ups, caches. In memory for one instance, over Redis for several.
+//! What may vanish: shared rate counters, legacy MCP sessions, wake-ups, caches. In memory for one instance, over Redis
+//! for several.
 //!
-//! Nothing that must be used once or remembered lives here: that is a row in the database, consumed in the transaction that issues what it buys.
+//! Nothing that must be used once or remembered lives here: that is a row in the database, consumed in the transaction
+//! that issues what it buys.
 
 mod expiring_map;
 mod memory;
@@ -29,7 +31,8 @@ pub struct Count {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum EphemeralError {
-    /// The store cannot be reached (also: its URL cannot be used), is not ready, or did not answer in time: 503, never "was not there".
+    /// The store cannot be reached (also: its URL cannot be used), is not ready, or did not answer in time: 503, never
+    /// "was not there".
     #[error("the ephemeral store does not answer: {0}")]
     Unavailable(String),
     /// A key or value beyond [`MAX_KEY_BYTES`] or [`MAX_VALUE_BYTES`].
@@ -56,7 +59,8 @@ pub trait Ephemeral: Send + Sync + 'static {
     /// Removes and returns what is kept under `key`: of several callers at most one gets it.
     async fn take(&self, key: &str) -> Result<Option<Vec<u8>>, EphemeralError>;
 
-    /// Counts one more under `key` (which shares nothing with kept values) in a window that begins with the first count and lasts `window_seconds`.
+    /// Counts one more under `key` (which shares nothing with kept values) in a window that begins with the first count
+    /// and lasts `window_seconds`.
     async fn count(&self, key: &str, window_seconds: u32) -> Result<Count, EphemeralError>;
 
     /// The count so far, without counting; `None` where no window is open.

@@ -1,4 +1,5 @@
-//! Over Redis: for several instances. One multiplexed connection that comes back by itself; an unreachable Redis is an error, quickly.
+//! Over Redis: for several instances. One multiplexed connection that comes back by itself; an unreachable Redis is an
+//! error, quickly.
 
 use super::{Count, Ephemeral, EphemeralError, check_key, check_value};
 use async_trait::async_trait;
@@ -34,8 +35,8 @@ pub struct RedisEphemeral {
 }
 
 impl RedisEphemeral {
-    /// Prepares the connection; it is made at the first use, so that a server starts before its Redis does. `prefix` keeps installations apart that
-    /// share a Redis.
+    /// Prepares the connection; it is made at the first use, so that a server starts before its Redis does. `prefix`
+    /// keeps installations apart that share a Redis.
     ///
     /// # Errors
     /// [`EphemeralError::Unavailable`] for a URL that cannot be used; it is not shown, since it may hold a password.
@@ -80,8 +81,8 @@ impl RedisEphemeral {
         }
     }
 
-    /// The manager connects again after an I/O error only; where the set-up of a connection was refused (still loading, password being changed) it
-    /// would repeat that refusal for ever, so it is replaced.
+    /// The manager connects again after an I/O error only; where the set-up of a connection was refused (still loading,
+    /// password being changed) it would repeat that refusal for ever, so it is replaced.
     fn renew_after(&self, error: &RedisError) {
         if error.is_io_error() || error.is_timeout() {
             return;

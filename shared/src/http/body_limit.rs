@@ -61,7 +61,8 @@ impl IntoResponse for BodyRefusal {
     }
 }
 
-/// The whole body, if it keeps within the limit. `headers` are the request's; a body that says it is too long is not read at all.
+/// The whole body, if it keeps within the limit. `headers` are the request's; a body that says it is too long is not
+/// read at all.
 ///
 /// # Errors
 /// [`BodyRefusal`]; the answer should close the connection, since the rest of the body is still to come.

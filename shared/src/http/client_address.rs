@@ -1,4 +1,5 @@
-//! Whose request it is: the peer's address, or what a trusted proxy says. Matters for limits and logs, never for URLs or permission.
+//! Whose request it is: the peer's address, or what a trusted proxy says. Matters for limits and logs, never for URLs
+//! or permission.
 
 use super::address_range::AddressRange;
 use super::manner::Manner;
@@ -88,7 +89,8 @@ impl ClientAddresses {
         let by_x_forwarded_for = self.nearest_untrusted(headers, &X_FORWARDED_FOR, |entry| Some(entry));
         let by_forwarded = self.nearest_untrusted(headers, &header::FORWARDED, forwarded_for);
         match (by_x_forwarded_for, by_forwarded) {
-            // A proxy that writes one of the headers passes the other one on as the client wrote it: where they differ, neither is evidence.
+            // A proxy that writes one of the headers passes the other one on as the client wrote it: where they differ,
+            // neither is evidence.
             (Some(one), Some(other)) if one != other => ClientAddress(peer),
             (Some(address), _) | (None, Some(address)) => ClientAddress(address),
             (None, None) => ClientAddress(peer),
@@ -99,7 +101,8 @@ impl ClientAddresses {
         self.trusted_proxies.iter().any(|range| range.contains(address))
     }
 
-    /// Walks from the nearest hop outwards past trusted proxies; what stands behind an entry that is no address was written by nobody we trust.
+    /// Walks from the nearest hop outwards past trusted proxies; what stands behind an entry that is no address was
+    /// written by nobody we trust.
     fn nearest_untrusted(
         &self,
         headers: &HeaderMap,

@@ -1,6 +1,7 @@
 //! A connection that does not wait for ever: a request's head must arrive in time, and an idle connection ends.
 //!
-//! hyper's own head time-out starts with the idle time and takes a timer for every request; this one looks only when a read has to wait.
+//! hyper's own head time-out starts with the idle time and takes a timer for every request; this one looks only when a
+//! read has to wait.
 
 use pin_project_lite::pin_project;
 use std::future::Future;
@@ -145,7 +146,8 @@ impl Progress {
     }
 }
 
-/// How many bytes of the preface the connection has begun with, after `bytes` more; once something else came it stays short for ever.
+/// How many bytes of the preface the connection has begun with, after `bytes` more; once something else came it stays
+/// short for ever.
 fn match_preface(matched: usize, seen_before: bool, bytes: &[u8]) -> usize {
     if matched == HTTP2_PREFACE.len() || (matched == 0 && seen_before) {
         return matched;

@@ -1,4 +1,5 @@
-//! `/livez` (the process answers), `/readyz` and `/health` (it can do its work): for balancers and people, without secrets or versions.
+//! `/livez` (the process answers), `/readyz` and `/health` (it can do its work): for balancers and people, without
+//! secrets or versions.
 
 use crate::clock::{SharedClock, UnixSeconds};
 use async_trait::async_trait;
@@ -24,7 +25,8 @@ pub trait ReadinessCheck: Send + Sync + 'static {
     /// How `/readyz` calls it.
     fn name(&self) -> &'static str;
 
-    /// Whether it works; the reason is shown to anybody, so it is a constant without secrets, and the cause goes to the log.
+    /// Whether it works; the reason is shown to anybody, so it is a constant without secrets, and the cause goes to the
+    /// log.
     ///
     /// # Errors
     /// Why not.

@@ -35,7 +35,8 @@ fn explain(address: &SocketAddr, cause: &io::Error) -> String {
     }
 }
 
-/// Listens on all `addresses`. On a machine without IPv6 its loopback address is left out, as long as another one remains.
+/// Listens on all `addresses`. On a machine without IPv6 its loopback address is left out, as long as another one
+/// remains.
 ///
 /// # Errors
 /// The first address that cannot be listened on.
@@ -70,7 +71,8 @@ fn bind_one(address: SocketAddr) -> io::Result<TcpListener> {
     socket.listen(BACKLOG)
 }
 
-/// Each system has its own error for an address family that it does not speak; these two it has for addresses that are there.
+/// Each system has its own error for an address family that it does not speak; these two it has for addresses that are
+/// there.
 fn is_absent_ipv6_loopback(address: IpAddr, cause: &io::Error) -> bool {
     matches!(address, IpAddr::V6(address) if address.is_loopback())
         && !matches!(cause.kind(), io::ErrorKind::AddrInUse | io::ErrorKind::PermissionDenied)

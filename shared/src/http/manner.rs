@@ -1,4 +1,5 @@
-//! What is done around every request, without a lock or a box of its own: look at the request, perhaps answer it, finish the response.
+//! What is done around every request, without a lock or a box of its own: look at the request, perhaps answer it,
+//! finish the response.
 
 use axum::body::Body;
 use axum::extract::Request;

@@ -1,6 +1,7 @@
 //! The manners of an HTTP server, the same for both.
 //!
-//! [`Manner`]s go around requests in one layer: `ClientAddresses::new(proxies).and(RequestIds::new(random)).and(AccessLog).and(SecurityHeaders::new(&url)).layer()`.
+//! [`Manner`]s go around requests in one layer:
+//! `ClientAddresses::new(proxies).and(RequestIds::new(random)).and(AccessLog).and(SecurityHeaders::new(&url)).layer()`.
 //! [`Cors`] and [`NoStore`] go around the routes they are for.
 
 mod access_log;

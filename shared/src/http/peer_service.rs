@@ -1,4 +1,5 @@
-//! The router as seen from one connection: each request with its peer, counted as in flight until the end of its answer's body.
+//! The router as seen from one connection: each request with its peer, counted as in flight until the end of its
+//! answer's body.
 
 use super::client_address::PeerAddress;
 use super::guarded_io::{InFlight, Progress};

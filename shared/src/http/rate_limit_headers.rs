@@ -1,4 +1,5 @@
-//! What a limit tells the caller: `X-RateLimit-*`, the fields of draft-ietf-httpapi-ratelimit-headers, and `Retry-After` when refused.
+//! What a limit tells the caller: `X-RateLimit-*`, the fields of draft-ietf-httpapi-ratelimit-headers, and
+//! `Retry-After` when refused.
 
 use crate::clock::UnixSeconds;
 use crate::rate_limit::RateDecision;
@@ -10,8 +11,8 @@ const RESET: HeaderName = HeaderName::from_static("x-ratelimit-reset");
 const RATELIMIT: HeaderName = HeaderName::from_static("ratelimit");
 const RATELIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 
-/// Puts the headers of `decision` on an answer; `policy` is the constant name of the limit (letters, digits, `-`). `X-RateLimit-Reset` is in unix
-/// seconds, as everywhere; `t` and `Retry-After` are seconds from now.
+/// Puts the headers of `decision` on an answer; `policy` is the constant name of the limit (letters, digits, `-`).
+/// `X-RateLimit-Reset` is in unix seconds, as everywhere; `t` and `Retry-After` are seconds from now.
 pub fn set_rate_limit_headers(
     headers: &mut HeaderMap,
     policy: &'static str,

@@ -15,7 +15,8 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-/// After a failed `accept` (no file descriptors left, mostly) the listener rests that long; connections wait in the backlog.
+/// After a failed `accept` (no file descriptors left, mostly) the listener rests that long; connections wait in the
+/// backlog.
 const ACCEPT_REST: Duration = Duration::from_millis(100);
 
 /// What one server takes at most.
@@ -25,7 +26,8 @@ pub struct ServeLimits {
     pub connections: usize,
     /// From connecting, or from the first byte of a request's head, to its last (slow loris).
     pub head_timeout: Duration,
-    /// Between requests on one connection; longer than balancers keep theirs (60 s), so that they never send into a closing one.
+    /// Between requests on one connection; longer than balancers keep theirs (60 s), so that they never send into a
+    /// closing one.
     pub idle_timeout: Duration,
     /// Bytes of an HTTP/1.1 head, and of HTTP/2 header lists.
     pub head_bytes: usize,
@@ -53,10 +55,11 @@ pub async fn serve(listeners: Vec<TcpListener>, router: Router, shutdown: Cancel
     serve_within(ServeLimits::default(), listeners, router, shutdown, drain).await
 }
 
-/// Serves until `shutdown`, then stops accepting, lets requests finish, and cuts what is left after `drain`. Returns how many connections were cut.
+/// Serves until `shutdown`, then stops accepting, lets requests finish, and cuts what is left after `drain`. Returns
+/// how many connections were cut.
 ///
-/// Long streams should watch `shutdown` themselves and end; one that took another protocol (WebSocket) belongs to its handler. Each request
-/// carries its [`PeerAddress`].
+/// Long streams should watch `shutdown` themselves and end; one that took another protocol (WebSocket) belongs to its
+/// handler. Each request carries its [`PeerAddress`].
 pub async fn serve_within(
     limits: ServeLimits,
     listeners: Vec<TcpListener>,

@@ -4,7 +4,8 @@ use super::{Limit, RateDecision, RateLimiter};
 use crate::ephemeral::EphemeralError;
 use crate::http::AddressBlock;
 
-/// A budget of failures for each address block. Success costs nothing, so honest callers behind one address never meet it.
+/// A budget of failures for each address block. Success costs nothing, so honest callers behind one address never meet
+/// it.
 #[derive(Clone)]
 pub struct FailureBudget {
     limiter: RateLimiter,

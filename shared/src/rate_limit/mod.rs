@@ -65,13 +65,15 @@ impl RateLimiter {
         Self { counters, fallback: None }
     }
 
-    /// While the shared counters do not answer, this instance counts for itself: limits still hold, each instance on its own.
+    /// While the shared counters do not answer, this instance counts for itself: limits still hold, each instance on
+    /// its own.
     #[must_use]
     pub fn with_local_fallback(self, clock: SharedClock) -> Self {
         Self { fallback: Some(Arc::new(MemoryEphemeral::new(clock))), ..self }
     }
 
-    /// Counts one request of `key` in `bucket` (a constant name: what is limited). In memory this neither waits nor takes a global lock.
+    /// Counts one request of `key` in `bucket` (a constant name: what is limited). In memory this neither waits nor
+    /// takes a global lock.
     ///
     /// # Errors
     /// [`EphemeralError::Unavailable`] when the shared counters do not answer and there is no fallback: 503.

@@ -17,7 +17,8 @@ const KEY_BYTES: usize = 32;
 /// A file of keys is a few lines; anything longer is another file.
 const MAX_TEXT_BYTES: u64 = 16 * 1024;
 const MAX_ID_CHARACTERS: usize = 64;
-/// 32 random bytes have fewer than 16 different values about once in 10^17 draws; typed or repeated text has them every time.
+/// 32 random bytes have fewer than 16 different values about once in 10^17 draws; typed or repeated text has them every
+/// time.
 const MIN_DIFFERENT_BYTES: usize = 16;
 
 /// One loaded key.
@@ -71,7 +72,8 @@ impl KeyEncryptionKeys {
         Self(keys)
     }
 
-    /// Reads the text form: one line a key, the current one first; empty lines and lines that begin with `#` are skipped.
+    /// Reads the text form: one line a key, the current one first; empty lines and lines that begin with `#` are
+    /// skipped.
     ///
     /// # Errors
     /// [`SealingError::UnusableKeys`] names the line; it never shows key material.
@@ -100,7 +102,8 @@ impl KeyEncryptionKeys {
     /// Reads a file that only its owner may read.
     ///
     /// # Errors
-    /// [`SealingError::File`] when it is absent, unreadable, or readable to group or world; [`SealingError::UnusableKeys`] for what is inside.
+    /// [`SealingError::File`] when it is absent, unreadable, or readable to group or world;
+    /// [`SealingError::UnusableKeys`] for what is inside.
     pub fn load_file(path: &Path) -> Result<Self, SealingError> {
         let failed = |problem: String| SealingError::File { path: path.to_owned(), problem };
         let file = File::open(path).map_err(|error| failed(error.to_string()))?;
@@ -116,7 +119,8 @@ impl KeyEncryptionKeys {
     /// Makes one new key and a new file (mode 0600, durable before this returns) that holds it.
     ///
     /// # Errors
-    /// [`SealingError::File`], also when the file exists already: a key that may have sealed something is never overwritten.
+    /// [`SealingError::File`], also when the file exists already: a key that may have sealed something is never
+    /// overwritten.
     pub fn create_file(path: &Path, random: &dyn Random) -> Result<Self, SealingError> {
         let keys = Self::generate(random);
         write_new_private_file(path, keys.to_text().expose(), random)
@@ -211,7 +215,8 @@ fn refuse_readable_to_others(_: &File) -> Result<(), String> {
     Ok(())
 }
 
-/// Writes to a file beside `path` and links it into place, so that nobody ever sees half a key and an existing file stays.
+/// Writes to a file beside `path` and links it into place, so that nobody ever sees half a key and an existing file
+/// stays.
 fn write_new_private_file(path: &Path, text: &str, random: &dyn Random) -> std::io::Result<()> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);

@@ -1,7 +1,9 @@
-//! Secrets at rest: AES-256-GCM under key-encryption keys that live outside the database, each known by an id so that it can be replaced.
+//! Secrets at rest: AES-256-GCM under key-encryption keys that live outside the database, each known by an id so that
+//! it can be replaced.
 //!
-//! The associated data of a sealed row names table, column, row, owner and key, every part with its length, so that a ciphertext moved to another
-//! place does not open there. Sealed text (form state) is under keys derived for that use alone and carries its purpose and its expiry.
+//! The associated data of a sealed row names table, column, row, owner and key, every part with its length, so that a
+//! ciphertext moved to another place does not open there. Sealed text (form state) is under keys derived for that use
+//! alone and carries its purpose and its expiry.
 
 mod key_encryption_keys;
 mod sealed_text;
@@ -14,7 +16,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use zeroize::Zeroizing;
 
-/// Where a sealed value lives. All parts take part in the authentication: a value opens only in the place it was sealed for.
+/// Where a sealed value lives. All parts take part in the authentication: a value opens only in the place it was sealed
+/// for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SealingContext<'a> {
     /// The table.

@@ -11,7 +11,8 @@ const VERSION: u8 = b'1';
 const EXPIRY_BYTES: usize = size_of::<UnixSeconds>();
 
 impl Sealing {
-    /// Seals `plain` into text of `A-Za-z0-9-_` that only [`Sealing::open_text`] with the same `purpose` opens, before `expires_at` (unix seconds).
+    /// Seals `plain` into text of `A-Za-z0-9-_` that only [`Sealing::open_text`] with the same `purpose` opens, before
+    /// `expires_at` (unix seconds).
     ///
     /// Whoever needs it used once only puts an id inside and consumes that id in the database.
     pub fn seal_text(&self, purpose: &str, expires_at: UnixSeconds, plain: &[u8]) -> String {
@@ -31,7 +32,8 @@ impl Sealing {
     /// Opens what [`Sealing::seal_text`] made for `purpose`, if `now` is before its end.
     ///
     /// # Errors
-    /// [`SealingError::Expired`] when it was ours but is too old, [`SealingError::UnknownKey`] when its key is gone, else [`SealingError::DoesNotOpen`].
+    /// [`SealingError::Expired`] when it was ours but is too old, [`SealingError::UnknownKey`] when its key is gone,
+    /// else [`SealingError::DoesNotOpen`].
     pub fn open_text(&self, purpose: &str, now: UnixSeconds, text: &str) -> Result<Zeroizing<Vec<u8>>, SealingError> {
         let bytes = URL_SAFE_NO_PAD.decode(text).map_err(|_| SealingError::DoesNotOpen)?;
         let (key_id, encrypted) = split(&bytes).ok_or(SealingError::DoesNotOpen)?;

@@ -1,4 +1,5 @@
-//! Log lines leave in batches from a thread of their own: a request never waits for a pipe, and many lines cost one system call.
+//! Log lines leave in batches from a thread of their own: a request never waits for a pipe, and many lines cost one
+//! system call.
 
 use std::io::{self, Write};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};

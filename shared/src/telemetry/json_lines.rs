@@ -1,4 +1,5 @@
-//! One JSON object a line: the event's fields and those of its spans side by side. Written for speed, since every request writes one.
+//! One JSON object a line: the event's fields and those of its spans side by side. Written for speed, since every
+//! request writes one.
 
 use super::batched_writer::BatchedWriter;
 use std::cell::RefCell;

@@ -19,8 +19,8 @@ use tracing_subscriber::{Layer, fmt};
 /// What is logged unless a filter says otherwise.
 pub const DEFAULT_FILTER: &str =
     "info,sqlx=warn,hyper=warn,hyper_util=warn,h2=warn,rustls=warn,reqwest=warn,rmcp=warn,redis=warn,tower=warn";
-/// Whose details may be logged. What others say below INFO may hold headers, bodies or parameters (h2 logs every header it decodes), so no filter
-/// brings it out.
+/// Whose details may be logged. What others say below INFO may hold headers, bodies or parameters (h2 logs every header
+/// it decodes), so no filter brings it out.
 const OURS: [&str; 6] = ["postern", "shared", "keys", "auth_server", "resource_server", "system_tests"];
 
 /// Why logs could not be installed.
@@ -44,7 +44,8 @@ pub struct TelemetryGuard {
     _writer: Option<WriterGuard>,
 }
 
-/// Sends this process's logs to standard error; for binaries only. `filter` is in the syntax of `tracing` (`info,auth_server=debug`).
+/// Sends this process's logs to standard error; for binaries only. `filter` is in the syntax of `tracing`
+/// (`info,auth_server=debug`).
 ///
 /// # Errors
 /// [`TelemetryError`].
