@@ -61,7 +61,7 @@ pub async fn submit(
         };
         match complete(&app.store, &app.passwords, &*app.random, &link, &new, visit.now).await {
             Ok(done) => {
-                let mut response = see_other(&visit.path("/"));
+                let mut response = see_other(&visit.site.home);
                 response.headers_mut().append(header::SET_COOKIE, visit.cookie.set(&done.session));
                 Ok(response)
             }

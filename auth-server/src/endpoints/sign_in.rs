@@ -38,7 +38,7 @@ pub async fn show(State(app): State<Arc<App>>, id: RequestId, headers: HeaderMap
     let visit = Visit::new(&app, &headers, &id);
     let result = async {
         match visit.session().await? {
-            Some(_) => Ok(see_other(&visit.path("/"))),
+            Some(_) => Ok(see_other(&visit.site.home)),
             None => Ok(sign_in_form(&visit, None, None, "", None)),
         }
     };
@@ -99,7 +99,7 @@ fn open_form(visit: &Visit<'_>, text: &str) -> Result<Option<PendingRequest>, St
 fn signed_in(visit: &Visit<'_>, request: Option<PendingRequest>, cookie: &OpaqueToken) -> Response {
     let location = match request {
         Some(request) => again(visit, &PendingRequest { signed_in: Some(SessionKey::of(&cookie.hash())), ..request }),
-        None => visit.path("/"),
+        None => visit.site.home.clone(),
     };
     let mut response = see_other(&location);
     response.headers_mut().append(header::SET_COOKIE, visit.cookie.set(cookie));

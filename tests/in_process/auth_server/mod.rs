@@ -1,15 +1,18 @@
 //! The authorization server in process: one module a URL. Each test has a server of its own, in memory, with a clock it sets.
 
 mod answer;
-mod given;
+mod authorize;
+mod browser;
+mod consent;
 mod manual_clock;
 mod metadata;
-mod refresh;
+mod pages;
 mod register;
-mod resource_registry;
-mod revocation_list;
+mod remembered_consent;
+mod set_up;
+mod sign_in;
 mod test_server;
-mod token;
+mod visitors;
 
 use answer::Answer;
 use manual_clock::ManualClock;

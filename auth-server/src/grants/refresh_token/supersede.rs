@@ -9,20 +9,7 @@ use crate::{
 };
 use shared::db::StoreError;
 
-/// Why the transaction was rolled back.
-#[derive(Debug)]
-enum Undone {
-    LostRace,
-    Store(StoreError),
-}
-
-impl From<StoreError> for Undone {
-    fn from(cause: StoreError) -> Self {
-        Self::Store(cause)
-    }
-}
-
-/// Supersedes: the answer moves and the unpresented token goes, both or neither.
+/// Supersedes.
 ///
 /// # Errors
 /// The chain does not lead to the live token, or the store decided nothing.
@@ -44,22 +31,19 @@ pub(super) async fn supersede(presentation: &Presentation<'_>) -> Result<Outcome
     };
     let (presented, live, row) = (presentation.token.hash(), &live, &row);
     let presented = &presented;
-    let done = app
+    let won = app
         .store
         .write(|mut tx| async move {
-            if !refresh_token::move_answer(&mut tx, presented, answered_at, block, call.now).await? {
-                return Err(Undone::LostRace);
-            }
             if !refresh_token::supersede(&mut tx, &live.hash, call.now).await? {
-                return Err(Undone::LostRace);
+                return Ok(false);
+            }
+            // Both or neither: with the live token in hand nobody else can have moved the answer.
+            if !refresh_token::move_answer(&mut tx, presented, answered_at, block, call.now).await? {
+                return Err(StoreError::Conflict { statement: "refresh_token.move_answer" });
             }
             refresh_token::insert(&mut tx, row).await?;
-            Ok(())
+            Ok::<_, StoreError>(true)
         })
-        .await;
-    match done {
-        Ok(()) => Ok(Outcome::Answered(successor)),
-        Err(Undone::LostRace) => Ok(Outcome::LostRace),
-        Err(Undone::Store(cause)) => Err(cause.into()),
-    }
+        .await?;
+    Ok(if won { Outcome::Answered(successor) } else { Outcome::LostRace })
 }

@@ -1,0 +1,103 @@
+//! When a person is not asked again, and when `prompt=none` gets a code.
+
+use super::{
+    TestServer,
+    browser::Browser,
+    test_server::RESOURCE,
+    visitors::{APP, Ask, LOOPBACK, PASSWORD, WEBSITE, brought, consent_form},
+};
+
+const ADA: &str = "ada@example.com";
+
+async fn allow(browser: &mut Browser<'_>, ask: &Ask, remember: bool) {
+    let form = consent_form(browser, ask).await.with("decision", "allow");
+    let form = if remember { form.with("remember", "on") } else { form };
+    let answer = browser.submit(&form).await;
+    assert!(answer.header("location").contains("code="), "{answer:?}");
+}
+
+#[tokio::test]
+async fn only_the_identical_question_is_not_asked_again() {
+    let server = TestServer::start().await;
+    server.add_member(ADA).await;
+    server.add_member("bob@example.com").await;
+    let client = server.register_client_with("Client", &[WEBSITE, "https://other.example/callback"]).await;
+    let twin = server.register_client_with("Client", &[WEBSITE]).await;
+    let ask = || Ask::of(&client);
+    let mut ada = Browser::signed_in(&server, ADA, PASSWORD).await;
+    let silent = |ask: Ask| ask.with("prompt", "none").path();
+    assert_eq!(brought(&ada.get(&silent(ask())).await, WEBSITE)["error"], "consent_required");
+
+    allow(&mut ada, &ask(), false).await;
+    assert_eq!(brought(&ada.get(&silent(ask())).await, WEBSITE)["error"], "consent_required", "nobody said remember");
+    allow(&mut ada, &ask(), true).await;
+
+    for same in [ask(), ask().with("scope", "mcp.read"), ask().with("prompt", "none")] {
+        assert!(brought(&ada.get(&same.path()).await, WEBSITE).contains_key("code"));
+    }
+    for other in
+        [ask().with("prompt", "consent"), ask().with("redirect_uri", "https://other.example/callback"), Ask::of(&twin)]
+    {
+        assert!(ada.get(&other.path()).await.body.contains("id=\"consent-form\""));
+    }
+
+    let mut bob = Browser::signed_in(&server, "bob@example.com", PASSWORD).await;
+    assert!(bob.get(&ask().path()).await.body.contains("id=\"consent-form\""), "another person");
+    assert!(ada.get(&ask().with("prompt", "login").path()).await.body.contains("id=\"sign-in-form\""));
+}
+
+#[tokio::test]
+async fn more_than_was_remembered_is_asked() {
+    let server = TestServer::start().await;
+    server.add_member(ADA).await;
+    let client = server.register_client("Client").await;
+    let mut browser = Browser::signed_in(&server, ADA, PASSWORD).await;
+    allow(&mut browser, &Ask::of(&client).with("scope", "mcp.read"), true).await;
+    assert!(browser.get(&Ask::of(&client).path()).await.body.contains("id=\"consent-form\""));
+}
+
+#[tokio::test]
+async fn a_changed_resource_voids_what_was_remembered() {
+    let server = TestServer::start().await;
+    server.add_member(ADA).await;
+    let client = server.register_client("Client").await;
+    let mut browser = Browser::signed_in(&server, ADA, PASSWORD).await;
+    let open = consent_form(&mut browser, &Ask::of(&client)).await.with("decision", "allow");
+    allow(&mut browser, &Ask::of(&client), true).await;
+    let before = server.app.resources.find(RESOURCE).expect("registered").policy_version;
+    server.change_tools().await;
+    assert!(server.app.resources.find(RESOURCE).expect("registered").policy_version > before);
+    assert!(browser.get(&Ask::of(&client).path()).await.body.contains("id=\"consent-form\""));
+    // A page that showed the old tools is shown anew instead of being decided.
+    let grants = server.grants().await;
+    let answer = browser.submit(&open).await;
+    assert!(answer.header("location").starts_with("/oauth2/consent?"), "{answer:?}");
+    assert_eq!(server.grants().await, grants);
+}
+
+#[tokio::test]
+async fn nothing_is_remembered_where_any_program_could_listen() {
+    let server = TestServer::start().await;
+    server.add_member(ADA).await;
+    let client = server.register_client("Client").await;
+    let mut browser = Browser::signed_in(&server, ADA, PASSWORD).await;
+    for redirect_uri in [LOOPBACK, APP] {
+        let ask = Ask::of(&client).with("redirect_uri", redirect_uri);
+        allow(&mut browser, &ask, true).await;
+        assert!(browser.get(&ask.path()).await.body.contains("id=\"consent-form\""), "{redirect_uri}");
+        let silent = browser.get(&ask.with("prompt", "none").path()).await;
+        assert_eq!(brought(&silent, redirect_uri)["error"], "consent_required");
+    }
+}
+
+#[tokio::test]
+async fn prompt_login_takes_the_password_again_and_once() {
+    let server = TestServer::start().await;
+    server.add_member(ADA).await;
+    let client = server.register_client("Client").await;
+    let mut browser = Browser::signed_in(&server, ADA, PASSWORD).await;
+    let ask = Ask::of(&client).with("prompt", "login");
+    let answer = browser.sign_in(&ask.path(), ADA, PASSWORD).await;
+    assert!(browser.follow(&answer).await.body.contains("id=\"consent-form\""));
+    assert!(browser.get(&ask.path()).await.body.contains("id=\"sign-in-form\""), "the next request asks again");
+}
