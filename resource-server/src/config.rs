@@ -68,6 +68,7 @@ fn check_path(path: &String) -> Result<(), String> {
     if taken { Err(format!("{path:?} is a path that this server answers itself")) } else { Ok(()) }
 }
 
+#[expect(clippy::ptr_arg, reason = "a check takes the type of its setting")]
 fn check_name(name: &String) -> Result<(), String> {
     let readable = !name.trim().is_empty() && name.chars().count() <= 100 && !name.chars().any(char::is_control);
     if readable { Ok(()) } else { Err("is to be a name of 1 to 100 characters".to_owned()) }

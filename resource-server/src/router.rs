@@ -30,7 +30,7 @@ pub fn router(path: &str, pipeline: Arc<Pipeline>, metadata: Arc<Metadata>) -> R
         .with_state(pipeline)
         .layer(cors.layer());
     let documents = Router::new()
-        // The only resource: its metadata is also at the root (RFC 9728 §3, MCP RS-2), and where some clients append it.
+        // The only resource: its metadata is also at the root (RFC 9728 §3, MCP Authorization Server Discovery), and where some clients append it.
         .route(PROTECTED_RESOURCE, get(answer_protected_resource))
         .route(&format!("{PROTECTED_RESOURCE}{path}"), get(answer_protected_resource))
         .route(&format!("{path}{PROTECTED_RESOURCE}"), get(answer_protected_resource))

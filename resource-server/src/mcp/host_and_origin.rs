@@ -1,4 +1,4 @@
-//! Who may call from where: `Host` against DNS rebinding, `Origin` against foreign pages (MCP T-2).
+//! Who may call from where: `Host` against DNS rebinding, `Origin` against foreign pages (MCP Streamable HTTP, Security Warning).
 
 use http::{HeaderMap, Uri, header};
 use shared::config::PublicUrl;

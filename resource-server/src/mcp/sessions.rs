@@ -1,6 +1,6 @@
 //! Legacy sessions belong to whoever opened them: `(iss, sub, client_id)`. For anybody else they do not exist.
 //!
-//! A session id is no authentication (MCP RS-12): the token is checked on every request, and this binding on top.
+//! A session id is no authentication (MCP Security Best Practices, Session Hijacking): the token is checked on every request, and this binding on top.
 
 use crate::bearer::principal::PrincipalKey;
 use shared::clock::UnixSeconds;
