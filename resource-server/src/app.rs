@@ -196,11 +196,21 @@ fn make_data_directory(path: &std::path::Path) -> Result<(), StartError> {
     std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(unusable)
 }
 
-/// Puts everything together; nothing runs yet.
+/// Puts everything together around the built-in tools; nothing runs yet.
 ///
 /// # Errors
 /// Settings that contradict each other, a Redis URL or HTTP client that cannot be used.
 pub fn build(parts: Parts) -> Result<App, StartError> {
+    let allowed = host_and_origin(&parts.settings)?;
+    let upstream = builtin(&parts, &allowed);
+    build_around(upstream, parts)
+}
+
+/// Puts everything together around `upstream`, which has the tools that [`builtin_resource::scopes`] name.
+///
+/// # Errors
+/// As [`build`].
+pub fn build_around(upstream: Arc<dyn Upstream>, parts: Parts) -> Result<App, StartError> {
     let Parts { settings, store, clock, random, identity, stop } = parts;
     let own = &settings.resource_server;
     let resource = settings.resource();
@@ -218,7 +228,6 @@ pub fn build(parts: Parts) -> Result<App, StartError> {
         &builtin_resource::FIRST_SCOPES.into_iter().collect::<ScopeSet>(),
     );
     let host_and_origin = host_and_origin(&settings)?;
-    let upstream = builtin(&settings, &host_and_origin, &store, &clock, &random, &stop);
     let rate_limiter = RateLimiter::new(ephemeral.clone()).with_local_fallback(clock.clone());
     let forged = Limit::per_minute(own.forged_tokens_per_minute);
     let pipeline = Arc::new(Pipeline {
@@ -275,15 +284,9 @@ fn host_and_origin(settings: &Settings) -> Result<Arc<HostAndOrigin>, StartError
     })
 }
 
-fn builtin(
-    settings: &Settings,
-    allowed: &HostAndOrigin,
-    store: &Store,
-    clock: &SharedClock,
-    random: &SharedRandom,
-    stop: &CancellationToken,
-) -> Arc<dyn Upstream> {
-    let own = &settings.resource_server;
+fn builtin(parts: &Parts, allowed: &HostAndOrigin) -> Arc<dyn Upstream> {
+    let Parts { store, clock, random, stop, .. } = parts;
+    let own = &parts.settings.resource_server;
     let idle_seconds = u64::try_from(own.legacy_session_idle.seconds()).unwrap_or(u64::MAX);
     let limits = BuiltinLimits {
         allowed_hosts: allowed.hosts(),

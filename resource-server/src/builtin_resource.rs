@@ -5,8 +5,8 @@ use crate::policy::scope_definition::ScopeDefinition;
 /// What clients are told to ask for first; more comes by step-up.
 pub const FIRST_SCOPES: [&str; 1] = ["mcp.read"];
 
-/// Everybody who may sign in.
-const EVERYONE: [&str; 2] = ["member", "administrator"];
+/// Everybody who may sign in: administrators are members, too.
+const EVERYONE: [&str; 1] = ["member"];
 /// Who runs the place.
 const ADMINISTRATORS: [&str; 1] = ["administrator"];
 

@@ -37,7 +37,7 @@ struct ToolRule {
 struct ScopeRule {
     /// Every scope whose holder has this one, itself first.
     held_by: Vec<String>,
-    roles: Vec<String>,
+    definition: ScopeDefinition,
 }
 
 impl ScopePolicy {
@@ -47,7 +47,7 @@ impl ScopePolicy {
         let scopes = definitions
             .iter()
             .map(|scope| {
-                let rule = ScopeRule { held_by: held_by(&scope.name, definitions), roles: scope.roles.clone() };
+                let rule = ScopeRule { held_by: held_by(&scope.name, definitions), definition: scope.clone() };
                 (scope.name.clone(), rule)
             })
             .collect();
@@ -93,8 +93,8 @@ impl ScopePolicy {
 
     /// A machine has exactly what an administrator gave it; a person what the roles allow.
     fn could_be_granted(&self, principal: &Principal, scope: &str) -> bool {
-        let roles = self.scopes.get(scope).map(|rule| rule.roles.as_slice()).unwrap_or_default();
-        !principal.is_machine() && principal.roles.iter().any(|role| roles.contains(role))
+        let rule = self.scopes.get(scope);
+        !principal.is_machine() && rule.is_some_and(|rule| rule.definition.may_be_held_by(&principal.roles))
     }
 }
 
@@ -131,12 +131,12 @@ mod tests {
     }
 
     fn policy() -> ScopePolicy {
-        let everyone = ["member", "administrator"];
+        let everyone = ["member"];
         let scopes = [
             scope("mcp.read", &[], &everyone, &["list", "copy"]),
             scope("mcp.write", &[], &everyone, &["create", "copy"]),
             scope("mcp.admin", &["mcp.write", "mcp.read"], &["administrator"], &["clear"]),
-            scope("mcp.root", &["mcp.admin"], &[], &[]),
+            scope("mcp.root", &["mcp.admin"], &["nobody"], &[]),
         ];
         let tools = ["list", "create", "copy", "clear", "forgotten"].map(|name| ToolDefinition {
             name: name.into(),

@@ -8,9 +8,10 @@ use axum::{
 };
 use http_body_util::BodyExt as _;
 use resource_server::{
-    app::{Parts, SCHEMA, build},
+    app::{Parts, SCHEMA, build, build_around},
     config::Settings,
     issuer::machine_token::EnrolledIdentity,
+    upstreams::Upstream,
 };
 use serde_json::{Value, json};
 use shared::{
@@ -99,6 +100,11 @@ impl Server {
 
     /// One that may not be enrolled yet.
     pub async fn start_unready(issuer: Arc<Play>, settings: &str) -> Self {
+        Self::start_around(issuer, settings, None).await
+    }
+
+    /// The same, with another upstream than the built-in tools.
+    pub async fn start_around(issuer: Arc<Play>, settings: &str, upstream: Option<Arc<dyn Upstream>>) -> Self {
         shared::protocol::jwt::install_stock_provider();
         let text = format!("[resource_server]\nissuer = \"{}\"\n{settings}\n", issuer.url);
         let sources = Sources::new().with_file_text("test", &text).expect("TOML");
@@ -110,8 +116,12 @@ impl Server {
         let signer = Arc::new(AssertionSigner::generate(&SystemRandom).expect("a key"));
         let identity = EnrolledIdentity { client_id: "resource-server".into(), signer };
         let random = Arc::new(SystemRandom);
-        let app = build(Parts { settings, store, clock: clock.clone(), random, identity, stop: stop.clone() })
-            .expect("an app");
+        let parts = Parts { settings, store, clock: clock.clone(), random, identity, stop: stop.clone() };
+        let app = match upstream {
+            None => build(parts),
+            Some(upstream) => build_around(upstream, parts),
+        };
+        let app = app.expect("an app");
         let (router, _follower) = app.start();
         Self { issuer, clock, router, stop }
     }

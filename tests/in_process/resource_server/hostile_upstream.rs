@@ -1,0 +1,186 @@
+//! What happens when the thing behind misbehaves: it panics, fails, never answers, never ends.
+
+use super::{
+    issuer,
+    server::{IN_TIME, Server, call, post},
+};
+use async_trait::async_trait;
+use axum::{body::Body, http::StatusCode};
+use bytes::Bytes;
+use futures_util::{FutureExt as _, StreamExt as _};
+use http_body::Frame;
+use http_body_util::{BodyExt as _, StreamBody, combinators::BoxBody};
+use resource_server::{
+    bearer::principal::Principal,
+    upstreams::{Message, ReplyBody, ToolDefinition, Upstream, UpstreamError, UpstreamReply},
+};
+use serde_json::json;
+use shared::protocol::security_event::RevocationKind;
+use std::{
+    convert::Infallible,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+use system_tests::poll::until;
+
+#[derive(Clone, Copy)]
+enum Manner {
+    Panic,
+    Fail,
+    Hang,
+    Stream,
+}
+
+struct Hostile {
+    manner: Manner,
+    seen: Mutex<Vec<axum::http::HeaderMap>>,
+    running: Arc<AtomicUsize>,
+}
+
+struct Running(Arc<AtomicUsize>);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+#[async_trait]
+impl Upstream for Hostile {
+    fn tools(&self) -> Vec<ToolDefinition> {
+        let tool = |name: &str| ToolDefinition { name: name.into(), json: "{}".into(), read_only: false };
+        vec![tool("whoami")]
+    }
+
+    #[expect(clippy::panic, reason = "to panic is what it is for")]
+    async fn call(&self, _: &Arc<Principal>, message: Message) -> Result<UpstreamReply, UpstreamError> {
+        self.seen.lock().expect("unpoisoned").push(message.headers);
+        self.running.fetch_add(1, Ordering::SeqCst);
+        let running = Running(self.running.clone());
+        match self.manner {
+            Manner::Panic => panic!("secret-of-the-upstream"),
+            Manner::Fail => Err(UpstreamError::Failed { cause: "secret-of-the-upstream".into() }),
+            Manner::Hang => std::future::pending().await,
+            Manner::Stream => {
+                let first =
+                    futures_util::stream::iter([Ok::<_, Infallible>(Frame::data(Bytes::from_static(b": hi\n\n")))]);
+                let endless = futures_util::stream::pending().map(move |frame| {
+                    let _held = &running;
+                    frame
+                });
+                let body = BoxBody::new(StreamBody::new(first.chain(endless)));
+                Ok(UpstreamReply {
+                    status: StatusCode::OK,
+                    content_type: Some("text/event-stream".parse().expect("a value")),
+                    session_id: None,
+                    body: ReplyBody::Stream(body),
+                })
+            }
+        }
+    }
+}
+
+async fn behind(manner: Manner, settings: &str) -> (Server, Arc<Hostile>) {
+    let running = Arc::new(AtomicUsize::new(0));
+    let hostile = Arc::new(Hostile { manner, seen: Mutex::default(), running });
+    let server = Server::start_around(issuer::start().await, settings, Some(hostile.clone())).await;
+    server.wait_until_ready().await;
+    (server, hostile)
+}
+
+#[tokio::test]
+async fn a_failure_is_told_without_its_cause_and_the_server_goes_on() {
+    for manner in [Manner::Panic, Manner::Fail] {
+        let (server, hostile) = behind(manner, "").await;
+        let token = server.token("mcp.read");
+        for _ in 0..2 {
+            let answer = server.call(&token, "whoami", json!({})).await;
+            assert_eq!((answer.status, answer.code()), (StatusCode::BAD_GATEWAY, -32603));
+            assert_eq!(answer.json()["id"], 1);
+            assert!(!answer.text().contains("secret"), "{}", answer.text());
+        }
+        assert_eq!(hostile.running.load(Ordering::SeqCst), 0);
+    }
+}
+
+#[tokio::test]
+async fn a_call_that_never_ends_is_cut_by_its_time() {
+    let (server, hostile) = behind(Manner::Hang, "call_timeout = 1").await;
+    let answer = server.call(&server.token("mcp.read"), "whoami", json!({})).await;
+    assert_eq!((answer.status, answer.code()), (StatusCode::GATEWAY_TIMEOUT, -32603));
+    assert_eq!(hostile.running.load(Ordering::SeqCst), 0, "and cancelled");
+}
+
+#[tokio::test]
+async fn a_running_call_is_cut_by_revocation() {
+    let (server, hostile) = behind(Manner::Hang, "").await;
+    let token = server.token("mcp.read");
+    let call = server.call(&token, "whoami", json!({}));
+    let revoke = async {
+        until("it runs", IN_TIME, || async { (hostile.running.load(Ordering::SeqCst) == 1).then_some(()) })
+            .await
+            .expect("running");
+        server.issuer.revoke(RevocationKind::Grant, "grant-1", server.now());
+    };
+    let (answer, ()) = tokio::join!(call, revoke);
+    assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "{}", answer.text());
+    assert_eq!(hostile.running.load(Ordering::SeqCst), 0);
+}
+
+#[tokio::test]
+async fn the_stream_of_a_call_ends_with_its_time_or_on_revocation() {
+    for (settings, revoke) in [("call_timeout = 1", false), ("", true)] {
+        let (server, hostile) = behind(Manner::Stream, settings).await;
+        let message = call("whoami", json!({})).to_string();
+        let mut stream = server.open(post(&server.token("mcp.read"), message)).await.into_body();
+        assert!(stream.frame().await.is_some());
+        if revoke {
+            server.issuer.revoke(RevocationKind::User, "alice", server.now());
+        }
+        let end = tokio::time::timeout(IN_TIME, stream.frame()).await.expect("in time");
+        assert!(end.is_none());
+        assert_eq!(hostile.running.load(Ordering::SeqCst), 0, "the upstream knows that nobody listens");
+    }
+}
+
+#[tokio::test]
+async fn a_principal_has_so_many_calls_at_a_time_and_others_have_theirs() {
+    let (server, hostile) = behind(Manner::Hang, "concurrent_calls = 2").await;
+    let token = server.token("mcp.read");
+    let mut running: Vec<_> = (0..2).map(|_| Box::pin(server.call(&token, "whoami", json!({})))).collect();
+    for call in &mut running {
+        assert!(call.as_mut().now_or_never().is_none());
+    }
+    until("both run", IN_TIME, || {
+        let open = running.iter_mut().all(|call| call.as_mut().now_or_never().is_none());
+        let both = open && hostile.running.load(Ordering::SeqCst) == 2;
+        async move { both.then_some(()) }
+    })
+    .await
+    .expect("running");
+    let refused = server.call(&token, "whoami", json!({})).await;
+    assert_eq!(refused.status, StatusCode::TOO_MANY_REQUESTS);
+    assert!(!refused.header("retry-after").is_empty());
+    let other = server.token_of("bob", "client", "mcp.read");
+    let other = tokio::time::timeout(Duration::from_millis(300), server.call(&other, "whoami", json!({}))).await;
+    assert!(other.is_err(), "it runs");
+    drop(running);
+    assert_eq!(server.list(&token).await.status, StatusCode::OK, "places come back");
+}
+
+#[tokio::test]
+async fn neither_token_nor_cookies_go_on() {
+    let (server, hostile) = behind(Manner::Fail, "").await;
+    let token = server.token("mcp.read");
+    let mut request = post(&token, Body::from(call("whoami", json!({})).to_string()));
+    for (name, value) in [("cookie", "session=x"), ("x-api-key", "x"), ("proxy-authorization", "Basic x")] {
+        request.headers_mut().insert(name, value.parse().expect("a value"));
+    }
+    server.send(request).await;
+    let seen = hostile.seen.lock().expect("unpoisoned").clone();
+    let names: Vec<_> = seen.iter().flat_map(|headers| headers.keys().map(|name| name.as_str().to_owned())).collect();
+    assert_eq!(names, ["host"], "{names:?}");
+}
