@@ -5,13 +5,13 @@ use crate::{
     config::{RegistrationPolicy, Settings},
     endpoints::{
         assets, authorize, consent, health, home, introspect, jwks, metadata, not_found, register, reset_password,
-        set_up, sign_in, sign_out, token,
+        resource_registry, revocation_list, set_up, sign_in, sign_out, token,
     },
 };
 use axum::{
     Router,
     extract::DefaultBodyLimit,
-    routing::{MethodRouter, get, post},
+    routing::{MethodRouter, get, post, put},
 };
 use http::StatusCode;
 use shared::http::{
@@ -59,7 +59,7 @@ enum Place {
 enum Readers {
     /// Everybody: what is asked proves itself, and no cookie counts.
     Everybody,
-    /// Nobody: pages for people, with cookies.
+    /// Nobody: pages for people, and what only servers call.
     Nobody,
 }
 
@@ -76,7 +76,7 @@ impl Route {
         Self { path, place, readers: Readers::Everybody, answers, when: |_| true }
     }
 
-    const fn page(place: Place, path: &'static str, answers: fn() -> MethodRouter<Arc<App>>) -> Self {
+    const fn private(place: Place, path: &'static str, answers: fn() -> MethodRouter<Arc<App>>) -> Self {
         Self { path, place, readers: Readers::Nobody, answers, when: |_| true }
     }
 
@@ -99,16 +99,18 @@ const TABLE: &[Route] = &[
     Route::public(Place::Issuer, paths::INTROSPECT, || post(introspect::introspect)),
     Route::public(Place::Issuer, paths::REGISTER, || post(register::register)).only_when(registration_is_open),
     Route::public(Place::Origin, "/register", || post(register::register)).only_when(registration_is_open),
-    Route::page(Place::Issuer, paths::AUTHORIZE, || get(authorize::authorize)),
-    Route::page(Place::Origin, "/authorize", || get(authorize::authorize)),
-    Route::page(Place::Issuer, "/oauth2/consent", || get(consent::show).post(consent::decide)),
-    Route::page(Place::Issuer, "/sign-in", || get(sign_in::show).post(sign_in::submit)),
-    Route::page(Place::Issuer, "/sign-out", || post(sign_out::submit)),
-    Route::page(Place::Issuer, "/signed-out", || get(sign_out::show)),
-    Route::page(Place::Issuer, "/set-up/{link}", || get(set_up::show).post(set_up::submit)),
-    Route::page(Place::Issuer, "/reset-password/{link}", || get(reset_password::show).post(reset_password::submit)),
-    Route::page(Place::Issuer, "/assets/{name}", || get(assets::asset)),
-    Route::page(Place::Issuer, "/", || get(home::home)),
+    Route::private(Place::Issuer, paths::RESOURCES, || put(resource_registry::put)),
+    Route::private(Place::Issuer, paths::REVOCATIONS, || get(revocation_list::list)),
+    Route::private(Place::Issuer, paths::AUTHORIZE, || get(authorize::authorize)),
+    Route::private(Place::Origin, "/authorize", || get(authorize::authorize)),
+    Route::private(Place::Issuer, "/oauth2/consent", || get(consent::show).post(consent::decide)),
+    Route::private(Place::Issuer, "/sign-in", || get(sign_in::show).post(sign_in::submit)),
+    Route::private(Place::Issuer, "/sign-out", || post(sign_out::submit)),
+    Route::private(Place::Issuer, "/signed-out", || get(sign_out::show)),
+    Route::private(Place::Issuer, "/set-up/{link}", || get(set_up::show).post(set_up::submit)),
+    Route::private(Place::Issuer, "/reset-password/{link}", || get(reset_password::show).post(reset_password::submit)),
+    Route::private(Place::Issuer, "/assets/{name}", || get(assets::asset)),
+    Route::private(Place::Issuer, "/", || get(home::home)),
 ];
 
 fn registration_is_open(settings: &Settings) -> bool {

@@ -1,10 +1,10 @@
 // Takes a picture of every page a person meets, at phone and desktop width, light and dark, and checks what a picture does not show.
-// Input: folder, setup_url, authorize_url, unknown_client_url, signed_out_url, person {email, display_name, password}.
+// Input: folder, home_url, setup_url, authorize_url, unknown_client_url, person {email, display_name, password}; when it asks, a reset link.
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { newPerson, setUp, signIn, withBrowser } from './browser.mjs';
-import { input, run, step } from './steps.mjs';
+import { handOver, input, run, step } from './steps.mjs';
 
 const SIZES = { phone: { width: 390, height: 844 }, desktop: { width: 1280, height: 900 } };
 const SCHEMES = ['light', 'dark'];
@@ -45,6 +45,8 @@ await run(() =>
   withBrowser(async (browser) => {
     await mkdir(input.folder, { recursive: true });
     const first = await newPerson(browser);
+    await first.page.goto(input.home_url);
+    await photograph(first.page, 'home-not-set-up');
     await first.page.goto(input.setup_url);
     await photograph(first.page, 'set-up');
     await first.page.evaluate(() => (document.querySelector('#setup-form').noValidate = true)); // so that the server answers
@@ -56,6 +58,8 @@ await run(() =>
     await photograph(first.page, 'set-up-done');
     await first.page.goto(input.setup_url);
     await photograph(first.page, 'set-up-link-used');
+    await first.page.goto(input.home_url);
+    await photograph(first.page, 'home');
 
     const second = await newPerson(browser);
     await second.page.goto(input.authorize_url);
@@ -68,6 +72,11 @@ await run(() =>
     await photograph(second.page, 'consent');
     await second.page.goto(input.unknown_client_url);
     await photograph(second.page, 'error-unknown-client');
+    await second.page.goto(new URL('/no-such-page', input.home_url).href);
+    await photograph(second.page, 'error-not-found');
+
+    await second.page.goto(await handOver('make_reset_link'));
+    await photograph(second.page, 'reset-password');
     step('browser', { complaints: [...first.complaints, ...second.complaints] });
   }),
 );

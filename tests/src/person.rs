@@ -24,8 +24,8 @@ pub struct Person {
 pub struct Form {
     /// As it stands in the page.
     pub action: String,
-    /// Hidden fields and their values.
-    pub hidden: Vec<(String, String)>,
+    /// What it sends when nobody touches it: hidden fields and ticked boxes.
+    pub untouched: Vec<(String, String)>,
 }
 
 impl Person {
@@ -78,7 +78,7 @@ impl Person {
 
     async fn post(&mut self, url: &Url, form: &Form, answers: &[(&str, String)]) -> anyhow::Result<Response> {
         let mut body = form_urlencoded::Serializer::new(String::new());
-        body.extend_pairs(&form.hidden).extend_pairs(answers);
+        body.extend_pairs(&form.untouched).extend_pairs(answers);
         let request = self.browser.post(url.clone()).header(COOKIE, self.cookie_header());
         let request = request.header(ORIGIN, url.origin().ascii_serialization());
         let request = request.header(CONTENT_TYPE, "application/x-www-form-urlencoded").body(body.finish());
@@ -111,10 +111,15 @@ pub fn form(page: &str, id: &str) -> Option<Form> {
     let text = &page[start..start + page[start..].find("</form>")?];
     let action = attribute(text.split('>').next()?, "action").unwrap_or_default();
     let inputs = text.split("<input").skip(1).filter_map(|rest| rest.split('>').next());
-    let hidden = inputs.filter(|input| attribute(input, "type").as_deref() == Some("hidden"));
-    let hidden =
-        hidden.filter_map(|input| Some((attribute(input, "name")?, attribute(input, "value").unwrap_or_default())));
-    Some(Form { action, hidden: hidden.collect() })
+    let is_sent = |input: &&str| match attribute(input, "type").as_deref() {
+        Some("hidden") => true,
+        Some("checkbox") => input.split_whitespace().any(|word| word == "checked"),
+        _ => false,
+    };
+    let untouched = inputs
+        .filter(is_sent)
+        .filter_map(|input| Some((attribute(input, "name")?, attribute(input, "value").unwrap_or_default())));
+    Some(Form { action, untouched: untouched.collect() })
 }
 
 fn attribute(tag: &str, name: &str) -> Option<String> {
@@ -139,8 +144,12 @@ mod tests {
     #[test]
     fn a_form_is_read_from_a_page() {
         let page = "<form id=\"other\" action=\"/no\"></form><form method=\"post\" action=\"/sign-in?a=1&amp;b=2\" id=\"sign-in-form\">\n\
-            <input type=\"hidden\" name=\"csrf\" value=\"x&#34;y\"><label>E <input type=\"email\" name=\"email\"></label></form>";
-        let expected = Form { action: "/sign-in?a=1&b=2".into(), hidden: vec![("csrf".into(), "x\"y".into())] };
+            <input type=\"hidden\" name=\"csrf\" value=\"x&#34;y\"><label>E <input type=\"email\" name=\"email\"></label>\
+            <input type=\"checkbox\" name=\"a\" value=\"on\" checked aria-describedby=\"b\"><input type=\"checkbox\" name=\"c\" value=\"on\"></form>";
+        let expected = Form {
+            action: "/sign-in?a=1&b=2".into(),
+            untouched: vec![("csrf".into(), "x\"y".into()), ("a".into(), "on".into())],
+        };
         assert_eq!(form(page, "sign-in-form"), Some(expected));
         assert_eq!(form(page, "consent-form"), None);
     }

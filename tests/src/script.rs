@@ -57,11 +57,11 @@ impl Script {
         serde_json::from_str(&step).with_context(|| format!("a step is JSON, not {step}"))
     }
 
-    /// Lets a script go on that handed over.
+    /// Lets a script go on that handed over, with what it needs to know.
     ///
     /// # Errors
     /// When it has ended.
-    pub async fn go_on(&mut self) -> anyhow::Result<()> {
-        self.process.write_line("go on").await
+    pub async fn go_on(&mut self, with: &str) -> anyhow::Result<()> {
+        self.process.write_line(with).await
     }
 }

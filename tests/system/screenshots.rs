@@ -6,15 +6,18 @@ use system_tests::postern::Home;
 use system_tests::process::repository;
 use system_tests::script::Script;
 
-const PAGES: [&str; 8] = [
+const PAGES: [&str; 11] = [
+    "home-not-set-up",
     "set-up",
     "set-up-refused",
     "set-up-done",
     "set-up-link-used",
+    "home",
     "sign-in",
     "sign-in-refused",
     "consent",
     "error-unknown-client",
+    "error-not-found",
 ];
 
 #[tokio::test]
@@ -30,22 +33,31 @@ async fn every_page_is_photographed_and_sound() -> anyhow::Result<()> {
     let person =
         json!({ "email": "mary@example.com", "display_name": "Mary", "password": "notes on the analytical engine" });
     let input = json!({
-        "folder": folder, "setup_url": setup_url, "authorize_url": authorize_url, "unknown_client_url": unknown_client_url, "person": person,
+        "folder": folder, "home_url": home.issuer(), "setup_url": setup_url, "authorize_url": authorize_url, "unknown_client_url": unknown_client_url, "person": person,
     });
     let mut script = Script::start("screenshots", &input)?;
     for page in PAGES {
-        let mut backgrounds = Vec::new();
-        for _ in 0..4 {
-            let picture = script.step("page").await?;
-            assert_eq!(picture["name"], page);
-            assert_eq!(picture["problems"], json!([]), "{picture}");
-            assert!(folder.join(picture["file"].as_str().unwrap_or_default()).exists());
-            backgrounds.push((picture["color_scheme"].clone(), picture["background"].clone()));
-        }
-        assert_ne!(backgrounds[0].1, backgrounds[1].1, "{page} looks the same in light and dark");
+        is_sound(&mut script, page).await?;
     }
+    script.step("make_reset_link").await?;
+    let link = home.json(&["user", "reset-password", "mary@example.com"]).await?;
+    script.go_on(link["link"].as_str().unwrap_or_default()).await?;
+    is_sound(&mut script, "reset-password").await?;
     let browser = script.step("browser").await?;
     assert_eq!(browser["complaints"], json!([]));
     script.step("done").await?;
+    Ok(())
+}
+
+/// The four pictures of a page exist, show no problem, and differ between light and dark.
+async fn is_sound(script: &mut Script, page: &str) -> anyhow::Result<()> {
+    let mut backgrounds = Vec::new();
+    for _ in 0..4 {
+        let picture = script.step("page").await?;
+        assert_eq!(picture["name"], page);
+        assert_eq!(picture["problems"], json!([]), "{picture}");
+        backgrounds.push(picture["background"].clone());
+    }
+    assert_ne!(backgrounds[0], backgrounds[1], "{page} looks the same in light and dark");
     Ok(())
 }

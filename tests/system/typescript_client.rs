@@ -107,7 +107,7 @@ async fn loses_access(script: &mut Script, home: &Home, client_id: &str) -> anyh
     for grant in &grants {
         home.run(&["grant", "revoke", grant["id"].as_str().unwrap_or_default()], "").await?.success()?;
     }
-    script.go_on().await?;
+    script.go_on("revoked").await?;
     let revoked = script.step("revoked").await?;
     assert_eq!(revoked["status"], 401, "{revoked}");
     let asked = script.step("asked_to_authorize_again").await?;

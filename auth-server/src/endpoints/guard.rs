@@ -59,25 +59,27 @@ pub async fn require(
     let request = BearerRequest::of(headers);
     let mut machine = Resource::new();
     let mut claims = None;
-    let mut input = Input::None;
+    let mut next = None;
     loop {
-        let next = match machine.advance(input) {
-            Output::GetRequest => Next::Request,
-            Output::DetermineScopes => Next::Scopes,
-            Output::Recover { token } => Next::Recover(token.to_owned()),
-            Output::Ok(_) => return claims.ok_or_else(|| invalid_token(&needed)),
-            Output::Err(error) => return Err(refusal(error, &needed)),
-        };
-        input = match next {
-            Next::Request => Input::Request { request: &request },
-            Next::Scopes => Input::Scopes(&scopes),
-            Next::Recover(token) => {
+        // Made after whatever was awaited: an input borrows the request, which must not be held across an await.
+        let input = match next {
+            None => Input::None,
+            Some(Next::Request) => Input::Request { request: &request },
+            Some(Next::Scopes) => Input::Scopes(&scopes),
+            Some(Next::Recover(token)) => {
                 let found = recover(app, &token, now).await?.ok_or_else(|| invalid_token(&needed))?;
                 let grant = grant_of(&found)?;
                 claims = Some(found);
                 Input::Recovered(Some(grant))
             }
         };
+        next = Some(match machine.advance(input) {
+            Output::GetRequest => Next::Request,
+            Output::DetermineScopes => Next::Scopes,
+            Output::Recover { token } => Next::Recover(token.to_owned()),
+            Output::Ok(_) => return claims.ok_or_else(|| invalid_token(&needed)),
+            Output::Err(error) => return Err(refusal(error, &needed)),
+        });
     }
 }
 

@@ -1,1 +1,51 @@
 //! `PUT /api/resources`: resource servers write what they protect.
+
+use crate::{
+    app::App,
+    change_log::follower::catch_up,
+    endpoints::{guard, json_body, respond::json_no_store},
+    error::OAuthError,
+    resources::{
+        register::{RegisterRefusal, ResourceDocument, register},
+        resource::RESOURCE_SERVER_SCOPE,
+    },
+};
+use axum::{body::Body, extract::State, response::Response};
+use http::{HeaderMap, StatusCode};
+use shared::protocol::error_code::ErrorCode;
+use std::sync::Arc;
+
+/// Registers or replaces one resource; the answer is what is stored.
+pub async fn put(State(app): State<Arc<App>>, headers: HeaderMap, body: Body) -> Result<Response, OAuthError> {
+    let now = app.clock.now();
+    let caller = guard::require(&app, &headers, RESOURCE_SERVER_SCOPE, now).await?;
+    let body = json_body::read(&headers, body).await?;
+    let document: ResourceDocument = serde_json::from_slice(&body)
+        .map_err(|_| OAuthError::invalid_request("The body must be a JSON object with resource, name and scopes."))?;
+    let resource = register(&app.store, &caller.client_id, &document, now).await?;
+    if let Err(error) = catch_up(&app).await {
+        tracing::warn!(%error, "a registered resource is not in memory yet");
+    }
+    Ok(json_no_store(StatusCode::OK, &ResourceDocument::from(resource)))
+}
+
+impl From<RegisterRefusal> for OAuthError {
+    fn from(refusal: RegisterRefusal) -> Self {
+        let forbidden =
+            |description| Self::new(ErrorCode::AccessDenied, description).with_status(StatusCode::FORBIDDEN);
+        match refusal {
+            RegisterRefusal::Unusable(what) => Self::invalid_request(what),
+            RegisterRefusal::ReservedScope => forbidden(
+                "openid, profile, email, address, phone, offline_access and scopes that begin with postern. are reserved.",
+            ),
+            RegisterRefusal::NotEnrolled => forbidden("This client is not enrolled as a resource server."),
+            RegisterRefusal::ForeignOrigin => {
+                forbidden("The resource is not under an origin that this resource server was enrolled for.")
+            }
+            RegisterRefusal::OwnedByAnother => {
+                forbidden("Another resource server registered this resource; remove that client first.")
+            }
+            RegisterRefusal::Store(error) => error.into(),
+        }
+    }
+}

@@ -20,7 +20,7 @@ use shared::{
     config::Sources,
     db::{DatabaseUrl, PoolLimits, Store},
     ephemeral::MemoryEphemeral,
-    protocol::jwk::JwkSet,
+    protocol::{jwk::JwkSet, jwt::AssertionSigner},
     random::SystemRandom,
     sealing::{KeyEncryptionKeys, Sealing},
 };
@@ -100,6 +100,30 @@ impl TestServer {
         catch_up(&self.app).await.expect("the change log");
     }
 
+    /// A token by which the test resource server uses this server's own interface.
+    pub async fn machine_token(&self) -> String {
+        let assertion = resource_server_key_of_this_run()
+            .sign(RESOURCE_SERVER, &self.app.issuer, self.app.clock.now(), &SystemRandom)
+            .expect("an assertion");
+        let management = format!("{}/api", self.app.issuer);
+        let form = [
+            ("grant_type", "client_credentials"),
+            ("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"),
+            ("client_assertion", assertion.as_str()),
+            ("resource", management.as_str()),
+            ("scope", "postern.resource_server"),
+        ];
+        let answer = self.post_form("/oauth2/token", &form).await;
+        answer.json()["access_token"].as_str().unwrap_or_else(|| panic!("{answer:?}")).to_owned()
+    }
+
+    /// Sends a request with a bearer token.
+    pub async fn call(&self, method: &str, path: &str, token: &str, body: &Value) -> Answer {
+        let request = Request::builder().method(method).uri(path).header("authorization", format!("Bearer {token}"));
+        let request = request.header("content-type", "application/json");
+        self.send(request.body(Body::from(body.to_string())).expect("a request")).await
+    }
+
     /// Sends a request.
     pub async fn send(&self, request: Request) -> Answer {
         Answer::read(self.router.clone().oneshot(request).await.expect("infallible")).await
@@ -141,7 +165,7 @@ fn signing_keys_of_this_run() -> &'static [SigningKey] {
 }
 
 /// The key of the test resource server's client assertions.
-pub fn resource_server_key_of_this_run() -> &'static SigningKey {
-    static KEY: OnceLock<SigningKey> = OnceLock::new();
-    KEY.get_or_init(|| SigningKey::generate(Algorithm::Es256).expect("a key"))
+pub fn resource_server_key_of_this_run() -> &'static AssertionSigner {
+    static KEY: OnceLock<AssertionSigner> = OnceLock::new();
+    KEY.get_or_init(|| AssertionSigner::generate(&SystemRandom).expect("a key"))
 }

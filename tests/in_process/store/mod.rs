@@ -2,8 +2,6 @@
 //!
 //! `for_each_database!` makes three tests of one function. What only one database can do has a module of its own.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
-
 mod cancellation;
 mod database;
 mod faults;

@@ -9,7 +9,20 @@ use crate::{
 };
 use shared::db::StoreError;
 
-/// Supersedes.
+/// Why the transaction was rolled back.
+#[derive(Debug)]
+enum Undone {
+    LostRace,
+    Store(StoreError),
+}
+
+impl From<StoreError> for Undone {
+    fn from(cause: StoreError) -> Self {
+        Self::Store(cause)
+    }
+}
+
+/// Supersedes: the answer moves and the unpresented token goes, both or neither.
 ///
 /// # Errors
 /// The chain does not lead to the live token, or the store decided nothing.
@@ -31,19 +44,22 @@ pub(super) async fn supersede(presentation: &Presentation<'_>) -> Result<Outcome
     };
     let (presented, live, row) = (presentation.token.hash(), &live, &row);
     let presented = &presented;
-    let won = app
+    let done = app
         .store
         .write(|mut tx| async move {
-            if !refresh_token::supersede(&mut tx, &live.hash, call.now).await? {
-                return Ok(false);
-            }
-            // Both or neither: with the live token in hand nobody else can have moved the answer.
             if !refresh_token::move_answer(&mut tx, presented, answered_at, block, call.now).await? {
-                return Err(StoreError::Conflict { statement: "refresh_token.move_answer" });
+                return Err(Undone::LostRace);
+            }
+            if !refresh_token::supersede(&mut tx, &live.hash, call.now).await? {
+                return Err(Undone::LostRace);
             }
             refresh_token::insert(&mut tx, row).await?;
-            Ok::<_, StoreError>(true)
+            Ok(())
         })
-        .await?;
-    Ok(if won { Outcome::Answered(successor) } else { Outcome::LostRace })
+        .await;
+    match done {
+        Ok(()) => Ok(Outcome::Answered(successor)),
+        Err(Undone::LostRace) => Ok(Outcome::LostRace),
+        Err(Undone::Store(cause)) => Err(cause.into()),
+    }
 }

@@ -1,0 +1,74 @@
+//! `GET /api/revocations`: a view of the change log.
+
+use super::{TestServer, answer::Answer, test_server::START};
+use auth_server::change_log::{Change, append};
+use serde_json::{Value, json};
+use std::time::Duration;
+
+async fn revoke(server: &TestServer, grant: &str, at: i64) {
+    let store = &server.app.store;
+    store
+        .write(|mut tx| async move { append(&mut tx, Change::GrantRevoked(grant), at).await })
+        .await
+        .expect("appended");
+}
+
+async fn ask(server: &TestServer, token: &str, query: &str) -> Answer {
+    server.call("GET", &format!("/api/revocations{query}"), token, &Value::Null).await
+}
+
+#[tokio::test]
+async fn revocations_come_in_order_and_other_changes_stay_in_the_house() {
+    let server = TestServer::start().await;
+    let token = server.machine_token().await;
+    let before = ask(&server, &token, "?after=0").await.json();
+    assert_eq!(before["events"], json!([]), "enrolment and resources are no revocations");
+    revoke(&server, "g1", START + 1).await;
+    revoke(&server, "g2", START + 2).await;
+    let position = before["position"].as_i64().expect("a position");
+    let after = ask(&server, &token, &format!("?after={position}")).await.json();
+    let subjects: Vec<_> = after["events"].as_array().expect("events").iter().map(|event| &event["subject"]).collect();
+    assert_eq!(subjects, ["g1", "g2"]);
+    assert_eq!(after["events"][0]["kind"], "grant");
+    assert_eq!(after["events"][0]["at"], START + 1);
+    assert_eq!(after["position"], position + 2);
+    assert_eq!(ask(&server, &token, &format!("?after={}", position + 2)).await.json()["events"], json!([]));
+}
+
+#[tokio::test]
+async fn without_a_position_everything_that_may_still_matter_is_answered() {
+    let server = TestServer::start().await;
+    revoke(&server, "old", START - 2 * 24 * 3600).await;
+    revoke(&server, "young", START - 60).await;
+    let token = server.machine_token().await;
+    let answer = ask(&server, &token, "").await.json();
+    let subjects: Vec<_> = answer["events"].as_array().expect("events").iter().map(|event| &event["subject"]).collect();
+    assert_eq!(subjects, ["young"]);
+}
+
+#[tokio::test]
+async fn a_waiting_poll_hears_of_a_revocation_at_once() {
+    let server = TestServer::start().await;
+    let token = server.machine_token().await;
+    let position = ask(&server, &token, "?after=0").await.json()["position"].as_i64().expect("a position");
+    let query = format!("?after={position}&wait_seconds=15");
+    let poll = ask(&server, &token, &query);
+    let revoking = async {
+        tokio::task::yield_now().await;
+        revoke(&server, "g", START).await;
+        server.follow().await;
+    };
+    let both = async { tokio::join!(poll, revoking).0 };
+    let answer = tokio::time::timeout(Duration::from_secs(10), both).await.expect("long before the wait ends").json();
+    assert_eq!(answer["events"][0]["subject"], "g");
+}
+
+#[tokio::test]
+async fn unusable_queries_are_refused() {
+    let server = TestServer::start().await;
+    let token = server.machine_token().await;
+    for query in ["?after=x", "?after=-1", "?after=1&after=2", "?wait_seconds=soon"] {
+        let answer = ask(&server, &token, query).await;
+        assert_eq!((answer.status.as_u16(), answer.error().as_str()), (400, "invalid_request"), "{query}");
+    }
+}
