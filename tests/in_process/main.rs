@@ -5,6 +5,7 @@
 #[cfg(test)]
 mod architecture;
 #[cfg(test)]
+mod attacks;
 mod auth_server;
 #[cfg(test)]
 mod ephemeral;

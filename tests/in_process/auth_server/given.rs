@@ -12,7 +12,8 @@ use auth_server::{
 use axum::{body::Body, extract::Request};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use shared::{
-    db::StoreError,
+    binds,
+    db::{Statement, StoreError},
     http::ClientAddress,
     protocol::{
         opaque_token::{OpaqueToken, TokenHash, TokenKind},
@@ -28,6 +29,11 @@ pub const TOKEN: &str = "/oauth2/token";
 
 pub const REDIRECT_URI: &str = "http://127.0.0.1:53117/callback";
 pub const SECRET: &str = "postern_cs_a.secret~of-letters";
+
+const COUNT_EVENTS: Statement =
+    Statement::new("test.count_events", "SELECT COUNT(*) AS rows_there FROM audit_event WHERE kind = $1");
+const COUNT_CHANGES: Statement =
+    Statement::new("test.count_changes", "SELECT COUNT(*) AS rows_there FROM change_log WHERE kind = $1");
 
 /// A public client as MCP clients register themselves.
 pub fn public_client(id: &str) -> Client {
@@ -91,7 +97,12 @@ pub fn basic(id: &str, secret: &str) -> String {
 impl TestServer {
     /// A server with the user `ann` (member) and the public client `app`.
     pub async fn with_app() -> Self {
-        let server = Self::start().await;
+        Self::start().await.and_app().await
+    }
+
+    /// The same server with the user `ann` (member) and the public client `app`.
+    pub async fn and_app(self) -> Self {
+        let server = self;
         server.add_user("ann", &["member"]).await;
         server.add_client(&public_client("app")).await;
         server
@@ -188,15 +199,18 @@ impl TestServer {
     }
 
     /// How many events of this kind the audit log holds.
-    pub async fn audited(&self, kind: &str) -> usize {
-        let rows = store::audit_event::list(&mut self.app.store.read(), 0, 1000).await.expect("read");
-        rows.iter().filter(|row| row.kind == kind).count()
+    pub async fn audited(&self, kind: &str) -> i64 {
+        self.count(&COUNT_EVENTS, kind).await
     }
 
     /// How many revocations of grants the change log holds.
-    pub async fn revoked_grants(&self) -> usize {
-        let rows = store::change_log::list_after(&mut self.app.store.read(), 0, 1000).await.expect("read");
-        rows.iter().filter(|row| row.kind == Some(auth_server::change_log::ChangeKind::Grant)).count()
+    pub async fn revoked_grants(&self) -> i64 {
+        self.count(&COUNT_CHANGES, "grant").await
+    }
+
+    async fn count(&self, statement: &'static Statement, kind: &str) -> i64 {
+        let row = self.app.store.read().fetch_optional(statement, binds![kind]).await.expect("read").expect("a row");
+        row.get("rows_there").expect("a number")
     }
 }
 

@@ -4,7 +4,8 @@ mod answer;
 mod authorize;
 mod browser;
 mod consent;
-mod given;
+pub mod database;
+pub mod given;
 mod manual_clock;
 mod metadata;
 mod pages;
@@ -19,6 +20,6 @@ mod test_server;
 mod token;
 mod visitors;
 
-use answer::Answer;
+pub use answer::Answer;
 use manual_clock::ManualClock;
-use test_server::TestServer;
+pub use test_server::TestServer;

@@ -50,11 +50,16 @@ impl TestServer {
 
     /// With these settings of `[auth_server]`, as TOML.
     pub async fn start_with(settings: &str) -> Self {
+        let url = DatabaseUrl::parse("sqlite::memory:").expect("a URL");
+        let store = Store::open(&url, &SCHEMA, PoolLimits::default()).await.expect("a database in memory");
+        Self::start_on(store, settings).await
+    }
+
+    /// On this (migrated, empty) store, with these settings of `[auth_server]`.
+    pub async fn start_on(store: Store, settings: &str) -> Self {
         let text = format!("[auth_server]\n{settings}\n");
         let sources = Sources::new().with_file_text("test.toml", &text).expect("TOML");
         let settings = Settings::load(&sources).expect("settings");
-        let url = DatabaseUrl::parse("sqlite::memory:").expect("a URL");
-        let store = Store::open(&url, &SCHEMA, PoolLimits::default()).await.expect("a database in memory");
         let clock = Arc::new(ManualClock::at(START));
         let random = Arc::new(SystemRandom);
         let sealing = Sealing::new(KeyEncryptionKeys::generate(random.as_ref()), random.clone());

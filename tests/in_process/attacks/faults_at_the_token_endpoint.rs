@@ -1,0 +1,162 @@
+//! Every statement of the code and refresh transactions fails once, in every way: no token leaves without its row, no row is
+//! half written, and the user's connection is never lost (users.md R1, R2).
+
+use crate::auth_server::{TestServer, database, given::Given};
+use shared::db::{Fault, Faults, Store};
+use std::sync::{
+    Arc,
+    atomic::{AtomicU32, Ordering},
+};
+
+const FAULTS: [Fault; 4] = [Fault::FailBefore, Fault::FailAfter, Fault::Conflict, Fault::Unavailable];
+/// More statements than any of these requests has.
+const POINTS_MAX: u32 = 40;
+const GRACE: i64 = 120;
+
+/// Fails at the n-th statement after it was armed.
+#[derive(Default)]
+struct Nth {
+    left: AtomicU32,
+    fault: std::sync::Mutex<Option<Fault>>,
+}
+
+impl Nth {
+    fn arm(&self, n: u32, fault: Fault) {
+        *self.fault.lock().expect("not poisoned") = Some(fault);
+        self.left.store(n, Ordering::SeqCst);
+    }
+
+    /// Stops failing; whether it had failed.
+    fn disarm(&self) -> bool {
+        self.left.swap(0, Ordering::SeqCst) == 0
+    }
+}
+
+impl Faults for Nth {
+    fn at(&self, _: &'static str) -> Option<Fault> {
+        let left = self.left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).unwrap_or(0);
+        if left == 1 { *self.fault.lock().expect("not poisoned") } else { None }
+    }
+}
+
+async fn server_with_faults(store: &Store) -> (TestServer, Arc<Nth>) {
+    let faults = Arc::new(Nth::default());
+    let server = TestServer::start_on(store.with_faults(faults.clone()), "").await.and_app().await;
+    (server, faults)
+}
+
+/// What a family looked like before the request that fails.
+#[derive(Debug, Clone, Copy)]
+enum Before {
+    Live,
+    JustUsed,
+    AnswerLost,
+}
+
+/// The token to present, and how many rows its family has.
+async fn prepare(server: &TestServer, before: Before) -> String {
+    let token = server.family().await;
+    if !matches!(before, Before::Live) {
+        server.refresh(&token).await;
+    }
+    if matches!(before, Before::AnswerLost) {
+        server.clock.advance(GRACE + 1);
+    }
+    token
+}
+
+async fn refresh_never_loses_the_grant(store: &Store) {
+    let (server, faults) = server_with_faults(store).await;
+    for before in [Before::Live, Before::JustUsed, Before::AnswerLost] {
+        for fault in FAULTS {
+            let mut failed = 0;
+            for n in 1..POINTS_MAX {
+                let token = prepare(&server, before).await;
+                faults.arm(n, fault);
+                let answer = server.refresh(&token).await;
+                if !faults.disarm() {
+                    assert_eq!(answer.status, 200);
+                    break;
+                }
+                failed += 1;
+                let context = format!("{before:?} {fault:?} at {n}: {answer:?}");
+                match answer.status.as_u16() {
+                    200 => assert!(matches!(fault, Fault::Conflict), "{context}"),
+                    503 => assert!(!answer.header("retry-after").is_empty(), "{context}"),
+                    _ => panic!("{context}"),
+                }
+                assert!(answer.status == 200 || !answer.body.contains("_token\""), "no token out: {context}");
+                let again = server.refresh(&token).await;
+                assert_eq!(again.status, 200, "the grant was lost: {context} {again:?}");
+                let next = server.refresh(&again.text("refresh_token")).await;
+                assert_eq!(next.status, 200, "the answer was not durable: {context} {next:?}");
+            }
+            assert!(failed >= 4, "{before:?} {fault:?} met only {failed} statements");
+        }
+    }
+    assert_eq!(server.revoked_grants().await, 0);
+}
+
+async fn a_code_is_redeemed_or_burnt_and_nothing_between(store: &Store) {
+    let (server, faults) = server_with_faults(store).await;
+    for fault in FAULTS {
+        let mut failed = 0;
+        for n in 1..POINTS_MAX {
+            let code = server.give(&Given::USUAL).await;
+            faults.arm(n, fault);
+            let answer = server.redeem(&code).await;
+            if !faults.disarm() {
+                assert_eq!(answer.status, 200);
+                break;
+            }
+            failed += 1;
+            let context = format!("{fault:?} at {n}: {answer:?}");
+            if answer.status == 200 {
+                assert!(matches!(fault, Fault::Conflict), "{context}");
+                continue;
+            }
+            assert_eq!(answer.status, 503, "{context}");
+            assert!(!answer.body.contains("_token\""), "no token out: {context}");
+            let again = server.redeem(&code).await;
+            // An unknown COMMIT that did happen has burnt the code; before it, nothing has.
+            let committed = again.status == 400 && matches!(fault, Fault::FailAfter);
+            assert!(again.status == 200 || committed, "{context} {again:?}");
+        }
+        assert!(failed >= 4, "{fault:?} met only {failed} statements");
+    }
+}
+
+async fn theft_is_written_whole_or_not_at_all(store: &Store) {
+    let (server, faults) = server_with_faults(store).await;
+    for fault in FAULTS {
+        for n in 1..POINTS_MAX {
+            let first = server.family().await;
+            let second = server.refresh(&first).await.text("refresh_token");
+            let live = server.refresh(&second).await.text("refresh_token");
+            server.clock.advance(GRACE + 1);
+            let before = (server.revoked_grants().await, server.audited("refresh_token_theft").await);
+            faults.arm(n, fault);
+            let answer = server.refresh(&first).await;
+            let met = faults.disarm();
+            let after = (server.revoked_grants().await, server.audited("refresh_token_theft").await);
+            let context = format!("{fault:?} at {n}: {answer:?}");
+            let revoked = after.0 - before.0;
+            assert_eq!(revoked, after.1 - before.1, "change log and audit agree: {context}");
+            if answer.status == 503 {
+                let expected = if revoked == 1 { 400 } else { 200 };
+                assert_eq!(server.refresh(&live).await.status, expected, "{context}");
+            } else {
+                assert_eq!((answer.refusal(), revoked), ((400, "invalid_grant".to_owned()), 1), "{context}");
+            }
+            if !met {
+                break;
+            }
+        }
+    }
+}
+
+database::for_each_database!(
+    refresh_never_loses_the_grant,
+    a_code_is_redeemed_or_burnt_and_nothing_between,
+    theft_is_written_whole_or_not_at_all,
+);

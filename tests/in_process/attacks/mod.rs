@@ -1,0 +1,5 @@
+//! What an attacker would try against the authorization server: one module a threat.
+
+mod faults_at_the_token_endpoint;
+mod oxide_auth_traps;
+mod refresh_interleavings;
