@@ -50,6 +50,8 @@ mod sqlite_code {
     pub(super) const IOERR: u32 = 10;
     pub(super) const FULL: u32 = 13;
     pub(super) const CANTOPEN: u32 = 14;
+    /// Several connections met while opening the log.
+    pub(super) const PROTOCOL: u32 = 15;
     pub(super) const CONSTRAINT: u32 = 19;
 }
 
@@ -93,9 +95,9 @@ fn code(error: &sqlx::Error) -> Option<Code> {
 }
 
 fn meaning(error: &sqlx::Error) -> Meaning {
-    use sqlite_code::{BUSY, CANTOPEN, FULL, IOERR, LOCKED, READONLY};
+    use sqlite_code::{BUSY, CANTOPEN, FULL, IOERR, LOCKED, PROTOCOL, READONLY};
     match code(error) {
-        Some(Code::Sqlite(BUSY | LOCKED)) => Meaning::Conflict,
+        Some(Code::Sqlite(BUSY | LOCKED | PROTOCOL)) => Meaning::Conflict,
         Some(Code::Sqlite(CANTOPEN | FULL | IOERR | READONLY)) => Meaning::Unavailable,
         Some(Code::Sqlite(_)) => Meaning::Failed,
         Some(Code::Postgres(state)) => postgres_meaning(&state),
