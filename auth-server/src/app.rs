@@ -149,7 +149,6 @@ impl App {
     /// See [`StartError`].
     pub async fn build(parts: Parts) -> Result<Arc<Self>, StartError> {
         let Parts { settings, store, clock, random, sealing, ephemeral } = parts;
-        keys::install_crypto_provider();
         let now = clock.now();
         let passwords = PasswordHasher::new(Arc::clone(&random))?;
         signing_keys::create_missing(&store, &sealing, now).await?;

@@ -16,6 +16,10 @@ pub mod key_lifecycle;
 pub mod pages;
 pub mod resources;
 pub mod router;
+pub mod serve;
 pub mod store;
 pub mod tokens;
 pub mod users;
+
+/// For binaries and tests: makes this process sign through parsed keys. Call it before anything else uses a token.
+pub use keys::install_crypto_provider;

@@ -1,1 +1,243 @@
 //! The command line: what `auth-server` offers and `postern` mounts.
+//!
+//! Commands that manage write to the database together with the change log, so that running servers act within a second.
+
+mod client;
+mod config;
+mod grant;
+mod manager;
+mod output;
+mod password;
+mod resource;
+mod resource_server;
+mod serve;
+mod user;
+
+pub use client::ClientCommand;
+pub use config::ConfigCommand;
+pub use grant::GrantCommand;
+pub use output::Format;
+pub use resource::ResourceCommand;
+pub use resource_server::ResourceServerCommand;
+pub use serve::ServeArguments;
+pub use user::UserCommand;
+
+use crate::{
+    app::StartError,
+    config::{AuthServerSettings, Settings},
+    resources::enrol::EnrolRefusal,
+    users::{add_user::AddUserError, password_hash::PasswordHashError},
+};
+use clap::{Parser, Subcommand};
+use manager::Manager;
+use shared::{
+    clock::SharedClock,
+    config::{ConfigurationError, Settings as _, SharedSettings, Sources, TableDescription},
+    db::StoreError,
+    random::SharedRandom,
+};
+use std::{ffi::OsString, io::Write, path::PathBuf};
+use tokio_util::sync::CancellationToken;
+
+/// The authorization server of Postern: people sign in, clients get tokens for exactly one resource.
+#[derive(Debug, Parser)]
+#[command(name = "auth-server", version, after_help = "Example:\n  auth-server --config postern.toml serve")]
+pub struct Arguments {
+    /// The configuration file; ./postern.toml is read if it is there.
+    #[arg(long, global = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Serve until told to stop (Ctrl-C).
+    #[command(
+        after_help = "Example:\n  auth-server serve --public-url https://auth.example.com --listen 127.0.0.1:9400"
+    )]
+    Serve(ServeArguments),
+    /// Look at the configuration.
+    #[command(subcommand, after_help = "Example:\n  auth-server config check")]
+    Config(ConfigCommand),
+    /// Users, clients, grants, resource servers.
+    #[command(flatten)]
+    Manage(ManageCommand),
+}
+
+/// The commands that manage what the server holds, also while it runs.
+#[derive(Debug, Subcommand)]
+pub enum ManageCommand {
+    /// People who may sign in.
+    #[command(subcommand, after_help = "Example:\n  postern user add ada@example.com --administrator")]
+    User(UserCommand),
+    /// Clients that an administrator makes: scripts, services, web applications.
+    #[command(
+        subcommand,
+        after_help = "Example:\n  postern client add nightly --grant client_credentials --scope mcp.read --resource http://localhost:9500/mcp"
+    )]
+    Client(ClientCommand),
+    /// What people allowed clients to do.
+    #[command(subcommand, after_help = "Example:\n  postern grant list --user ada@example.com")]
+    Grant(GrantCommand),
+    /// Resource servers that may register what they protect.
+    #[command(subcommand, after_help = "Example:\n  postern resource-server add mcp --origin https://mcp.example.com")]
+    ResourceServer(ResourceServerCommand),
+    /// What tokens can be for.
+    #[command(subcommand, after_help = "Example:\n  postern resource list")]
+    Resource(ResourceCommand),
+}
+
+/// Why a command failed: one clear text.
+#[derive(Debug, thiserror::Error)]
+pub enum CommandError {
+    /// The configuration.
+    #[error(transparent)]
+    Configuration(#[from] ConfigurationError),
+    /// The server does not start, or the database cannot be opened.
+    #[error(transparent)]
+    Start(#[from] StartError),
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A new account.
+    #[error(transparent)]
+    AddUser(#[from] AddUserError),
+    /// A password could not be hashed.
+    #[error(transparent)]
+    Passwords(#[from] PasswordHashError),
+    /// A resource server.
+    #[error(transparent)]
+    Enrol(#[from] EnrolRefusal),
+    /// The command cannot be done as asked.
+    #[error("{0}")]
+    Refused(String),
+    /// Something cannot be read or written.
+    #[error(transparent)]
+    Io(#[from] std::io::Error),
+}
+
+impl CommandError {
+    /// A command that cannot be done as asked.
+    fn refused(why: impl Into<String>) -> Self {
+        Self::Refused(why.into())
+    }
+}
+
+/// What commands take from outside.
+pub struct Surroundings {
+    /// Time.
+    pub clock: SharedClock,
+    /// Randomness.
+    pub random: SharedRandom,
+    /// The environment.
+    pub environment: Vec<(OsString, OsString)>,
+    /// Cancelled when the server is to stop.
+    pub stop: CancellationToken,
+}
+
+impl Arguments {
+    /// The settings that flags, environment and file give.
+    ///
+    /// # Errors
+    /// Everything that is wrong with them.
+    pub fn settings(&self, environment: Vec<(OsString, OsString)>) -> Result<Settings, ConfigurationError> {
+        let sources = Sources::read(self.config.as_deref(), environment)?;
+        match &self.command {
+            Command::Serve(arguments) => Settings::load(&arguments.flags(sources)),
+            Command::Config(_) | Command::Manage(_) => Settings::load(&sources),
+        }
+    }
+}
+
+/// Does what `arguments` say. Whoever calls has installed what is process-wide: logs, crypto provider, signals.
+///
+/// # Errors
+/// [`CommandError`].
+pub async fn execute(
+    arguments: Arguments,
+    surroundings: Surroundings,
+    output: &mut (dyn Write + Send),
+) -> Result<(), CommandError> {
+    if let Command::Config(ConfigCommand::Print(format)) = &arguments.command {
+        return format.print(&tables(), output);
+    }
+    let settings = arguments.settings(surroundings.environment.clone())?;
+    match arguments.command {
+        Command::Serve(_) => serve::serve(settings, surroundings).await,
+        Command::Config(_) => config::check(&settings, output),
+        Command::Manage(command) => manage(command, settings, &surroundings.clock, surroundings.random, output).await,
+    }
+}
+
+/// Does what a managing command says, in the database that `settings` name.
+///
+/// # Errors
+/// [`CommandError`].
+pub async fn manage(
+    command: ManageCommand,
+    settings: Settings,
+    clock: &SharedClock,
+    random: SharedRandom,
+    output: &mut (dyn Write + Send),
+) -> Result<(), CommandError> {
+    let manager = Manager::open(settings, random, clock.now()).await?;
+    let done = match command {
+        ManageCommand::User(command) => user::execute(command, &manager, output).await,
+        ManageCommand::Client(command) => client::execute(command, &manager, output).await,
+        ManageCommand::Grant(command) => grant::execute(command, &manager, output).await,
+        ManageCommand::ResourceServer(command) => resource_server::execute(command, &manager, output).await,
+        ManageCommand::Resource(command) => resource::execute(command, &manager, output).await,
+    };
+    manager.store.close().await;
+    done
+}
+
+/// The tables this server reads, for the sample and the reference.
+pub fn tables() -> Vec<TableDescription> {
+    vec![SharedSettings::describe(), AuthServerSettings::describe()]
+}
+
+/// What is printed for a failed command: one line where the cause is one.
+pub fn describe_failure(error: &impl std::fmt::Display) -> String {
+    let text = error.to_string();
+    match text.lines().collect::<Vec<_>>().as_slice() {
+        [heading, only] => format!("{heading} {}", only.trim()),
+        _ => text,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Arguments, describe_failure};
+    use clap::CommandFactory as _;
+
+    fn check(command: &clap::Command, path: &str) {
+        let path = format!("{path} {}", command.get_name());
+        let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+        assert!(help.contains("Example") || command.get_name() == "help", "{path} has no example");
+        assert!(command.get_about().is_some(), "{path} does not say what it does");
+        for each in command.get_subcommands() {
+            check(each, &path);
+        }
+    }
+
+    #[test]
+    fn every_command_explains_itself_with_an_example() {
+        let command = Arguments::command();
+        command.clone().debug_assert();
+        check(&command, "");
+    }
+
+    #[test]
+    fn one_problem_is_one_line() {
+        assert_eq!(
+            describe_failure(&"the configuration has a problem:\n  a.b: c"),
+            "the configuration has a problem: a.b: c"
+        );
+        assert_eq!(describe_failure(&"one"), "one");
+        assert_eq!(describe_failure(&"two problems:\n  a\n  b").lines().count(), 3);
+    }
+}

@@ -1,5 +1,6 @@
 //! Clients (RFC 6749 §2): what they are, how they register, how they are found.
 
+pub mod administer;
 pub mod application_type;
 pub mod auth_method;
 pub mod authenticate;

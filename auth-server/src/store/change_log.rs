@@ -23,11 +23,6 @@ const LAST_BEFORE: Statement = Statement::new(
     "change_log.last_before",
     "SELECT COALESCE(MAX(position), 0) AS position FROM change_log WHERE at < $1",
 );
-const DELETE_BEFORE: Statement = Statement::new(
-    "change_log.delete_before",
-    "DELETE FROM change_log WHERE position IN (SELECT position FROM change_log WHERE at < $1 ORDER BY position LIMIT $2)",
-);
-
 /// One row of the change log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ChangeRow {
@@ -62,11 +57,6 @@ pub async fn list_after(db: &mut impl Fetch, position: i64, limit: i64) -> Resul
 /// The position of the last row older than `time`; 0 if there is none.
 pub async fn last_before(db: &mut impl Fetch, time: UnixSeconds) -> Result<i64, StoreError> {
     db.fetch_optional(&LAST_BEFORE, binds![time]).await?.ok_or_else(no_counter)?.get("position")
-}
-
-/// Deletes at most `limit` rows older than `time`; returns how many.
-pub async fn delete_before(tx: &mut Tx, time: UnixSeconds, limit: i64) -> Result<u64, StoreError> {
-    tx.execute(&DELETE_BEFORE, binds![time, limit]).await
 }
 
 fn change_row(row: &Row) -> Result<ChangeRow, StoreError> {

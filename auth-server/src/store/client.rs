@@ -38,13 +38,6 @@ const RENEW_ENROLMENT: Statement = Statement::new(
     "client.renew_enrolment",
     "UPDATE client SET name = $2, jwks = $3, resources = $4 WHERE id = $1 AND removed_at IS NULL",
 );
-const DELETE_UNCONFIRMED: Statement = Statement::new(
-    "client.delete_unconfirmed",
-    "DELETE FROM client WHERE id IN (SELECT id FROM client WHERE confirmed_at IS NULL AND created_at < $1 \
-     AND NOT EXISTS (SELECT 1 FROM authorization_grant WHERE authorization_grant.client_id = client.id) \
-     ORDER BY created_at LIMIT $2)",
-);
-
 /// The client of that id, removed or not.
 pub async fn find(db: &mut impl Fetch, id: &str) -> Result<Option<Client>, StoreError> {
     db.fetch_optional(&FIND, binds![id]).await?.as_ref().map(client_row).transpose()
@@ -95,11 +88,6 @@ pub async fn remove(tx: &mut Tx, id: &str, now: UnixSeconds) -> Result<bool, Sto
 pub async fn renew_enrolment(tx: &mut Tx, client: &Client) -> Result<bool, StoreError> {
     let binds = binds![&client.id, &client.name, jwks_text(client), json_list::write(&client.resources)];
     Ok(tx.execute(&RENEW_ENROLMENT, binds).await? == 1)
-}
-
-/// Forgets at most `limit` clients that were made before `time` and never confirmed; returns how many.
-pub async fn delete_unconfirmed(tx: &mut Tx, time: UnixSeconds, limit: i64) -> Result<u64, StoreError> {
-    tx.execute(&DELETE_UNCONFIRMED, binds![time, limit]).await
 }
 
 fn jwks_text(client: &Client) -> Option<String> {

@@ -6,6 +6,8 @@ pub mod browser_session;
 pub mod change_log;
 pub mod client;
 pub mod decided_request;
+pub mod expired;
+pub mod grant_overview;
 pub(crate) mod json_list;
 pub mod milestone;
 pub mod one_time_link;

@@ -48,7 +48,7 @@ pub struct SetUpDone {
     pub session: OpaqueToken,
 }
 
-/// A new set-up link, or `None` once an administrator was ever made. Put it into a URL with [`link_url`].
+/// A new set-up link in place of earlier ones, or `None` once an administrator was ever made. Put it into a URL with [`link_url`].
 ///
 /// # Errors
 /// [`StoreError`] when the database does not answer.
@@ -65,6 +65,7 @@ pub async fn fresh_link(
             if milestone::find(tx, milestone::ADMINISTRATOR_MADE).await?.is_some() {
                 return Ok::<_, StoreError>(false);
             }
+            one_time_link::consume_set_up(tx, now).await?;
             one_time_link::insert(tx, hash, LinkPurpose::SetUp, None, now, now + SET_UP_LINK_SECONDS).await?;
             Ok(true)
         })

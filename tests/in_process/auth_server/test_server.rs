@@ -57,6 +57,7 @@ impl TestServer {
 
     /// On this (migrated, empty) store, with these settings of `[auth_server]`.
     pub async fn start_on(store: Store, settings: &str) -> Self {
+        auth_server::install_crypto_provider();
         let text = format!("[auth_server]\n{settings}\n");
         let sources = Sources::new().with_file_text("test.toml", &text).expect("TOML");
         let settings = Settings::load(&sources).expect("settings");

@@ -1,0 +1,103 @@
+//! `grant list` and `revoke`.
+
+use super::{CommandError, Format, manager::Manager, output::Columns, user};
+use crate::{
+    audit::{self, AuditEvent, AuditKind},
+    change_log::{self, Change},
+    store::{
+        authorization_grant::{self, RevocationReason},
+        grant_overview::{self, GrantOverview},
+    },
+};
+use clap::{Args, Subcommand};
+use serde::Serialize;
+use shared::db::StoreError;
+use std::io::Write;
+
+/// What can be done with grants.
+#[derive(Debug, Subcommand)]
+pub enum GrantCommand {
+    /// List what people allowed clients to do, and still stands.
+    #[command(after_help = "Example:\n  postern grant list --user ada@example.com --json")]
+    List(ListArguments),
+    /// End a grant and every token of it, at once.
+    #[command(after_help = "Example:\n  postern grant revoke K3b1ZW1hbm5uMjAwMTIz")]
+    Revoke(RevokeArguments),
+}
+
+/// Whose grants.
+#[derive(Debug, Args)]
+pub struct ListArguments {
+    /// Only those of the user with this e-mail address.
+    #[arg(long, value_name = "EMAIL")]
+    pub user: Option<String>,
+    /// How to print.
+    #[command(flatten)]
+    pub format: Format,
+}
+
+/// Which grant.
+#[derive(Debug, Args)]
+pub struct RevokeArguments {
+    /// The id that `grant list` shows.
+    pub id: String,
+    /// How to print.
+    #[command(flatten)]
+    pub format: Format,
+}
+
+impl Columns for GrantOverview {
+    const HEADINGS: &'static [&'static str] = &["ID", "USER", "CLIENT", "SCOPE", "RESOURCE"];
+
+    fn columns(&self) -> Vec<String> {
+        let texts = [&self.id, &self.user, &self.client_name, &self.scope, &self.resource];
+        texts.into_iter().cloned().collect()
+    }
+}
+
+#[derive(Serialize)]
+struct Revoked<'a> {
+    id: &'a str,
+    revoked: bool,
+}
+
+pub(super) async fn execute(
+    command: GrantCommand,
+    manager: &Manager,
+    output: &mut (dyn Write + Send),
+) -> Result<(), CommandError> {
+    match command {
+        GrantCommand::List(arguments) => {
+            let user_id = match &arguments.user {
+                Some(email) => Some(user::find(email, manager).await?.id),
+                None => None,
+            };
+            let grants = grant_overview::list(&mut manager.store.read(), user_id.as_deref(), manager.now).await?;
+            arguments.format.list(&grants, output)
+        }
+        GrantCommand::Revoke(arguments) => {
+            if !revoke(manager, &arguments.id).await? {
+                return Err(CommandError::refused(format!("there is no grant {} that still stands", arguments.id)));
+            }
+            let answer = Revoked { id: &arguments.id, revoked: true };
+            arguments.format.one(&answer, &format!("{} is revoked", arguments.id), output)
+        }
+    }
+}
+
+async fn revoke(manager: &Manager, id: &str) -> Result<bool, StoreError> {
+    let event = &AuditEvent::new(AuditKind::GrantRevoked, manager.random.as_ref(), manager.now).grant(id);
+    let now = manager.now;
+    manager
+        .store
+        .write(|mut tx| async move {
+            let tx = &mut tx;
+            if !authorization_grant::revoke(tx, id, RevocationReason::Administrator, now).await? {
+                return Ok(false);
+            }
+            change_log::append(tx, Change::GrantRevoked(id), now).await?;
+            audit::record(tx, event).await?;
+            Ok(true)
+        })
+        .await
+}

@@ -1,0 +1,225 @@
+//! Clients that an administrator makes and removes: fixed grants, resources and scopes.
+
+use super::{
+    ApplicationType, AuthMethod, Client, ClientOrigin, GrantType,
+    redirect_uri::{RedirectUriRefusal, check_registrable, is_local},
+    registration::give_identity,
+};
+use crate::{
+    audit::{self, AuditEvent, AuditKind},
+    change_log::{self, Change},
+    resources::Resource,
+    store::{
+        self,
+        authorization_grant::{self, RevocationReason},
+    },
+};
+use shared::{
+    clock::UnixSeconds,
+    db::{Store, StoreError},
+    protocol::{resource_indicator::equivalent, scope::ScopeSet},
+    random::Random,
+    secret::Secret,
+};
+
+/// What an administrator asks for.
+#[derive(Debug)]
+pub struct NewClient<'a> {
+    /// What people call it.
+    pub name: &'a str,
+    /// The grants it may use.
+    pub grants: &'a [String],
+    /// The scopes it may ask for.
+    pub scope: &'a str,
+    /// The resources it may ask for; empty means any.
+    pub resources: &'a [String],
+    /// Where codes may be sent.
+    pub redirect_uris: &'a [String],
+    /// Whether it cannot keep a secret.
+    pub is_public: bool,
+}
+
+/// Why a client was not made.
+#[derive(Debug, thiserror::Error)]
+pub enum AddClientRefusal {
+    /// A name with control characters, or none.
+    #[error("the name must be one line of 1 to 200 characters")]
+    Name,
+    /// An unknown grant.
+    #[error("{0:?} is no grant of this server; there are authorization_code, refresh_token and client_credentials")]
+    Grant(String),
+    /// RFC 6749 §4.4.2.
+    #[error("client_credentials needs a client that can keep a secret")]
+    PublicMachine,
+    /// A machine for everything.
+    #[error("client_credentials needs --resource and --scope: a machine gets fixed resources and scopes")]
+    UnboundMachine,
+    /// A code has to be sent somewhere.
+    #[error("authorization_code needs --redirect-uri")]
+    NoRedirectUri,
+    /// A redirect URI that is not acceptable.
+    #[error("the redirect URI {0:?} is not acceptable: {1}")]
+    RedirectUri(String, RedirectUriRefusal),
+    /// A resource that nobody registered.
+    #[error("{0:?} is not registered; `resource list` shows what is")]
+    UnknownResource(String),
+    /// RFC 6749 §3.3.
+    #[error("the scope is not well formed: {0}")]
+    Scope(shared::protocol::scope::ScopeError),
+    /// A scope of no resource it may ask for.
+    #[error("{0} is no scope of its resources; they have: {1}")]
+    UnknownScope(String, String),
+    /// The database failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Makes a client and its secret.
+///
+/// # Errors
+/// See [`AddClientRefusal`].
+pub async fn add_client(
+    store: &Store,
+    redirect_schemes: &[String],
+    random: &dyn Random,
+    new: &NewClient<'_>,
+    now: UnixSeconds,
+) -> Result<(Client, Option<Secret>), AddClientRefusal> {
+    let registered = store::resource::list(&mut store.read()).await?;
+    let client = check(new, redirect_schemes, &registered, now)?;
+    let (client, secret) = give_identity(client, random);
+    let event = &AuditEvent::new(AuditKind::ClientAdded, random, now).client(&client.id);
+    let written = &client;
+    store
+        .write(|mut tx| async move {
+            let tx = &mut tx;
+            store::client::insert(tx, written).await?;
+            change_log::append(tx, Change::ClientChanged(&written.id), now).await?;
+            audit::record(tx, event).await?;
+            Ok::<_, StoreError>(())
+        })
+        .await?;
+    Ok((client, secret))
+}
+
+/// Removes a client; every grant and token of it ends. `false` if there is none.
+///
+/// # Errors
+/// The database failed.
+pub async fn remove_client(store: &Store, random: &dyn Random, id: &str, now: UnixSeconds) -> Result<bool, StoreError> {
+    let event = &AuditEvent::new(AuditKind::ClientRemoved, random, now).client(id);
+    store
+        .write(|mut tx| async move {
+            let tx = &mut tx;
+            if !store::client::remove(tx, id, now).await? {
+                return Ok(false);
+            }
+            authorization_grant::revoke_of_client(tx, id, RevocationReason::ClientRemoved, now).await?;
+            change_log::append(tx, Change::ClientRevoked(id), now).await?;
+            audit::record(tx, event).await?;
+            Ok(true)
+        })
+        .await
+}
+
+fn check(
+    new: &NewClient<'_>,
+    redirect_schemes: &[String],
+    registered: &[Resource],
+    now: UnixSeconds,
+) -> Result<Client, AddClientRefusal> {
+    let name = new.name.trim();
+    if name.is_empty() || name.chars().count() > 200 || name.chars().any(char::is_control) {
+        return Err(AddClientRefusal::Name);
+    }
+    let grant = |word: &String| GrantType::parse(word).ok_or_else(|| AddClientRefusal::Grant(word.clone()));
+    let grant_types: Vec<GrantType> = new.grants.iter().map(grant).collect::<Result<_, _>>()?;
+    for uri in new.redirect_uris {
+        check_registrable(uri, redirect_schemes).map_err(|why| AddClientRefusal::RedirectUri(uri.clone(), why))?;
+    }
+    if grant_types.contains(&GrantType::AuthorizationCode) && new.redirect_uris.is_empty() {
+        return Err(AddClientRefusal::NoRedirectUri);
+    }
+    let resources = known_resources(new.resources, registered)?;
+    let scope = known_scopes(new.scope, &resources, registered)?;
+    if grant_types.contains(&GrantType::ClientCredentials) {
+        if new.is_public {
+            return Err(AddClientRefusal::PublicMachine);
+        }
+        if resources.is_empty() || scope.is_empty() {
+            return Err(AddClientRefusal::UnboundMachine);
+        }
+    }
+    Ok(Client {
+        id: String::new(),
+        name: name.to_owned(),
+        origin: ClientOrigin::Administered,
+        application_type: application_type(new.redirect_uris),
+        auth_method: if new.is_public { AuthMethod::None } else { AuthMethod::ClientSecretBasic },
+        secret_hash: None,
+        jwks: None,
+        redirect_uris: new.redirect_uris.to_vec(),
+        grant_types,
+        scope,
+        resources,
+        refresh_grace_seconds: None,
+        software_id: None,
+        software_version: None,
+        client_uri: None,
+        registered_from: None,
+        created_at: now,
+        confirmed_at: Some(now),
+        removed_at: None,
+    })
+}
+
+fn application_type(redirect_uris: &[String]) -> ApplicationType {
+    if redirect_uris.iter().any(|uri| is_local(uri)) { ApplicationType::Native } else { ApplicationType::Web }
+}
+
+fn known_resources(asked: &[String], registered: &[Resource]) -> Result<Vec<String>, AddClientRefusal> {
+    let known =
+        |id: &String| registered.iter().find(|resource| equivalent(&resource.id, id)).map(|found| found.id.clone());
+    asked.iter().map(|id| known(id).ok_or_else(|| AddClientRefusal::UnknownResource(id.clone()))).collect()
+}
+
+fn known_scopes(asked: &str, resources: &[String], registered: &[Resource]) -> Result<ScopeSet, AddClientRefusal> {
+    let asked: ScopeSet = asked.parse().map_err(AddClientRefusal::Scope)?;
+    let usable = registered.iter().filter(|resource| resources.is_empty() || resources.contains(&resource.id));
+    let known = usable.fold(ScopeSet::default(), |known, resource| known.union(&resource.all_scopes()));
+    let unknown = asked.difference(&known);
+    if unknown.is_empty() {
+        return Ok(asked);
+    }
+    Err(AddClientRefusal::UnknownScope(unknown.to_string(), known.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{AddClientRefusal as Refusal, NewClient, check};
+    use crate::resources::resource::tests::resource;
+
+    fn refusal(alter: impl Fn(&mut NewClient<'_>)) -> Option<Refusal> {
+        let (grants, resources) = (["client_credentials".to_owned()], ["http://localhost:9500/mcp/".to_owned()]);
+        let mut new = NewClient {
+            name: "nightly",
+            grants: &grants,
+            scope: "mcp.read",
+            resources: &resources,
+            redirect_uris: &[],
+            is_public: false,
+        };
+        alter(&mut new);
+        check(&new, &[], &[resource()], 7).err()
+    }
+
+    #[test]
+    fn machines_are_bound_and_confidential() {
+        assert!(refusal(|_| {}).is_none());
+        assert!(matches!(refusal(|new| new.is_public = true), Some(Refusal::PublicMachine)));
+        assert!(matches!(refusal(|new| new.scope = ""), Some(Refusal::UnboundMachine)));
+        assert!(matches!(refusal(|new| new.resources = &[]), Some(Refusal::UnboundMachine)));
+        assert!(matches!(refusal(|new| new.scope = "mcp.everything"), Some(Refusal::UnknownScope(..))));
+        assert!(matches!(refusal(|new| new.name = " "), Some(Refusal::Name)));
+    }
+}

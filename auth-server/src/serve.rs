@@ -1,0 +1,75 @@
+//! The whole server: open, serve until told to stop, stop gracefully.
+
+use crate::{
+    app::{App, StartError},
+    change_log,
+    config::Settings,
+    jobs, router,
+};
+use shared::{clock::SharedClock, http, random::SharedRandom};
+use std::{sync::Arc, time::Duration};
+use tokio::{net::TcpListener, task::JoinSet};
+use tokio_util::sync::CancellationToken;
+
+/// How long requests under way may take to finish once the server is to stop.
+pub const DRAIN: Duration = Duration::from_secs(3);
+
+/// A server that listens, but answers only when [`Server::serve`] runs.
+pub struct Server {
+    app: Arc<App>,
+    listeners: Vec<TcpListener>,
+    stop: CancellationToken,
+}
+
+impl Server {
+    /// Takes the ports, then opens the database and makes what is missing there.
+    ///
+    /// # Errors
+    /// See [`StartError`].
+    pub async fn open(
+        settings: Settings,
+        clock: SharedClock,
+        random: SharedRandom,
+        stop: CancellationToken,
+    ) -> Result<Self, StartError> {
+        let listeners = http::bind(&settings.auth_server.listen)?;
+        let app = App::open(settings, clock, random).await?;
+        Ok(Self { app, listeners, stop })
+    }
+
+    /// What the server works with.
+    pub fn app(&self) -> &Arc<App> {
+        &self.app
+    }
+
+    /// Serves until told to stop; jobs end after the last request.
+    pub async fn serve(self) {
+        let Self { app, listeners, stop } = self;
+        let ended = CancellationToken::new();
+        let mut running = JoinSet::new();
+        running.spawn(change_log::follower::follow(Arc::clone(&app), ended.clone()));
+        running.spawn(jobs::sweep(Arc::clone(&app), ended.clone()));
+        let router = router::router(Arc::clone(&app), stop.clone());
+        let cut = http::serve(listeners, router, stop, DRAIN).await;
+        if cut > 0 {
+            tracing::warn!(connections = cut, "connections were cut");
+        }
+        ended.cancel();
+        while running.join_next().await.is_some() {}
+        app.store.close().await;
+    }
+}
+
+/// Opens and serves until `stop`.
+///
+/// # Errors
+/// See [`StartError`].
+pub async fn run(
+    settings: Settings,
+    clock: SharedClock,
+    random: SharedRandom,
+    stop: CancellationToken,
+) -> Result<(), StartError> {
+    Server::open(settings, clock, random, stop).await?.serve().await;
+    Ok(())
+}
