@@ -20,7 +20,7 @@ async fn main() -> ExitCode {
         }
     }
     let stop = CancellationToken::new();
-    tokio::spawn(stop_on_signal(stop.clone()));
+    tokio::spawn(shared::http::cancel_on_signal(stop.clone()));
     let surroundings = Surroundings { clock: Arc::new(SystemClock), random: Arc::new(SystemRandom), environment, stop };
     let done = execute(arguments, surroundings, &mut std::io::stdout()).await;
     drop(logs);
@@ -34,19 +34,4 @@ fn fail(error: &impl std::fmt::Display) -> ExitCode {
     // Nobody is left to tell when this fails, too.
     let _ = writeln!(std::io::stderr(), "auth-server: {}", describe_failure(error));
     ExitCode::FAILURE
-}
-
-/// Ctrl-C and the polite signal of service managers.
-async fn stop_on_signal(stop: CancellationToken) {
-    use tokio::signal::unix::{SignalKind, signal};
-    match signal(SignalKind::terminate()) {
-        Ok(mut terminate) => {
-            tokio::select! {
-                _ = tokio::signal::ctrl_c() => {}
-                _ = terminate.recv() => {}
-            }
-        }
-        Err(_) => drop(tokio::signal::ctrl_c().await),
-    }
-    stop.cancel();
 }

@@ -12,7 +12,7 @@ async fn main() -> ExitCode {
     shared::protocol::jwt::install_stock_provider();
     let environment: Vec<_> = std::env::vars_os().collect();
     let stop = CancellationToken::new();
-    tokio::spawn(stop_on_signal(stop.clone()));
+    tokio::spawn(shared::http::cancel_on_signal(stop.clone()));
     let surroundings = Surroundings {
         clock: Arc::new(SystemClock),
         random: Arc::new(SystemRandom),
@@ -29,19 +29,4 @@ async fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
-}
-
-/// Ctrl-C and the polite signal of service managers.
-async fn stop_on_signal(stop: CancellationToken) {
-    use tokio::signal::unix::{SignalKind, signal};
-    match signal(SignalKind::terminate()) {
-        Ok(mut terminate) => {
-            tokio::select! {
-                _ = tokio::signal::ctrl_c() => {}
-                _ = terminate.recv() => {}
-            }
-        }
-        Err(_) => drop(tokio::signal::ctrl_c().await),
-    }
-    stop.cancel();
 }

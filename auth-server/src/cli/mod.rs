@@ -14,7 +14,7 @@ mod serve;
 mod user;
 
 pub use client::ClientCommand;
-pub use config::ConfigCommand;
+pub use config::{ConfigCommand, PrintFormat};
 pub use grant::GrantCommand;
 pub use output::Format;
 pub use resource::ResourceCommand;

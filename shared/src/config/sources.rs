@@ -27,7 +27,7 @@ pub(super) struct Found {
 pub(super) type Layer = BTreeMap<(String, String), Found>;
 
 /// All that was given, before anybody knows what is meant.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Sources {
     pub(super) flags: Layer,
     pub(super) environment: Layer,

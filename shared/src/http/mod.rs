@@ -18,6 +18,7 @@ mod rate_limit_headers;
 mod request_id;
 mod security_headers;
 mod serve;
+mod signal;
 
 pub use access_log::{ACCESS_LOG_TARGET, AccessLog};
 pub use address_range::AddressRange;
@@ -31,3 +32,4 @@ pub use rate_limit_headers::set_rate_limit_headers;
 pub use request_id::{RequestId, RequestIds, X_REQUEST_ID};
 pub use security_headers::{NoStore, SecurityHeaders, set_content_security_policy, set_no_store};
 pub use serve::{ServeLimits, serve, serve_within};
+pub use signal::cancel_on_signal;

@@ -1,0 +1,171 @@
+//! The command line of `postern`: no command serves; the servers' own commands are mounted beside it.
+
+use crate::{serve, settings::Settings};
+use auth_server::{
+    cli::{CommandError as AuthCommandError, ManageCommand, PrintFormat, describe_failure, manage},
+    resources::enrol::EnrolRefusal,
+};
+use clap::{Parser, Subcommand};
+use shared::{
+    clock::SharedClock,
+    config::{ConfigurationError, Sources, TableDescription},
+    db::StoreError,
+    protocol::{jwk::JwkError, jwt::AssertionSignerError},
+    random::SharedRandom,
+    telemetry::{self, TelemetryError},
+};
+use std::{ffi::OsString, io::Write as _, path::PathBuf};
+use tokio_util::sync::CancellationToken;
+
+/// The OAuth front door for MCP servers: authorization server and MCP resource server in one command.
+///
+/// Without a command it serves, keeping its state in ./data.
+#[derive(Debug, Parser)]
+#[command(
+    name = "postern",
+    version,
+    after_help = "Examples:\n  postern\n  postern user list\n  postern grant revoke ID"
+)]
+pub struct Arguments {
+    /// The configuration file; ./postern.toml is read if it is there.
+    #[arg(long, global = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// The directory that state is kept in (./data).
+    #[arg(long, global = true, value_name = "DIRECTORY")]
+    pub data_dir: Option<String>,
+    /// What to do instead of serving.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Look at the configuration.
+    #[command(subcommand, after_help = "Example:\n  postern config check")]
+    Config(ConfigCommand),
+    /// Users, clients, grants, resource servers.
+    #[command(flatten)]
+    Manage(ManageCommand),
+}
+
+/// What can be done with the configuration.
+#[derive(Debug, Subcommand)]
+pub enum ConfigCommand {
+    /// Name everything that is wrong with it.
+    #[command(after_help = "Example:\n  postern --config postern.toml config check")]
+    Check,
+    /// Print every setting with its comment and default, as TOML.
+    #[command(after_help = "Example:\n  postern config print > postern.toml")]
+    Print(PrintFormat),
+}
+
+/// Why a command failed: one clear text.
+#[derive(Debug, thiserror::Error)]
+pub enum CommandError {
+    /// The configuration.
+    #[error("{}", describe_failure(.0))]
+    Configuration(#[from] ConfigurationError),
+    /// A command of the authorization server.
+    #[error("{}", describe_failure(.0))]
+    Manage(#[from] AuthCommandError),
+    /// The authorization server does not start.
+    #[error("{}", describe_failure(.0))]
+    AuthServer(#[from] auth_server::app::StartError),
+    /// The resource server does not start.
+    #[error("{}", describe_failure(.0))]
+    ResourceServer(#[from] resource_server::app::StartError),
+    /// The resource server could not be made known to the authorization server.
+    #[error(transparent)]
+    Enrol(#[from] EnrolRefusal),
+    /// The resource server has no key.
+    #[error(transparent)]
+    Key(#[from] AssertionSignerError),
+    /// Its key makes no key set.
+    #[error(transparent)]
+    KeySet(#[from] JwkError),
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Logs.
+    #[error(transparent)]
+    Telemetry(#[from] TelemetryError),
+    /// The output cannot be written.
+    #[error("the output cannot be written: {0}")]
+    Output(#[from] std::io::Error),
+    /// A server ended by itself.
+    #[error("a server ended before it was told to; the log says why")]
+    EndedEarly,
+}
+
+/// What commands take from outside.
+pub struct Surroundings {
+    /// Time.
+    pub clock: SharedClock,
+    /// Randomness.
+    pub random: SharedRandom,
+    /// The environment.
+    pub environment: Vec<(OsString, OsString)>,
+    /// Which logs are wanted, in the syntax of `tracing`.
+    pub log_filter: Option<String>,
+    /// Cancelled when the servers are to stop.
+    pub stop: CancellationToken,
+}
+
+/// Does what `arguments` say.
+///
+/// # Errors
+/// [`CommandError`].
+pub async fn execute(arguments: Arguments, mut surroundings: Surroundings) -> Result<(), CommandError> {
+    let mut output = std::io::stdout();
+    if let Some(Command::Config(ConfigCommand::Print(format))) = &arguments.command {
+        return Ok(format.print(&tables(), &mut output)?);
+    }
+    let environment = std::mem::take(&mut surroundings.environment);
+    let sources = Sources::read(arguments.config.as_deref(), environment)?;
+    let sources = sources.with_optional_flag("shared", "data_dir", "--data-dir", arguments.data_dir);
+    let settings = Settings::load(&sources)?;
+    match arguments.command {
+        None => {
+            let _logs = telemetry::install(settings.auth_server.shared.log_format, surroundings.log_filter.as_deref())?;
+            serve::serve(settings, surroundings).await
+        }
+        Some(Command::Config(_)) => {
+            settings.auth_server.database()?;
+            settings.resource_server.database()?;
+            let issuer = &settings.auth_server.auth_server.public_url;
+            Ok(writeln!(
+                output,
+                "the configuration is usable: {} behind {issuer}",
+                settings.resource_server.resource()
+            )?)
+        }
+        Some(Command::Manage(command)) => {
+            let Surroundings { clock, random, .. } = surroundings;
+            Ok(manage(command, settings.auth_server, &clock, random, &mut output).await?)
+        }
+    }
+}
+
+/// Every table there is, each once.
+fn tables() -> Vec<TableDescription> {
+    let mut tables = auth_server::cli::tables();
+    let names: Vec<_> = tables.iter().map(|table| table.table).collect();
+    tables.extend(resource_server::cli::tables().into_iter().filter(|table| !names.contains(&table.table)));
+    tables
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Arguments, tables};
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_arguments_are_sound_and_every_table_is_there_once() {
+        Arguments::command().debug_assert();
+        assert_eq!(
+            tables().iter().map(|table| table.table).collect::<Vec<_>>(),
+            ["shared", "auth_server", "resource_server"]
+        );
+    }
+}

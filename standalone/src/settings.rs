@@ -1,0 +1,71 @@
+//! The settings of both servers, out of the same sources.
+
+use shared::config::{ConfigurationError, Sources};
+
+/// What the one command serves with.
+#[derive(Debug)]
+pub struct Settings {
+    /// The authorization server's.
+    pub auth_server: auth_server::config::Settings,
+    /// The resource server's.
+    pub resource_server: resource_server::config::Settings,
+}
+
+impl Settings {
+    /// Loads both. In one process the issuer is the authorization server's public URL, and its default resource, unless
+    /// one is set, is the resource that is served here.
+    ///
+    /// # Errors
+    /// Everything that is wrong with either, at once.
+    pub fn load(sources: &Sources) -> Result<Self, ConfigurationError> {
+        let auth_server = auth_server::config::Settings::load(sources);
+        let issuer = auth_server.as_ref().ok().map(|settings| settings.auth_server.public_url.as_str().to_owned());
+        let sources = sources.clone().with_optional_flag("resource_server", "issuer", "postern", issuer);
+        let resource_server = resource_server::config::Settings::load(&sources);
+        let (mut auth_server, resource_server) = match (auth_server, resource_server) {
+            (Ok(auth_server), Ok(resource_server)) => (auth_server, resource_server),
+            (Err(one), Err(other)) => return Err(joined(one, other)),
+            (Err(error), Ok(_)) | (Ok(_), Err(error)) => return Err(error),
+        };
+        let default_resource = &mut auth_server.auth_server.default_resource;
+        default_resource.get_or_insert_with(|| resource_server.resource());
+        Ok(Self { auth_server, resource_server })
+    }
+}
+
+/// The problems of both; what both read is named once.
+fn joined(mut one: ConfigurationError, other: ConfigurationError) -> ConfigurationError {
+    for problem in other.problems {
+        if !one.problems.contains(&problem) {
+            one.problems.push(problem);
+        }
+    }
+    one
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Settings;
+    use shared::config::Sources;
+
+    fn load(toml: &str) -> Result<Settings, String> {
+        let sources = Sources::new().with_file_text("postern.toml", toml).map_err(|error| error.to_string())?;
+        Settings::load(&sources).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn the_resource_server_trusts_the_issuer_beside_it() {
+        let settings = load("[auth_server]\npublic_url = \"https://auth.example.com\"\n").expect("usable");
+        assert_eq!(settings.resource_server.resource_server.issuer.as_str(), "https://auth.example.com");
+        let default_resource = settings.auth_server.auth_server.default_resource;
+        assert_eq!(default_resource.as_deref(), Some("http://localhost:9500/mcp"));
+    }
+
+    #[test]
+    fn problems_of_both_are_named_at_once_and_common_ones_once() {
+        let error = load("[shared]\nlog_format = \"loud\"\n[auth_server]\none = 1\n[resource_server]\ntwo = 2\n")
+            .expect_err("unusable");
+        assert!(error.contains("auth_server.one") && error.contains("resource_server.two"), "{error}");
+        assert_eq!(error.matches("shared.log_format").count(), 1, "{error}");
+    }
+}
