@@ -1,4 +1,4 @@
-//! `client_id` (RFC 6749 §4.1.1): a client that exists. Clients take 400 for "register again" (mcp.md §9.3), so a failed look-up is 503.
+//! `client_id` (RFC 6749 §4.1.1): a client that exists. fastmcp takes 400 for "register again", so a failed look-up is 503.
 
 use super::{AuthorizationError, PageRefusal};
 use crate::clients::{Client, ClientDirectory};

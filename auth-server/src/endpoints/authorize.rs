@@ -1,5 +1,5 @@
-//! `GET /oauth2/authorize` (RFC 6749 §3.1), and what follows it in the same browser until the decision. A look at it changes nothing: clients
-//! fetch it beforehand to see whether they are still registered (mcp.md §9.3).
+//! `GET /oauth2/authorize` (RFC 6749 §3.1), and what follows it in the same browser until the decision. A look at it changes nothing:
+//! fastmcp fetches it beforehand to see whether it is still registered.
 
 use super::{
     form::Parameters,

@@ -1,6 +1,6 @@
 //! How pages are sent: under a strict policy, never stored, never framed, never telling another site where the browser was.
 
-use askama::Template;
+use crate::pages::Template;
 use axum::response::{IntoResponse as _, Response};
 use http::{HeaderName, HeaderValue, StatusCode, header};
 

@@ -1,4 +1,4 @@
-//! Allow access? Designed against phishing: where access goes stands above what it is, and names are never proof (mcp.md AS-19).
+//! Allow access? Designed against phishing: where access goes stands above what it is, and names are never proof (MCP 2026-07-28, security considerations).
 
 use super::Site;
 use crate::consent::Destination;

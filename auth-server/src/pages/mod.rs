@@ -19,6 +19,9 @@ pub use set_up::SetUpPage;
 pub use sign_in::SignInPage;
 pub use site::Site;
 
+/// A page that can be rendered.
+pub use askama::Template;
+
 /// Something wrong with a field, for the summary above the form.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
