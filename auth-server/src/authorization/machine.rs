@@ -1,5 +1,6 @@
 //! Drives oxide-auth's `Authorization` machine: it holds the order (client and redirect URI before anything is told to the client, extensions
-//! before negotiation) and refuses inputs out of order. What it may not judge for us, it is not asked: see `docs/divergences.md`.
+//! before negotiation) and refuses inputs out of order. Our own checks come first, because its
+//! refusals lack codes we need (`invalid_target`, `login_required`) and its rendering has the wrong keys.
 
 use super::{
     AuthorizationError, Bound, PageRefusal, PendingRequest, Refusal, bind, extend, negotiate,

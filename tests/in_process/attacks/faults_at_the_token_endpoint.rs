@@ -1,49 +1,11 @@
 //! Every statement of the code and refresh transactions fails once, in every way: no token leaves without its row, no row is
 //! half written, and the user's connection is never lost (users.md R1, R2).
 
+use super::nth_fault::{FAULTS, POINTS_MAX, server_with_faults};
 use crate::auth_server::{TestServer, database, given::Given};
-use shared::db::{Fault, Faults, Store};
-use std::sync::{
-    Arc,
-    atomic::{AtomicU32, Ordering},
-};
+use shared::db::{Fault, Store};
 
-const FAULTS: [Fault; 4] = [Fault::FailBefore, Fault::FailAfter, Fault::Conflict, Fault::Unavailable];
-/// More statements than any of these requests has.
-const POINTS_MAX: u32 = 40;
 const GRACE: i64 = 120;
-
-/// Fails at the n-th statement after it was armed.
-#[derive(Default)]
-struct Nth {
-    left: AtomicU32,
-    fault: std::sync::Mutex<Option<Fault>>,
-}
-
-impl Nth {
-    fn arm(&self, n: u32, fault: Fault) {
-        *self.fault.lock().expect("not poisoned") = Some(fault);
-        self.left.store(n, Ordering::SeqCst);
-    }
-
-    /// Stops failing; whether it had failed.
-    fn disarm(&self) -> bool {
-        self.left.swap(0, Ordering::SeqCst) == 0
-    }
-}
-
-impl Faults for Nth {
-    fn at(&self, _: &'static str) -> Option<Fault> {
-        let left = self.left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).unwrap_or(0);
-        if left == 1 { *self.fault.lock().expect("not poisoned") } else { None }
-    }
-}
-
-async fn server_with_faults(store: &Store) -> (TestServer, Arc<Nth>) {
-    let faults = Arc::new(Nth::default());
-    let server = TestServer::start_on(store.with_faults(faults.clone()), "").await.and_app().await;
-    (server, faults)
-}
 
 /// What a family looked like before the request that fails.
 #[derive(Debug, Clone, Copy)]

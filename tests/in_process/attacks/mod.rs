@@ -1,5 +1,7 @@
 //! What an attacker would try against the authorization server: one module a threat.
 
+mod faults_at_the_pages;
 mod faults_at_the_token_endpoint;
+mod nth_fault;
 mod oxide_auth_traps;
 mod refresh_interleavings;

@@ -2,7 +2,7 @@
 
 mod answer;
 mod authorize;
-mod browser;
+pub mod browser;
 mod consent;
 pub mod database;
 pub mod given;
@@ -18,7 +18,7 @@ mod set_up;
 mod sign_in;
 mod test_server;
 mod token;
-mod visitors;
+pub mod visitors;
 
 pub use answer::Answer;
 use manual_clock::ManualClock;
