@@ -16,7 +16,7 @@ mod resource_registry;
 mod revocation_list;
 mod set_up;
 mod sign_in;
-mod test_server;
+pub mod test_server;
 mod token;
 pub mod visitors;
 

@@ -7,6 +7,7 @@ mod limits;
 mod messages;
 mod origins;
 mod outages;
+mod real_issuer;
 mod revocation;
 mod scopes;
 mod server;

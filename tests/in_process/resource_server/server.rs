@@ -85,6 +85,33 @@ impl Answer {
     }
 }
 
+/// Starts the application in front of the issuer at `issuer`, as the client `resource-server` with the key `signer`.
+pub async fn start_app(
+    issuer: &str,
+    settings: &str,
+    signer: Arc<AssertionSigner>,
+    upstream: Option<Arc<dyn Upstream>>,
+) -> (Router, Arc<SetClock>, CancellationToken) {
+    // One provider serves a process: that of the issuer, whose tests run in this one, too.
+    keys::install_crypto_provider();
+    let text = format!("[resource_server]\nissuer = \"{issuer}\"\n{settings}\n");
+    let sources = Sources::new().with_file_text("test", &text).expect("TOML");
+    let settings = Settings::load(&sources).expect("settings");
+    let memory = DatabaseUrl::parse("sqlite::memory:").expect("a URL");
+    let store = Store::open(&memory, &SCHEMA, PoolLimits::default()).await.expect("a store");
+    let clock = Arc::new(SetClock(NOW.into()));
+    let stop = CancellationToken::new();
+    let identity = EnrolledIdentity { client_id: "resource-server".into(), signer };
+    let random = Arc::new(SystemRandom);
+    let parts = Parts { settings, store, clock: clock.clone(), random, identity, stop: stop.clone() };
+    let app = match upstream {
+        None => build(parts),
+        Some(upstream) => build_around(upstream, parts),
+    };
+    let (router, _follower) = app.expect("an app").start();
+    (router, clock, stop)
+}
+
 impl Server {
     /// A ready one with default settings.
     pub async fn start() -> Self {
@@ -105,24 +132,8 @@ impl Server {
 
     /// The same, with another upstream than the built-in tools.
     pub async fn start_around(issuer: Arc<Play>, settings: &str, upstream: Option<Arc<dyn Upstream>>) -> Self {
-        shared::protocol::jwt::install_stock_provider();
-        let text = format!("[resource_server]\nissuer = \"{}\"\n{settings}\n", issuer.url);
-        let sources = Sources::new().with_file_text("test", &text).expect("TOML");
-        let settings = Settings::load(&sources).expect("settings");
-        let memory = DatabaseUrl::parse("sqlite::memory:").expect("a URL");
-        let store = Store::open(&memory, &SCHEMA, PoolLimits::default()).await.expect("a store");
-        let clock = Arc::new(SetClock(NOW.into()));
-        let stop = CancellationToken::new();
         let signer = Arc::new(AssertionSigner::generate(&SystemRandom).expect("a key"));
-        let identity = EnrolledIdentity { client_id: "resource-server".into(), signer };
-        let random = Arc::new(SystemRandom);
-        let parts = Parts { settings, store, clock: clock.clone(), random, identity, stop: stop.clone() };
-        let app = match upstream {
-            None => build(parts),
-            Some(upstream) => build_around(upstream, parts),
-        };
-        let app = app.expect("an app");
-        let (router, _follower) = app.start();
+        let (router, clock, stop) = start_app(&issuer.url, settings, signer, upstream).await;
         Self { issuer, clock, router, stop }
     }
 

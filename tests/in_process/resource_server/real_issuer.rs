@@ -1,0 +1,122 @@
+//! The two servers together, over HTTP and nothing else: enrolment, tokens, calls, revocation.
+
+use super::server::{IN_TIME, call, list, post, start_app};
+use crate::auth_server::{
+    given::{Given, SECRET, TOKEN, basic, confidential_client, public_client},
+    test_server::{RESOURCE_SERVER, START, TestServer},
+};
+use auth_server::{
+    change_log::{Change, append},
+    clients::{Client, GrantType},
+    resources::enrol::{Enrolment, enrol},
+};
+use axum::{
+    Router,
+    body::Body,
+    http::{Request, StatusCode},
+};
+use http_body_util::BodyExt as _;
+use serde_json::{Value, json};
+use shared::{
+    protocol::{jwk::JwkSet, jwt::AssertionSigner},
+    random::SystemRandom,
+};
+use std::sync::Arc;
+use system_tests::poll::until;
+use tokio_util::sync::{CancellationToken, DropGuard};
+use tower::ServiceExt as _;
+
+/// Both, the authorization server behind a port of its own.
+struct Together {
+    issuer: TestServer,
+    router: Router,
+    _stop: DropGuard,
+}
+
+impl Together {
+    async fn start() -> Self {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let url = format!("http://{}", listener.local_addr().expect("an address"));
+        let issuer = TestServer::start_with(&format!("public_url = \"{url}\"")).await;
+        let served = issuer.router.clone();
+        tokio::spawn(async move { axum::serve(listener, served).await });
+        let signer = Arc::new(AssertionSigner::generate(&SystemRandom).expect("a key"));
+        let jwks = JwkSet::new(vec![signer.public_jwk().clone()]).expect("a set");
+        let origins = ["http://localhost:9500".to_owned()];
+        let enrolment = Enrolment { client_id: RESOURCE_SERVER, name: "Events", origins: &origins, jwks: &jwks };
+        enrol(&issuer.app.store, &issuer.app.issuer, &enrolment, START).await.expect("enrolled");
+        issuer.follow().await;
+        let (router, _clock, stop): (_, _, CancellationToken) = start_app(&url, "", signer, None).await;
+        Self { issuer, router, _stop: stop.drop_guard() }
+    }
+
+    async fn send(&self, request: Request<Body>) -> (StatusCode, Value) {
+        let response = self.router.clone().oneshot(request).await.expect("infallible");
+        let status = response.status();
+        let body = response.into_body().collect().await.expect("a body").to_bytes();
+        (status, serde_json::from_slice(&body).unwrap_or(Value::Null))
+    }
+
+    /// The answer to a call, once the resource server follows the issuer.
+    async fn served(&self, token: &str, message: &Value) -> (StatusCode, Value) {
+        until("it is served", IN_TIME, || async {
+            let answer = self.send(post(token, message.to_string())).await;
+            (answer.0 != StatusCode::SERVICE_UNAVAILABLE).then_some(answer)
+        })
+        .await
+        .expect("served")
+    }
+}
+
+#[tokio::test]
+async fn a_person_calls_a_tool_steps_up_and_ends_at_revocation() {
+    let both = Together::start().await;
+    both.issuer.add_user("ann", &["member"]).await;
+    both.issuer.add_client(&public_client("app")).await;
+    let code = both.issuer.give(&Given { scope: "mcp.read", ..Given::USUAL }).await;
+    let token = both.issuer.redeem(&code).await.text("access_token");
+    let (status, who) = both.served(&token, &call("whoami", json!({}))).await;
+    assert_eq!(status, StatusCode::OK, "{who}");
+    let who = &who["result"]["structuredContent"];
+    assert_eq!(
+        (&who["subject"], &who["client_id"], &who["scopes"]),
+        (&json!("ann"), &json!("app"), &json!(["mcp.read"]))
+    );
+    let create = call("create_event", json!({"title": "Lunch"}));
+    assert_eq!(both.served(&token, &create).await.0, StatusCode::FORBIDDEN);
+    let code = both.issuer.give(&Given::USUAL).await;
+    let wider = both.issuer.redeem(&code).await.text("access_token");
+    assert_eq!(both.served(&wider, &create).await.0, StatusCode::OK);
+
+    let grant = crate::auth_server::given::claims_of(&token)["grant_id"].as_str().expect("a grant").to_owned();
+    let store = &both.issuer.app.store;
+    let ended = &grant;
+    store
+        .write(|mut tx| async move { append(&mut tx, Change::GrantRevoked(ended), START).await })
+        .await
+        .expect("appended");
+    both.issuer.follow().await;
+    until("the grant is over", IN_TIME, || async {
+        (both.send(post(&token, list().to_string())).await.0 == StatusCode::UNAUTHORIZED).then_some(())
+    })
+    .await
+    .expect("refused");
+    assert_eq!(both.served(&wider, &list()).await.0, StatusCode::OK, "the other grant lives");
+}
+
+#[tokio::test]
+async fn a_machine_calls_what_it_was_made_for() {
+    let both = Together::start().await;
+    let machine = Client {
+        grant_types: vec![GrantType::ClientCredentials],
+        scope: "mcp.read".parse().expect("scope"),
+        ..confidential_client("machine")
+    };
+    both.issuer.add_client(&machine).await;
+    let form = [("grant_type", "client_credentials")];
+    let token = both.issuer.post_form_as(TOKEN, &basic("machine", SECRET), &form).await.text("access_token");
+    let (status, listed) = both.served(&token, &list()).await;
+    assert_eq!(status, StatusCode::OK);
+    let names: Vec<_> = listed["result"]["tools"].as_array().expect("tools").iter().map(|tool| &tool["name"]).collect();
+    assert_eq!(names, ["list_events", "whoami"]);
+}
