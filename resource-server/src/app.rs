@@ -262,8 +262,9 @@ pub fn build_around(upstream: Arc<dyn Upstream>, parts: Parts) -> Result<App, St
                 .and(SecurityHeaders::new(&own.public_url))
                 .layer(),
         );
+    let algorithm = Some(own.token_algorithm.name().to_owned());
     let document =
-        ResourceDocument { resource, name: own.name.clone(), scopes, access_token_ttl_seconds: None, algorithm: None };
+        ResourceDocument { resource, name: own.name.clone(), scopes, access_token_ttl_seconds: None, algorithm };
     let enrolment = Enrolment { endpoints, fetcher, tokens, document };
     let follower = Follower { enrolment, revocations, cache, jwks, clock };
     Ok(App { router, follower, stop })

@@ -12,6 +12,27 @@ use shared::{
 };
 use std::{net::SocketAddr, path::PathBuf};
 
+/// What signs the access tokens of this resource.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TokenAlgorithm {
+    /// ECDSA on P-256: small and fast.
+    Es256,
+    /// RSA, for whoever must verify the tokens too and knows nothing else.
+    Rs256,
+}
+
+shared::setting_choice!(TokenAlgorithm { Es256 = "ES256", Rs256 = "RS256" });
+
+impl TokenAlgorithm {
+    /// Its name in RFC 7518 §3.1.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Es256 => "ES256",
+            Self::Rs256 => "RS256",
+        }
+    }
+}
+
 shared::settings! {
     /// The resource server.
     pub struct ResourceServerSettings in "resource_server" {
@@ -25,6 +46,8 @@ shared::settings! {
         name: String = "Postern" where check_name,
         /// The addresses to listen on.
         listen: Vec<SocketAddr> = "127.0.0.1:9500, [::1]:9500",
+        /// What the authorization server signs tokens for this resource with: ES256, or RS256 for verifiers that know nothing else.
+        token_algorithm: TokenAlgorithm = "ES256",
         /// The authorization server: its public URL, byte for byte as it is written there.
         issuer: PublicUrl = "http://localhost:9400",
         /// The client that `auth-server resource-server add` made for this server. The one-command `postern` needs neither this nor a key.

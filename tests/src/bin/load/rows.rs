@@ -257,7 +257,7 @@ async fn memory(plan: Plan) -> anyhow::Result<Vec<Row>> {
         .iter()
         .map(|token| bodies::tools_list(token))
         .collect::<anyhow::Result<_>>()?;
-    measure::measure(resources, once(requests, DURABLE_CONNECTIONS), plan.seconds).await?;
+    measure::measure(resources, once(requests, CONNECTIONS), plan.seconds).await?;
     let after = measure::resident_mebibytes(tokens.process_id)?;
     Ok(vec![row("idle process", idle, 40.0), row("after a load", after, 256.0)])
 }

@@ -27,8 +27,9 @@ impl Subject {
     /// Starts a Postern with an empty database. Limits stay on, at values that the load does not reach.
     pub async fn start(settings: &[(&str, &str)]) -> anyhow::Result<Self> {
         let mut home = Home::new()?;
-        home.set("POSTERN__AUTH_SERVER__RATE_LIMIT_REQUESTS", "1000000000");
-        home.set("POSTERN__RESOURCE_SERVER__RATE_LIMIT_REQUESTS", "1000000000");
+        home.set("POSTERN__AUTH_SERVER__MACHINE_TOKENS_PER_MINUTE", "100000000");
+        home.set("POSTERN__AUTH_SERVER__REFRESHES_PER_MINUTE", "1000000");
+        home.set("POSTERN__RESOURCE_SERVER__REQUESTS_PER_MINUTE", "1000000");
         for (name, value) in settings {
             home.set(name, value);
         }
