@@ -160,6 +160,13 @@ mod tests {
     use super::{Arguments, tables};
     use clap::CommandFactory as _;
 
+    /// `postern config print --markdown > docs/configuration.md` makes it anew.
+    #[test]
+    fn the_reference_in_docs_is_what_the_tables_say() {
+        let written = include_str!("../../docs/configuration.md");
+        assert_eq!(written, shared::config::print_reference(&tables()));
+    }
+
     #[test]
     fn the_arguments_are_sound_and_every_table_is_there_once() {
         Arguments::command().debug_assert();
