@@ -6,6 +6,7 @@
 mod architecture;
 #[cfg(test)]
 mod attacks;
+#[cfg(test)]
 mod auth_server;
 #[cfg(test)]
 mod ephemeral;

@@ -39,7 +39,7 @@ pub async fn token(
 }
 
 /// Authenticates the client of a request to the endpoint at `path`. A client assertion may be for the issuer, for the token
-/// endpoint, its alias, or the endpoint that is called (RFC 7523 §3, mcp.md §7.2).
+/// endpoint, its alias, or the endpoint that is called (RFC 7523 §3; clients differ).
 ///
 /// # Errors
 /// RFC 6749 §5.2.
@@ -67,7 +67,7 @@ fn alias(issuer: &str) -> String {
     format!("{origin}/token")
 }
 
-/// RFC 6749 §5.1; nothing is `null`, and `token_type` is spelled as the strictest client reads it (mcp.md §9.2).
+/// RFC 6749 §5.1; nothing is `null`, and `token_type` is spelled as the strictest client reads it.
 #[derive(Serialize)]
 struct TokenResponse<'a> {
     access_token: &'a str,

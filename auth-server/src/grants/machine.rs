@@ -1,7 +1,7 @@
 //! Our requests and rows in the words of oxide-auth's machines, which carry every grant.
 //!
-//! The machines are driven by us and answer to us alone; what they would do otherwise (dependencies.md §1 lists fourteen
-//! traps) is settled here: credentials are ours and verified before, so the machine sees one client and no secret; the
+//! The machines are driven by us and answer to us alone; what they would do otherwise (`tests/in_process/attacks/`
+//! has a test for each of fourteen traps) is settled here: credentials are ours and verified before, so the machine sees one client and no secret; the
 //! client is always named, so the machine itself binds a refresh token of a public client; an omitted `redirect_uri`
 //! (OAuth 2.1 §10.2) stands as one sentinel on both sides; time is ours, so `until` says *over* or *not over* and
 //! nothing that the ambient clock could turn; an empty scope never gets in; no error text of theirs gets out.

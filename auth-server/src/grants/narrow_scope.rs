@@ -7,7 +7,7 @@ use crate::{
 };
 use shared::protocol::scope::ScopeSet;
 
-/// What is left of a grant's scope for a user with these roles (DESIGN.md §4: evaluated again at every refresh).
+/// What is left of a grant's scope for a user with these roles, judged again at every refresh.
 ///
 /// # Errors
 /// [`GrantRefusal::ScopeNotHeld`] when nothing is left.

@@ -1,6 +1,5 @@
 //! Limits of the token endpoint: by grant for what a user allowed, by client for machines, never by address alone (many
-//! people come from one address). What is worthless is refused before any limit, so that 429 never hides `invalid_grant`
-//! (users.md R4).
+//! people come from one address). What is worthless is refused before any limit, so that 429 never hides `invalid_grant`.
 
 use super::GrantRefusal;
 use crate::app::App;

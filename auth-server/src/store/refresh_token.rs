@@ -1,4 +1,4 @@
-//! Refresh tokens: hashes of one linear chain a grant (DESIGN.md §4, RFC 9700 §4.14.2).
+//! Refresh tokens: hashes of one linear chain a grant (RFC 9700 §4.14.2).
 //!
 //! A token is *live* (neither answered nor superseded; the database allows one a family), *consumed* (`answered_at`: it
 //! bought its successor) or *superseded* (it was replaced without ever being presented). Every step is one statement

@@ -28,10 +28,10 @@ impl Lifetimes {
     /// What the configuration says.
     pub fn of(settings: &AuthServerSettings) -> Self {
         Self {
-            access_token_ttl_seconds: settings.access_token_lifetime.seconds().into(),
-            refresh_idle_seconds: settings.refresh_idle_lifetime.seconds().into(),
-            grant_ttl_seconds: settings.refresh_absolute_lifetime.seconds().into(),
-            refresh_grace_seconds: settings.refresh_grace.seconds().into(),
+            access_token_ttl_seconds: settings.access_token_lifetime.seconds(),
+            refresh_idle_seconds: settings.refresh_idle_lifetime.seconds(),
+            grant_ttl_seconds: settings.refresh_absolute_lifetime.seconds(),
+            refresh_grace_seconds: settings.refresh_grace.seconds(),
         }
     }
 }

@@ -1,5 +1,5 @@
 //! Every statement of the code and refresh transactions fails once, in every way: no token leaves without its row, no row is
-//! half written, and the user's connection is never lost (users.md R1, R2).
+//! half written, and the user's connection is never lost.
 
 use super::nth_fault::{FAULTS, POINTS_MAX, server_with_faults};
 use crate::auth_server::{TestServer, database, given::Given};

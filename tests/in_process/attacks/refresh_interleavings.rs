@@ -39,7 +39,7 @@ struct ModelToken {
     replaced_at: Option<i64>,
 }
 
-/// DESIGN.md §4 once more, by generation, as naively as can be.
+/// The five rules once more, by generation, as naively as can be.
 #[derive(Debug, Clone, Default)]
 struct Model {
     tokens: Vec<ModelToken>,

@@ -3,9 +3,11 @@
 mod answer;
 mod authorize;
 pub mod browser;
+mod client_authentication;
 mod consent;
 pub mod database;
 pub mod given;
+mod introspect;
 mod manual_clock;
 mod metadata;
 mod pages;

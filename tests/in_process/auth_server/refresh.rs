@@ -1,4 +1,4 @@
-//! `grant_type=refresh_token`: the five rules of DESIGN.md §4, and what never counts against a user.
+//! `grant_type=refresh_token`: the five rules, and what never counts against a user.
 
 use super::{
     TestServer,

@@ -95,7 +95,8 @@ pub async fn redeem_code(
     }
 }
 
-/// A refresh token goes to every client that registered the grant, whether or not it asked for `offline_access` (users.md R5).
+/// A refresh token goes to every client that registered the grant, whether or not it asked for `offline_access`: clients differ
+/// on whether they do.
 fn begin_family(app: &App, call: &TokenCall<'_>) -> Result<Option<NewFamily>, GrantRefusal> {
     if !call.client.client.allows_grant(GrantType::RefreshToken) {
         return Ok(None);

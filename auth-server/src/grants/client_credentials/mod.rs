@@ -38,7 +38,7 @@ pub async fn answer(app: &App, call: &TokenCall<'_>) -> Result<TokenAnswer, Gran
     Ok(TokenAnswer { access_token, refresh_token: None, scope })
 }
 
-/// Open registration is no way to a token without a user, whatever a row may say (THREATS.md).
+/// Open registration is no way to a token without a user, whatever a row may say.
 fn check_origin(call: &TokenCall<'_>) -> Result<(), GrantRefusal> {
     if call.client.is_confidential() && call.client.client.origin != ClientOrigin::Dynamic {
         Ok(())

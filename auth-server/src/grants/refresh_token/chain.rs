@@ -1,4 +1,4 @@
-//! The chain of a family: `next(X) = HMAC-SHA-256(k, X ‖ family ‖ generation)` (DESIGN.md §4).
+//! The chain of a family: `next(X) = HMAC-SHA-256(k, X ‖ family ‖ generation)`.
 //!
 //! Whoever holds a token in plain reaches its successors; neither the database, which has hashes, nor the key alone does.
 

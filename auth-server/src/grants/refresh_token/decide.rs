@@ -1,4 +1,12 @@
-//! The refresh rule (DESIGN.md §4): what a presented token is worth, as a pure function of what is stored and the time.
+//! The refresh rule: what a presented token is worth, as a pure function of what is stored and the time.
+//!
+//! 1. Unknown, expired, or of a revoked family: refused.
+//! 2. Live: consumed, and its successor created, in one transaction.
+//! 3. Consumed or superseded no longer than the grace period ago: answered with the family's live token, whatever its
+//!    generation; nothing rotates. Too many of these for one token have to wait.
+//! 4. Consumed longer ago, and none of its successors ever presented: the answer was lost. The live one is superseded, the
+//!    next created, and the token counts as consumed now.
+//! 5. Anything else is theft: the family is revoked.
 
 use shared::clock::UnixSeconds;
 

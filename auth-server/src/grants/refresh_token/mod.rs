@@ -1,4 +1,4 @@
-//! `grant_type=refresh_token` (RFC 6749 §6, RFC 9700 §4.14.2, DESIGN.md §4): the reason users stay.
+//! `grant_type=refresh_token` (RFC 6749 §6, RFC 9700 §4.14.2): the reason users stay. The rules are in [`decide`](mod@decide).
 //!
 //! Read, check, decide, sign, and only then write, where a predicate decides again; whoever loses that race starts over. A
 //! token is shown after its transaction committed. A store or key that fails is 503: nothing was decided, nothing is lost.
