@@ -42,7 +42,7 @@ pub async fn check_revocation(
     if state == FeedState::NotLoaded {
         return Err(Distrust::Unknowable);
     }
-    if revocations.revoke(&identified.token) {
+    if revocations.is_revoked(&identified.token) {
         return Err(Distrust::Revoked);
     }
     let FeedState::Silent { for_seconds } = state else { return Ok(Trust::Full) };

@@ -77,7 +77,7 @@ impl Revocations {
     }
 
     /// Whether `token` is revoked. One atomic load unless something changed since the token was last looked at.
-    pub fn revoke(&self, token: &VerifiedToken) -> bool {
+    pub fn is_revoked(&self, token: &VerifiedToken) -> bool {
         let generation = self.generation.load(Ordering::Acquire);
         if token.checked_generation.load(Ordering::Acquire) == generation {
             return false;
@@ -94,7 +94,7 @@ impl Revocations {
         let mut changes = self.changes.subscribe();
         loop {
             changes.borrow_and_update();
-            if self.revoke(token) {
+            if self.is_revoked(token) {
                 return;
             }
             if changes.changed().await.is_err() {
@@ -151,11 +151,11 @@ mod tests {
     fn a_token_is_looked_at_again_after_each_change() {
         let revocations = Revocations::new("r");
         let (one, two) = (token("g1"), token("g2"));
-        assert!(!revocations.revoke(&one) && !revocations.revoke(&two));
+        assert!(!revocations.is_revoked(&one) && !revocations.is_revoked(&two));
         revocations.apply(&[grant("g1")], 6);
-        assert!(revocations.revoke(&one) && !revocations.revoke(&two));
+        assert!(revocations.is_revoked(&one) && !revocations.is_revoked(&two));
         revocations.apply(&[grant("g2")], 7);
-        assert!(revocations.revoke(&one) && revocations.revoke(&two));
+        assert!(revocations.is_revoked(&one) && revocations.is_revoked(&two));
     }
 
     #[tokio::test]

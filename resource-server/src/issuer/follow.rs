@@ -97,7 +97,8 @@ impl Follower {
             return Ok(());
         }
         let feed = self.poll(*position).await?;
-        *position = Some(feed.position.max(position.unwrap_or(feed.position)));
+        // A position behind ours is another history (a database that was restored): load all of it again.
+        *position = Some(feed.position).filter(|now| position.is_none_or(|before| *now >= before));
         let now = self.clock.now();
         self.revocations.apply(&feed.events, now);
         let distrusts = |kind| matches!(kind, RevocationKind::Kid | RevocationKind::Unrecognised);

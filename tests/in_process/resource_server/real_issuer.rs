@@ -1,6 +1,6 @@
 //! The two servers together, over HTTP and nothing else: enrolment, tokens, calls, revocation.
 
-use super::server::{IN_TIME, call, list, post, start_app};
+use super::server::{IN_TIME, call, in_memory, list, post, start_app};
 use crate::auth_server::{
     given::{Given, SECRET, TOKEN, basic, confidential_client, public_client},
     test_server::{RESOURCE_SERVER, START, TestServer},
@@ -46,7 +46,8 @@ impl Together {
         let enrolment = Enrolment { client_id: RESOURCE_SERVER, name: "Events", origins: &origins, jwks: &jwks };
         enrol(&issuer.app.store, &issuer.app.issuer, &enrolment, START).await.expect("enrolled");
         issuer.follow().await;
-        let (router, _clock, stop): (_, _, CancellationToken) = start_app(&url, "", signer, None).await;
+        let (router, _clock, stop): (_, _, CancellationToken) =
+            start_app(&url, "", signer, None, in_memory().await).await;
         Self { issuer, router, _stop: stop.drop_guard() }
     }
 

@@ -85,20 +85,29 @@ impl Answer {
     }
 }
 
+/// A store that is gone with the test.
+pub async fn in_memory() -> Store {
+    open(&DatabaseUrl::parse("sqlite::memory:").expect("a URL")).await
+}
+
+/// The migrated store at `url`.
+pub async fn open(url: &DatabaseUrl) -> Store {
+    Store::open(url, &SCHEMA, PoolLimits::default()).await.expect("a store")
+}
+
 /// Starts the application in front of the issuer at `issuer`, as the client `resource-server` with the key `signer`.
 pub async fn start_app(
     issuer: &str,
     settings: &str,
     signer: Arc<AssertionSigner>,
     upstream: Option<Arc<dyn Upstream>>,
+    store: Store,
 ) -> (Router, Arc<SetClock>, CancellationToken) {
     // One provider serves a process: that of the issuer, whose tests run in this one, too.
     keys::install_crypto_provider();
     let text = format!("[resource_server]\nissuer = \"{issuer}\"\n{settings}\n");
     let sources = Sources::new().with_file_text("test", &text).expect("TOML");
     let settings = Settings::load(&sources).expect("settings");
-    let memory = DatabaseUrl::parse("sqlite::memory:").expect("a URL");
-    let store = Store::open(&memory, &SCHEMA, PoolLimits::default()).await.expect("a store");
     let clock = Arc::new(SetClock(NOW.into()));
     let stop = CancellationToken::new();
     let identity = EnrolledIdentity { client_id: "resource-server".into(), signer };
@@ -133,8 +142,18 @@ impl Server {
     /// The same, with another upstream than the built-in tools.
     pub async fn start_around(issuer: Arc<Play>, settings: &str, upstream: Option<Arc<dyn Upstream>>) -> Self {
         let signer = Arc::new(AssertionSigner::generate(&SystemRandom).expect("a key"));
-        let (router, clock, stop) = start_app(&issuer.url, settings, signer, upstream).await;
+        let (router, clock, stop) = start_app(&issuer.url, settings, signer, upstream, in_memory().await).await;
         Self { issuer, clock, router, stop }
+    }
+
+    /// A ready one over this store.
+    pub async fn start_over(store: Store) -> Self {
+        let issuer = issuer::start().await;
+        let signer = Arc::new(AssertionSigner::generate(&SystemRandom).expect("a key"));
+        let (router, clock, stop) = start_app(&issuer.url, "", signer, None, store).await;
+        let server = Self { issuer, clock, router, stop };
+        server.wait_until_ready().await;
+        server
     }
 
     pub async fn wait_until_ready(&self) {

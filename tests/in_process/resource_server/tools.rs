@@ -1,6 +1,6 @@
 //! The built-in tools: kept per user, bounded, honest about what they were given.
 
-use super::server::{Server, list};
+use super::server::{Server, list, open};
 use axum::http::StatusCode;
 use serde_json::{Value, json};
 
@@ -30,6 +30,23 @@ async fn events_belong_to_their_user_whatever_the_client() {
         result(&server.call(&alice, "list_events", json!({})).await)["events"].as_array().expect("a list").len(),
         1
     );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_same_statements_run_on_postgresql() {
+    let database = system_tests::postgres::empty().await.expect("PostgreSQL");
+    let server = Server::start_over(open(&database.database_url().expect("a URL")).await).await;
+    let mut claims = server.claims("mcp.admin");
+    claims["roles"] = json!(["administrator"]);
+    let token = server.sign(&claims);
+    for title in ["a", "b"] {
+        let created = result(&server.call(&token, "create_event", json!({"title": title})).await);
+        assert!(created["event"].get("starts_at").is_none());
+    }
+    let listed = result(&server.call(&token, "list_events", json!({"limit": 1})).await);
+    assert_eq!(listed["events"].as_array().expect("a list").len(), 1);
+    assert_eq!(result(&server.call(&token, "clear_events", json!({})).await), json!({"removed": 2}));
+    assert_eq!(result(&server.call(&token, "list_events", json!({})).await), json!({"events": []}));
 }
 
 #[tokio::test]
