@@ -55,7 +55,6 @@ impl Upstream for Hostile {
         vec![tool("whoami")]
     }
 
-    #[expect(clippy::panic, reason = "to panic is what it is for")]
     async fn call(&self, _: &Arc<Principal>, message: Message) -> Result<UpstreamReply, UpstreamError> {
         self.seen.lock().expect("unpoisoned").push(message.headers);
         self.running.fetch_add(1, Ordering::SeqCst);
