@@ -51,20 +51,17 @@ pub async fn authenticate(
     path: &str,
     now: UnixSeconds,
 ) -> Result<AuthenticatedClient, OAuthError> {
-    let canonical = format!("{}{}", app.issuer, paths::TOKEN);
-    let called = format!("{}{path}", app.issuer);
-    let alias = alias(&app.issuer);
-    let audiences = [app.issuer.as_str(), &canonical, &called, &alias];
+    let audiences = || assertion_audiences(&app.issuer, path);
     let request = ClientRequest { headers, parameters, assertion_audiences: &audiences, address_block: Some(block) };
     let authenticator =
         Authenticator { clients: &app.clients, store: &app.store, failures: &app.authentication_failures };
     Ok(authenticator.authenticate(&request, now).await?)
 }
 
-/// `/token` at the root of the issuer's origin.
-fn alias(issuer: &str) -> String {
+fn assertion_audiences(issuer: &str, path: &str) -> Vec<String> {
     let origin = Url::parse(issuer).map_or_else(|_| issuer.to_owned(), |url| url.origin().ascii_serialization());
-    format!("{origin}/token")
+    let (canonical, called) = (format!("{issuer}{}", paths::TOKEN), format!("{issuer}{path}"));
+    vec![issuer.to_owned(), canonical, called, format!("{origin}/token")]
 }
 
 /// RFC 6749 §5.1; nothing is `null`, and `token_type` is spelled as the strictest client reads it.

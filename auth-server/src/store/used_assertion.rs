@@ -10,8 +10,6 @@ const CONSUME: Statement = Statement::new(
     "used_assertion.consume",
     "INSERT INTO used_assertion (client_id, jti, expires_at) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
 );
-const FORGET_EXPIRED: Statement =
-    Statement::new("used_assertion.forget_expired", "DELETE FROM used_assertion WHERE expires_at < $1");
 
 /// Uses a client's assertion up. `false`: it was used before. The row must outlive the assertion (`expires_at` with
 /// the leeway its check allows).
@@ -20,12 +18,4 @@ const FORGET_EXPIRED: Statement =
 /// The database does not answer: then nothing is known about the assertion, and it must not be accepted.
 pub async fn consume(tx: &mut Tx, client_id: &str, jti: &str, expires_at: UnixSeconds) -> Result<bool, StoreError> {
     Ok(tx.execute(&CONSUME, binds![client_id, jti, expires_at]).await? == 1)
-}
-
-/// Drops rows of assertions that no check accepts any more; how many.
-///
-/// # Errors
-/// The database does not answer.
-pub async fn forget_expired(tx: &mut Tx, before: UnixSeconds) -> Result<u64, StoreError> {
-    tx.execute(&FORGET_EXPIRED, binds![before]).await
 }

@@ -89,14 +89,15 @@ impl AuthenticatedClient {
 }
 
 /// What client authentication needs to see of a request.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub struct ClientRequest<'a> {
     /// Its headers.
     pub headers: &'a HeaderMap,
     /// Its form.
     pub parameters: &'a Parameters,
-    /// The audiences a client assertion may name: the issuer, the token endpoint, the URL that was called.
-    pub assertion_audiences: &'a [&'a str],
+    /// The audiences a client assertion may name: the issuer, the token endpoint, the URL that was called. Made only when
+    /// there is one.
+    pub assertion_audiences: &'a (dyn Fn() -> Vec<String> + Send + Sync),
     /// Where it came from.
     pub address_block: Option<AddressBlock>,
 }
@@ -158,7 +159,7 @@ impl Authenticator<'_> {
         match (credentials, client.auth_method) {
             (Credentials::None { .. }, AuthMethod::None) => Ok(AuthenticatedClient { client }),
             (Credentials::Assertion { assertion, .. }, AuthMethod::PrivateKeyJwt) => {
-                private_key_jwt::accept(self.store, &client, assertion, request.assertion_audiences, now).await?;
+                private_key_jwt::accept(self.store, &client, assertion, &(request.assertion_audiences)(), now).await?;
                 Ok(AuthenticatedClient { client })
             }
             _ => Err(failed(FailureCause::Method)),

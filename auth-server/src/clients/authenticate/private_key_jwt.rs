@@ -23,14 +23,15 @@ pub async fn accept(
     store: &Store,
     client: &Client,
     assertion: &Secret,
-    audiences: &[&str],
+    audiences: &[String],
     now: UnixSeconds,
 ) -> Result<(), AuthenticationError> {
     let failed = |cause| AuthenticationError::Failed { cause, used_basic: false };
     let jwks = client.jwks.as_ref().ok_or(failed(FailureCause::Method))?;
     let keys = VerificationKeys::from_jwks(jwks);
+    let audiences: Vec<&str> = audiences.iter().map(String::as_str).collect();
     let verified =
-        jwt::verify_client_assertion(assertion.expose(), &keys, &client.id, audiences, now).map_err(|refusal| {
+        jwt::verify_client_assertion(assertion.expose(), &keys, &client.id, &audiences, now).map_err(|refusal| {
             tracing::info!(%refusal, client_id = %client.id, "a client assertion was refused");
             failed(FailureCause::Assertion)
         })?;

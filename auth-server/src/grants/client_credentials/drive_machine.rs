@@ -15,7 +15,7 @@ use oxide_auth::{
     },
 };
 use shared::protocol::scope::ScopeSet;
-use std::borrow::Cow;
+use std::{borrow::Cow, sync::LazyLock};
 use url::Url;
 
 /// RFC 8707 `resource`, as the machine carries it.
@@ -39,7 +39,7 @@ pub fn drive_machine(call: &TokenCall<'_>, resource: &Resource, scope: ScopeSet)
         input = match machine.advance(input) {
             Output::Authenticate { .. } => Input::Authenticated,
             Output::Binding { client_id } => {
-                let redirect_uri = Cow::Owned(RegisteredUrl::Semantic(nowhere()?));
+                let redirect_uri = Cow::Owned(nowhere());
                 let client_id = Cow::Owned(client_id.to_owned());
                 Input::Bound { bound_client: BoundClient { client_id, redirect_uri } }
             }
@@ -51,7 +51,7 @@ pub fn drive_machine(call: &TokenCall<'_>, resource: &Resource, scope: ScopeSet)
             Output::Negotiate { bound_client, .. } => Input::Negotiated {
                 pre_grant: PreGrant {
                     client_id: bound_client.client_id.to_string(),
-                    redirect_uri: RegisteredUrl::Semantic(nowhere()?),
+                    redirect_uri: nowhere(),
                     scope: scope_in(&scope)?,
                 },
             },
@@ -62,8 +62,9 @@ pub fn drive_machine(call: &TokenCall<'_>, resource: &Resource, scope: ScopeSet)
 }
 
 /// This grant redirects nowhere; the machine wants to be told where.
-fn nowhere() -> Result<Url, GrantRefusal> {
-    REDIRECT_URI_OMITTED.parse().map_err(|_| GrantRefusal::MachineFault("the sentinel is no URL"))
+fn nowhere() -> RegisteredUrl {
+    static NOWHERE: LazyLock<Url> = LazyLock::new(|| REDIRECT_URI_OMITTED.parse().expect("the sentinel is a URL"));
+    RegisteredUrl::Semantic(NOWHERE.clone())
 }
 
 fn refusal(mut error: Error) -> GrantRefusal {
