@@ -28,9 +28,10 @@ const FIND: Statement = Statement::new(
 const FIND_LIVE: Statement = Statement::new(
     "refresh_token.find_live",
     "SELECT l.hash, l.generation, l.expires_at, \
-     (SELECT COUNT(*) FROM refresh_token p WHERE p.grant_id = l.grant_id AND p.generation > $2 AND p.answered_at IS NOT NULL) \
-     AS presented_since, \
-     (SELECT COUNT(*) FROM refresh_token s WHERE s.grant_id = l.grant_id AND s.address_block = $3) AS seen_from_block \
+     CAST(CASE WHEN EXISTS (SELECT 1 FROM refresh_token p WHERE p.grant_id = l.grant_id AND p.generation > $2 \
+     AND p.answered_at IS NOT NULL) THEN 1 ELSE 0 END AS BIGINT) AS presented_since, \
+     CAST(CASE WHEN EXISTS (SELECT 1 FROM refresh_token s WHERE s.grant_id = l.grant_id AND s.address_block = $3) \
+     THEN 1 ELSE 0 END AS BIGINT) AS seen_from_block \
      FROM refresh_token l WHERE l.grant_id = $1 AND l.answered_at IS NULL AND l.superseded_at IS NULL",
 );
 const INSERT: Statement = Statement::new(

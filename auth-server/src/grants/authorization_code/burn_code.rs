@@ -38,5 +38,9 @@ pub async fn burn_code(
             Ok::<_, StoreError>(first)
         })
         .await?;
-    Ok(if first { refusal } else { GrantRefusal::CodeReplayed })
+    if first {
+        return Ok(refusal);
+    }
+    app.follower.wake();
+    Ok(GrantRefusal::CodeReplayed)
 }
