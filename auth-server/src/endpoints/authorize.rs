@@ -1,5 +1,6 @@
 //! `GET /oauth2/authorize` (RFC 6749 §3.1), and what follows it in the same browser until the decision. A look at it changes nothing:
-//! fastmcp fetches it beforehand to see whether it is still registered.
+//! fastmcp fetches it beforehand to see whether it is still registered. Only in a browser whose user told us not to ask again does it
+//! answer at once.
 
 use super::{
     form::Parameters,
@@ -16,6 +17,7 @@ use crate::{
     },
     clients::ClientOrigin,
     pages::{ConsentPage, Notice, ScopeChoice},
+    resources::ResourceScope,
     users::Session,
 };
 use axum::{
@@ -75,7 +77,6 @@ pub(super) fn consent_page(
         offered: question.offered.to_string(),
         policy_version: question.resource.policy_version,
     };
-    let offered = question.resource.scopes.iter().filter(|scope| question.offered.contains(&scope.name));
     let template = ConsentPage {
         site: &visit.site,
         client_name: name_or_id(&question.client.name, &question.client.id),
@@ -84,15 +85,7 @@ pub(super) fn consent_page(
         resource_name: name_or_id(&question.resource.name, &question.resource.id),
         resource_id: &question.resource.id,
         destination: &question.destination,
-        scopes: offered
-            .map(|scope| ScopeChoice {
-                name: &scope.name,
-                description: &scope.description,
-                tools: &scope.tools,
-                implies: &scope.implies,
-                is_chosen: chosen.contains(&scope.name),
-            })
-            .collect(),
+        scopes: choices(question, chosen),
         may_be_remembered: !question.destination.is_local(),
         account: session.user.email.as_str(),
         csrf: session.csrf.as_str(),
@@ -101,6 +94,19 @@ pub(super) fn consent_page(
         problem,
     };
     page(if problem.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK }, &template)
+}
+
+/// What is offered, in the resource's order.
+fn choices<'a>(question: &'a Question, chosen: &ScopeSet) -> Vec<ScopeChoice<'a>> {
+    let offered = question.resource.scopes.iter().filter(|scope| question.offered.contains(&scope.name));
+    let choice = |scope: &'a ResourceScope| ScopeChoice {
+        name: &scope.name,
+        description: &scope.description,
+        tools: &scope.tools,
+        implies: &scope.implies,
+        is_chosen: chosen.contains(&scope.name),
+    };
+    offered.map(choice).collect()
 }
 
 fn name_or_id<'a>(name: &'a str, id: &'a str) -> &'a str {

@@ -11,8 +11,8 @@ use std::{collections::HashSet, fmt};
 
 /// A larger body or query is refused with 413.
 pub const FORM_MAX_BYTES: usize = OAUTH_BODY_BYTES;
-/// More parameters than this are refused.
-pub const PARAMETERS_MAX_COUNT: usize = 64;
+/// More parameters than this are refused; a consent form has one for each of up to 100 scopes.
+pub const PARAMETERS_MAX_COUNT: usize = 128;
 /// The one parameter that may be repeated.
 const REPEATABLE: &str = "resource";
 

@@ -52,7 +52,14 @@ pub struct ScopeChoice<'a> {
     pub is_chosen: bool,
 }
 
+/// More tools than this are folded, so that the decision stays in sight.
+const UNFOLDED_TOOLS: usize = 12;
+
 impl ScopeChoice<'_> {
+    fn has_many_tools(&self) -> bool {
+        self.tools.len() > UNFOLDED_TOOLS
+    }
+
     fn has_details(&self) -> bool {
         !self.tools.is_empty() || !self.implies.is_empty()
     }

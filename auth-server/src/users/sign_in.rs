@@ -74,13 +74,16 @@ pub async fn sign_in(
     if let Some(retry_after_seconds) = guess.wait_seconds(limits).await? {
         return Err(SignInError::TooMany { retry_after_seconds });
     }
-    let checked = check_password(store, passwords, attempt).await;
-    if matches!(checked, Err(SignInError::Refused)) {
-        guess.record_failure(limits).await?;
-    }
-    let (user, rehashed) = checked?;
+    let (user, rehashed) = match check_password(store, passwords, attempt).await? {
+        Checked::Right { user, rehashed } => (user, rehashed),
+        Checked::Wrong { user_id } => {
+            guess.record_failure(limits).await?;
+            record_refusal(store, random, attempt, user_id.as_deref(), now).await?;
+            return Err(SignInError::Refused);
+        }
+    };
     let cookie = session::new_token(random);
-    let event = AuditEvent::new(AuditKind::SignedIn, random, now).user(&user.id);
+    let event = AuditEvent::new(AuditKind::SignedIn, random, now).user(&user.id).from_block(Some(&attempt.block));
     let (hash, user_id, rehashed, event) = (&cookie.hash(), user.id.as_str(), rehashed.as_ref(), &event);
     store
         .write(|mut tx| async move {
@@ -95,25 +98,48 @@ pub async fn sign_in(
     Ok(cookie)
 }
 
-/// Whose password it is, and the hash to replace an old one with. Takes as long for accounts that do not exist.
+/// What a password turned out to be.
+enum Checked {
+    /// That of this open account; with the old and the new hash when it was stored under older parameters.
+    Right { user: User, rehashed: Option<(String, String)> },
+    /// Nobody's who may sign in; with the account it was tried on, if there is one.
+    Wrong { user_id: Option<String> },
+}
+
+/// Compares the password. Takes as long for accounts that do not exist, are closed or have no password.
 async fn check_password(
     store: &Store,
     passwords: &PasswordHasher,
     attempt: &Attempt<'_>,
-) -> Result<(User, Option<(String, String)>), SignInError> {
-    if attempt.password.expose().len() > PASSWORD_MAX_BYTES {
-        return Err(SignInError::Refused);
-    }
+) -> Result<Checked, SignInError> {
     let account = match Email::parse(attempt.email) {
-        Ok(email) => user_account::find_by_email(&mut store.read(), &email).await?,
-        Err(_) => None,
+        Ok(email) if attempt.password.expose().len() <= PASSWORD_MAX_BYTES => {
+            user_account::find_by_email(&mut store.read(), &email).await?
+        }
+        _ => return Ok(Checked::Wrong { user_id: None }),
     };
+    let user_id = account.as_ref().map(|account| account.user.id.clone());
     let account = account.filter(|account| account.user.is_active());
     let stored = account.as_ref().and_then(|account| account.password_hash.clone());
     let verdict = passwords.verify(attempt.password, stored.as_deref()).await?;
-    match (account, verdict, stored) {
-        (Some(account), Verdict::Right, _) => Ok((account.user, None)),
-        (Some(account), Verdict::RightButOld(new), Some(old)) => Ok((account.user, Some((old, new)))),
-        _ => Err(SignInError::Refused),
-    }
+    Ok(match (account, verdict, stored) {
+        (Some(account), Verdict::Right, _) => Checked::Right { user: account.user, rehashed: None },
+        (Some(account), Verdict::RightButOld(new), Some(old)) => {
+            Checked::Right { user: account.user, rehashed: Some((old, new)) }
+        }
+        _ => Checked::Wrong { user_id },
+    })
+}
+
+/// Written down whether or not there is such an account, so that the time it takes says nothing either.
+async fn record_refusal(
+    store: &Store,
+    random: &dyn Random,
+    attempt: &Attempt<'_>,
+    user_id: Option<&str>,
+    now: UnixSeconds,
+) -> Result<(), StoreError> {
+    let event = AuditEvent::new(AuditKind::SignInRefused, random, now).from_block(Some(&attempt.block));
+    let event = &user_id.map_or(event.clone(), |id| event.user(id));
+    store.write(|mut tx| async move { audit::record(&mut tx, event).await }).await
 }

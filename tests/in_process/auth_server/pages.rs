@@ -37,6 +37,7 @@ async fn every_page_is_locked_down() {
         assert_eq!(page.header("x-content-type-options"), "nosniff");
         assert_eq!(page.header("content-type"), "text/html; charset=utf-8");
         assert_eq!(page.header("access-control-allow-origin"), "");
+        assert_eq!(page.header("cross-origin-opener-policy"), "", "it would break clients that use a pop-up");
         for forbidden in ["<script", " style=", "<style", " onclick", "javascript:", "http-equiv", "src="] {
             assert!(!page.body.contains(forbidden), "{forbidden} in {page:?}");
         }

@@ -81,6 +81,7 @@ async fn nobody_learns_which_accounts_exist() {
         }
         assert_eq!(answer.header("set-cookie"), "", "{email}");
     }
+    assert_eq!(server.audited("sign_in_refused").await, 8, "each is written down, whoever was meant");
 }
 
 #[tokio::test]
