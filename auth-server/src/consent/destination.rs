@@ -59,7 +59,7 @@ mod tests {
         for (uri, expected) in [
             ("https://claude.ai/api/mcp/auth_callback", website("claude.ai")),
             ("https://client.example:8443/cb", website("client.example:8443")),
-            ("https://клод.example/cb", website("xn--d1aicl.example")),
+            ("https://клод.example/cb", website("xn--d1aldm.example")),
             ("http://localhost:4321/callback", computer("localhost:4321")),
             ("http://127.0.0.1/callback", computer("127.0.0.1")),
             ("http://[::1]:99/callback", computer("[::1]:99")),
