@@ -48,7 +48,7 @@ pub mod paths {
 enum Place {
     /// Below the issuer's path.
     Issuer,
-    /// At the root of the issuer's origin: clients without metadata look there (MCP 2025-03-26, mcp.md §2.3).
+    /// At the root of the issuer's origin: clients without metadata look there (MCP 2025-03-26, authorization).
     Origin,
     /// Before the issuer's path: `/.well-known/NAME/issuer-path` (RFC 8414 §3.1).
     Inserted,

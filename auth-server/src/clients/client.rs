@@ -93,7 +93,7 @@ impl Client {
     }
 
     /// Whether it may ask for a scope of an ordinary resource. A client that registered itself may ask for any: it could
-    /// register again with more, and a step-up (mcp.md §9.2) asks for more than the first registration named.
+    /// register again with more, and a step-up asks for more than the first registration named.
     pub fn may_ask_for(&self, scope: &str) -> bool {
         self.origin == ClientOrigin::Dynamic || self.scope.contains(scope)
     }

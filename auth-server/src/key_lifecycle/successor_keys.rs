@@ -1,4 +1,4 @@
-//! The keys that derive a refresh token's successor (DESIGN.md §4, Refresh): one for new families, older ones for those begun under them.
+//! The keys that derive a refresh token's successor: one for new families, older ones for those begun under them.
 
 use super::KeyLifecycleError;
 use crate::store::{

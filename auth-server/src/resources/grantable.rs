@@ -18,7 +18,7 @@ pub fn grantable(asked: &ScopeSet, client: &Client, roles: &[String], resource: 
 }
 
 /// What a request without a usable scope gets: the first scope of the resource that may be granted. A resource server
-/// lists its scopes from the least on, and the first is what its challenge names too (mcp.md, systems.md E41): silence
+/// lists its scopes from the least on, and the first is what its challenge names too: silence
 /// never buys more than the first challenge would have.
 pub fn default_scope(client: &Client, roles: &[String], resource: &Resource) -> ScopeSet {
     resource

@@ -1,4 +1,4 @@
-//! Lists in a column: JSON text (DESIGN.md §3).
+//! Lists in a column: JSON text.
 
 use serde::{Serialize, de::DeserializeOwned};
 use shared::db::{Row, StoreError};

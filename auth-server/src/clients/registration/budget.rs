@@ -1,4 +1,4 @@
-//! How many registrations are taken: for one address block, and for everybody together (mcp.md §10, users.md R4).
+//! How many registrations are taken: for one address block, and for everybody together.
 
 use crate::{config::AuthServerSettings, error::OAuthError};
 use shared::{

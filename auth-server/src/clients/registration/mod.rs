@@ -1,7 +1,7 @@
 //! Dynamic registration (RFC 7591): what a client asks for, what of it is granted, and what is written.
 //!
 //! RFC 7591 §2 lets the server replace what it does not support, and §3.2.1 makes it say what it registered. Real clients
-//! ask for more than they need, so whatever can be cut is cut and only the rest is refused (mcp.md §10).
+//! ask for more than they need, so whatever can be cut is cut and only the rest is refused.
 
 mod budget;
 mod document;

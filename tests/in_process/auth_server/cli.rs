@@ -1,0 +1,151 @@
+//! The managing commands, beside a server that runs on the same database.
+
+use super::{
+    ManualClock,
+    test_server::{RESOURCE, START},
+};
+use auth_server::{
+    app::App,
+    change_log::follower::catch_up,
+    cli::{Arguments, Command, manage},
+    config::Settings,
+    resources::register::{ResourceDocument, register},
+};
+use clap::Parser as _;
+use serde_json::{Value, json};
+use shared::{clock::SharedClock, config::Sources, random::SystemRandom};
+use std::{os::unix::fs::PermissionsExt as _, sync::Arc};
+use tempfile::TempDir;
+
+struct Installation {
+    directory: TempDir,
+    settings: Settings,
+    clock: SharedClock,
+}
+
+impl Installation {
+    fn new() -> Self {
+        auth_server::install_crypto_provider();
+        let directory = tempfile::tempdir().expect("a directory");
+        let data = directory.path().join("data").display().to_string();
+        let settings =
+            Settings::load(&Sources::new().with_flag("shared", "data_dir", "--data-dir", data)).expect("settings");
+        Self { directory, settings, clock: Arc::new(ManualClock::at(START)) }
+    }
+
+    async fn app(&self) -> Arc<App> {
+        App::open(self.settings.clone(), Arc::clone(&self.clock), Arc::new(SystemRandom)).await.expect("an application")
+    }
+
+    async fn run(&self, arguments: &[&str]) -> Result<String, String> {
+        let arguments =
+            Arguments::try_parse_from([&["auth-server"], arguments].concat()).map_err(|error| error.to_string())?;
+        let Command::Manage(command) = arguments.command else { panic!("no managing command") };
+        let mut output = Vec::new();
+        let done = manage(command, self.settings.clone(), &self.clock, Arc::new(SystemRandom), &mut output).await;
+        done.map(|()| String::from_utf8(output).expect("text")).map_err(|error| error.to_string())
+    }
+
+    async fn json(&self, arguments: &[&str]) -> Value {
+        let text = self.run(&[arguments, &["--json"]].concat()).await.expect("done");
+        serde_json::from_str(&text).expect("JSON")
+    }
+
+    fn path(&self, name: &str) -> String {
+        self.directory.path().join(name).display().to_string()
+    }
+}
+
+async fn with_resource(installation: &Installation) -> Arc<App> {
+    let key = installation.path("resource-server.key");
+    let add = ["resource-server", "add", "mcp", "--origin", "http://localhost:9500", "--key-file", &key];
+    let added = installation.json(&add).await;
+    let app = installation.app().await;
+    let document: ResourceDocument = serde_json::from_value(json!({
+        "resource": RESOURCE, "name": "Tools",
+        "scopes": [{ "name": "mcp.read", "roles": ["member"] }, { "name": "mcp.write", "roles": ["member"] }],
+    }))
+    .expect("a document");
+    let client_id = added["client_id"].as_str().expect("an id");
+    register(&app.store, client_id, &document, START).await.expect("registered");
+    catch_up(&app).await.expect("followed");
+    app
+}
+
+#[tokio::test]
+async fn a_client_is_added_listed_and_removed_under_a_running_server() {
+    let installation = Installation::new();
+    let app = with_resource(&installation).await;
+    let machine =
+        ["--grant", "client_credentials", "--scope", "mcp.read mcp.write", "--resource", "http://localhost:9500/mcp/"];
+    let added = installation.json(&[&["client", "add", "nightly"][..], &machine].concat()).await;
+    assert_eq!(added["resources"], json!([RESOURCE]), "the registered form");
+    let (id, secret) =
+        (added["client_id"].as_str().expect("an id"), added["client_secret"].as_str().expect("a secret"));
+    catch_up(&app).await.expect("followed");
+    let client = app.clients.find(id).await.expect("the store").expect("known");
+    assert_eq!(client.secret_hash, Some(shared::protocol::opaque_token::TokenHash::of(secret)));
+    let listed = installation.run(&["client", "list"]).await.expect("listed");
+    assert!(listed.contains("nightly") && !listed.contains(secret), "{listed}");
+    assert!(!installation.json(&["client", "list"]).await.to_string().contains("\"client_secret\""));
+    installation.run(&["client", "remove", id]).await.expect("removed");
+    catch_up(&app).await.expect("followed");
+    assert!(app.clients.find(id).await.expect("the store").is_none());
+    assert!(installation.run(&["client", "remove", id]).await.is_err());
+}
+
+#[tokio::test]
+async fn what_cannot_be_meant_is_refused_in_one_line() {
+    let installation = Installation::new();
+    let _app = with_resource(&installation).await;
+    let scope_and_resource = ["--scope", "mcp.read", "--resource", RESOURCE];
+    for (arguments, named) in [
+        (vec!["client", "add", "x", "--grant", "password"], "password"),
+        (vec!["client", "add", "x", "--grant", "client_credentials"], "--resource"),
+        (vec!["client", "add", "x", "--grant", "authorization_code"], "--redirect-uri"),
+        (
+            vec!["client", "add", "x", "--grant", "client_credentials", "--resource", "https://other.example/mcp"],
+            "other.example",
+        ),
+        (
+            [&["client", "add", "x", "--grant", "client_credentials", "--public"][..], &scope_and_resource].concat(),
+            "secret",
+        ),
+        (vec!["client", "add", "x", "--grant", "authorization_code", "--redirect-uri", "javascript:x"], "javascript"),
+        (vec!["grant", "revoke", "nothing"], "nothing"),
+        (vec!["grant", "list", "--user", "nobody@example.com"], "nobody@example.com"),
+        (vec!["user", "disable", "nobody@example.com"], "nobody@example.com"),
+        (
+            vec![
+                "resource-server",
+                "add",
+                "x",
+                "--origin",
+                "https://a.example/path",
+                "--key-file",
+                &installation.path("x.key"),
+            ],
+            "origin",
+        ),
+    ] {
+        let error = installation.run(&arguments).await.expect_err("refused");
+        assert!(error.contains(named) && error.lines().count() == 1, "{arguments:?}: {error}");
+    }
+    assert!(!std::path::Path::new(&installation.path("x.key")).exists(), "a refused enrolment leaves no key");
+}
+
+#[tokio::test]
+async fn the_key_of_a_resource_server_is_for_its_owner_and_never_written_over() {
+    let installation = Installation::new();
+    let key = installation.path("mcp.key");
+    let add = ["resource-server", "add", "mcp", "--origin", "https://mcp.example.com", "--key-file", &key];
+    let text = installation.run(&add).await.expect("enrolled");
+    assert!(text.contains("client_id") && text.contains(&key), "{text}");
+    let mode = std::fs::metadata(&key).expect("the key").permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    let before = std::fs::read(&key).expect("the key");
+    assert!(installation.run(&add).await.expect_err("refused").contains(&key));
+    assert_eq!(std::fs::read(&key).expect("the key"), before);
+    let resources = installation.run(&["resource", "list"]).await.expect("listed");
+    assert!(resources.starts_with("RESOURCE"), "{resources}");
+}
