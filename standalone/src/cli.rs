@@ -2,20 +2,18 @@
 
 use crate::{serve, settings::Settings};
 use auth_server::{
-    cli::{CommandError as AuthCommandError, ManageCommand, PrintFormat, describe_failure, manage},
+    cli::{CommandError as AuthCommandError, ManageCommand, PrintFormat, manage},
     resources::enrol::EnrolRefusal,
 };
 use clap::{Parser, Subcommand};
 use shared::{
-    clock::SharedClock,
     config::{ConfigurationError, Sources, TableDescription},
     db::StoreError,
+    process::Surroundings,
     protocol::{jwk::JwkError, jwt::AssertionSignerError},
-    random::SharedRandom,
-    telemetry::{self, TelemetryError},
+    telemetry::TelemetryError,
 };
-use std::{ffi::OsString, io::Write as _, path::PathBuf};
-use tokio_util::sync::CancellationToken;
+use std::{io::Write as _, path::PathBuf};
 
 /// The OAuth front door for MCP servers: authorization server and MCP resource server in one command.
 ///
@@ -64,16 +62,16 @@ pub enum ConfigCommand {
 #[derive(Debug, thiserror::Error)]
 pub enum CommandError {
     /// The configuration.
-    #[error("{}", describe_failure(.0))]
+    #[error(transparent)]
     Configuration(#[from] ConfigurationError),
     /// A command of the authorization server.
-    #[error("{}", describe_failure(.0))]
+    #[error(transparent)]
     Manage(#[from] AuthCommandError),
     /// The authorization server does not start.
-    #[error("{}", describe_failure(.0))]
+    #[error(transparent)]
     AuthServer(#[from] auth_server::app::StartError),
     /// The resource server does not start.
-    #[error("{}", describe_failure(.0))]
+    #[error(transparent)]
     ResourceServer(#[from] resource_server::app::StartError),
     /// The resource server could not be made known to the authorization server.
     #[error(transparent)]
@@ -98,36 +96,21 @@ pub enum CommandError {
     EndedEarly,
 }
 
-/// What commands take from outside.
-pub struct Surroundings {
-    /// Time.
-    pub clock: SharedClock,
-    /// Randomness.
-    pub random: SharedRandom,
-    /// The environment.
-    pub environment: Vec<(OsString, OsString)>,
-    /// Which logs are wanted, in the syntax of `tracing`.
-    pub log_filter: Option<String>,
-    /// Cancelled when the servers are to stop.
-    pub stop: CancellationToken,
-}
-
 /// Does what `arguments` say.
 ///
 /// # Errors
 /// [`CommandError`].
-pub async fn execute(arguments: Arguments, mut surroundings: Surroundings) -> Result<(), CommandError> {
+pub async fn execute(arguments: Arguments, surroundings: Surroundings) -> Result<(), CommandError> {
     let mut output = std::io::stdout();
     if let Some(Command::Config(ConfigCommand::Print(format))) = &arguments.command {
         return Ok(format.print(&tables(), &mut output)?);
     }
-    let environment = std::mem::take(&mut surroundings.environment);
-    let sources = Sources::read(arguments.config.as_deref(), environment)?;
+    let sources = Sources::read(arguments.config.as_deref(), surroundings.environment.clone())?;
     let sources = sources.with_optional_flag("shared", "data_dir", "--data-dir", arguments.data_dir);
     let settings = Settings::load(&sources)?;
     match arguments.command {
         None => {
-            let _logs = telemetry::install(settings.auth_server.shared.log_format, surroundings.log_filter.as_deref())?;
+            let _logs = surroundings.install_logs(settings.auth_server.shared.log_format)?;
             serve::serve(settings, surroundings).await
         }
         Some(Command::Config(_)) => {

@@ -1,7 +1,7 @@
 //! Both servers, started together and stopped together.
 
 use crate::{
-    cli::{CommandError, Surroundings},
+    cli::CommandError,
     greeting::{Greeting, greet},
     settings::Settings,
 };
@@ -12,6 +12,7 @@ use auth_server::{
 };
 use resource_server::{app::Server as ResourceServer, issuer::machine_token::EnrolledIdentity};
 use shared::{
+    process::Surroundings,
     protocol::{jwk::JwkSet, jwt::AssertionSigner},
     secret::Secret,
 };

@@ -34,10 +34,11 @@ use shared::{
     clock::SharedClock,
     config::{ConfigurationError, Settings as _, SharedSettings, Sources, TableDescription},
     db::StoreError,
+    process::Surroundings,
     random::SharedRandom,
+    telemetry::TelemetryError,
 };
 use std::{ffi::OsString, io::Write, path::PathBuf};
-use tokio_util::sync::CancellationToken;
 
 /// The authorization server of Postern: people sign in, clients get tokens for exactly one resource.
 #[derive(Debug, Parser)]
@@ -99,6 +100,9 @@ pub enum CommandError {
     /// The server does not start, or the database cannot be opened.
     #[error(transparent)]
     Start(#[from] StartError),
+    /// Logs.
+    #[error(transparent)]
+    Telemetry(#[from] TelemetryError),
     /// The database.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -126,18 +130,6 @@ impl CommandError {
     }
 }
 
-/// What commands take from outside.
-pub struct Surroundings {
-    /// Time.
-    pub clock: SharedClock,
-    /// Randomness.
-    pub random: SharedRandom,
-    /// The environment.
-    pub environment: Vec<(OsString, OsString)>,
-    /// Cancelled when the server is to stop.
-    pub stop: CancellationToken,
-}
-
 impl Arguments {
     /// The settings that flags, environment and file give.
     ///
@@ -152,7 +144,7 @@ impl Arguments {
     }
 }
 
-/// Does what `arguments` say. Whoever calls has installed what is process-wide: logs, crypto provider, signals.
+/// Does what `arguments` say. Logs are installed only to serve; whoever calls has installed the crypto provider.
 ///
 /// # Errors
 /// [`CommandError`].
@@ -200,18 +192,9 @@ pub fn tables() -> Vec<TableDescription> {
     vec![SharedSettings::describe(), AuthServerSettings::describe()]
 }
 
-/// What is printed for a failed command: one line where the cause is one.
-pub fn describe_failure(error: &impl std::fmt::Display) -> String {
-    let text = error.to_string();
-    match text.lines().collect::<Vec<_>>().as_slice() {
-        [heading, only] => format!("{heading} {}", only.trim()),
-        _ => text,
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{Arguments, describe_failure};
+    use super::Arguments;
     use clap::CommandFactory as _;
 
     fn check(command: &clap::Command, path: &str) {
@@ -229,15 +212,5 @@ mod tests {
         let command = Arguments::command();
         command.clone().debug_assert();
         check(&command, "");
-    }
-
-    #[test]
-    fn one_problem_is_one_line() {
-        assert_eq!(
-            describe_failure(&"the configuration has a problem:\n  a.b: c"),
-            "the configuration has a problem: a.b: c"
-        );
-        assert_eq!(describe_failure(&"one"), "one");
-        assert_eq!(describe_failure(&"two problems:\n  a\n  b").lines().count(), 3);
     }
 }

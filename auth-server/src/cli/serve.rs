@@ -1,9 +1,9 @@
 //! `auth-server serve`.
 
-use super::{CommandError, Surroundings};
+use super::CommandError;
 use crate::{config::Settings, serve::Server};
 use clap::Args;
-use shared::config::Sources;
+use shared::{config::Sources, process::Surroundings};
 
 /// The flags that stand for settings.
 #[derive(Debug, Default, Args)]
@@ -27,6 +27,7 @@ impl ServeArguments {
 
 /// Opens the server, says where it is, and serves until told to stop.
 pub(super) async fn serve(settings: Settings, surroundings: Surroundings) -> Result<(), CommandError> {
+    let _logs = surroundings.install_logs(settings.shared.log_format)?;
     let Surroundings { clock, random, stop, .. } = surroundings;
     let issuer = settings.auth_server.public_url.to_string();
     let server = Server::open(settings, clock, random, stop).await?;

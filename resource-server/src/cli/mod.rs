@@ -6,16 +6,14 @@ mod serve;
 use crate::{
     app::StartError,
     config::{ResourceServerSettings, Settings},
-    issuer::machine_token::EnrolledIdentity,
 };
 use clap::{Parser, Subcommand};
 use shared::{
-    clock::SharedClock,
     config::{ConfigurationError, Settings as _, SharedSettings, Sources, TableDescription},
-    random::SharedRandom,
+    process::Surroundings,
+    telemetry::TelemetryError,
 };
 use std::{ffi::OsString, io::Write, path::PathBuf};
-use tokio_util::sync::CancellationToken;
 
 pub use serve::ServeArguments;
 
@@ -64,23 +62,12 @@ pub enum CommandError {
     /// The server does not start.
     #[error(transparent)]
     Start(#[from] StartError),
+    /// Logs.
+    #[error(transparent)]
+    Telemetry(#[from] TelemetryError),
     /// The output cannot be written.
     #[error("the output cannot be written: {0}")]
     Output(#[from] std::io::Error),
-}
-
-/// What commands take from outside.
-pub struct Surroundings {
-    /// Time.
-    pub clock: SharedClock,
-    /// Randomness.
-    pub random: SharedRandom,
-    /// The environment.
-    pub environment: Vec<(OsString, OsString)>,
-    /// Who this server is, where that is handed over in memory.
-    pub identity: Option<EnrolledIdentity>,
-    /// Cancelled when the server is to stop.
-    pub stop: CancellationToken,
 }
 
 impl Arguments {
@@ -97,7 +84,7 @@ impl Arguments {
     }
 }
 
-/// Does what `arguments` say. Whoever calls has installed what is process-wide: logs, crypto provider, signals.
+/// Does what `arguments` say. Logs are installed only to serve; whoever calls has installed the crypto provider.
 ///
 /// # Errors
 /// [`CommandError`].

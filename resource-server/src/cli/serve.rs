@@ -1,9 +1,9 @@
 //! `resource-server serve`.
 
-use super::{CommandError, Surroundings};
+use super::CommandError;
 use crate::{app::Server, config::Settings};
 use clap::Args;
-use shared::config::Sources;
+use shared::{config::Sources, process::Surroundings};
 
 /// The flags that stand for settings.
 #[derive(Debug, Default, Args)]
@@ -43,9 +43,10 @@ impl ServeArguments {
 
 /// Opens the server, says where it is, and serves until told to stop.
 pub(super) async fn serve(settings: Settings, surroundings: Surroundings) -> Result<(), CommandError> {
-    let Surroundings { clock, random, identity, stop, .. } = surroundings;
+    let _logs = surroundings.install_logs(settings.shared.log_format)?;
+    let Surroundings { clock, random, stop, .. } = surroundings;
     let (resource, issuer) = (settings.resource(), settings.resource_server.issuer.to_string());
-    let server = Server::open(settings, clock, random, identity, stop).await?;
+    let server = Server::open(settings, clock, random, None, stop).await?;
     tracing::info!(%resource, %issuer, "serving");
     server.serve().await;
     tracing::info!("stopped");

@@ -14,7 +14,7 @@ mod value;
 
 pub use amount::{Amount, Between, ByteSize, Check, DurationSeconds, between};
 pub use connection_url::{DatabaseUrlText, RedisUrl};
-pub use problem::{ConfigurationError, Origin, Problem};
+pub use problem::{ConfigurationError, Origin, Problem, describe_failure};
 pub use public_url::PublicUrl;
 pub use reference::print_reference;
 pub use sample::print_sample;

@@ -89,3 +89,26 @@ impl fmt::Display for ConfigurationError {
 }
 
 impl std::error::Error for ConfigurationError {}
+
+/// What is printed for a failed command: one line where the cause is one.
+pub fn describe_failure(error: &impl fmt::Display) -> String {
+    let text = error.to_string();
+    match text.lines().collect::<Vec<_>>().as_slice() {
+        [heading, only] => format!("{heading} {}", only.trim()),
+        _ => text,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{ConfigurationError, Problem, describe_failure};
+
+    #[test]
+    fn one_problem_is_one_line() {
+        let mut error = ConfigurationError { problems: vec![Problem::new("a.b", "c")] };
+        assert_eq!(describe_failure(&error), "the configuration has a problem: a.b: c");
+        error.problems.push(Problem::new("a.d", "e"));
+        assert_eq!(describe_failure(&error).lines().count(), 3);
+        assert_eq!(describe_failure(&"one"), "one");
+    }
+}
