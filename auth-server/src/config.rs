@@ -7,7 +7,7 @@ use shared::{
     },
     db::DatabaseUrl,
     http::AddressRange,
-    protocol::resource_indicator::ResourceIndicator,
+    protocol::{access_token_claims::ACCESS_TOKEN_MAX_TTL_SECONDS, resource_indicator::ResourceIndicator},
 };
 use std::{net::SocketAddr, path::PathBuf};
 
@@ -33,7 +33,7 @@ shared::settings! {
         /// The database: `sqlite:PATH` or `postgres://USER:PASSWORD@HOST/NAME`. Without it `auth-server.sqlite` in the data directory.
         database_url: Option<DatabaseUrlText>,
         /// How long an access token lives, unless its resource says otherwise.
-        access_token_lifetime: DurationSeconds = "15m" where between(60, 86_400),
+        access_token_lifetime: DurationSeconds = "15m" where between(60, ACCESS_TOKEN_MAX_TTL_SECONDS.unsigned_abs()),
         /// A connection that is not used for this long ends.
         refresh_idle_lifetime: DurationSeconds = "7d" where between(3_600, 31_536_000),
         /// A connection ends after this long, however much it is used.

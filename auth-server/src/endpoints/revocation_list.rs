@@ -4,7 +4,7 @@ use crate::{
     app::App,
     endpoints::{form::Parameters, guard, respond::json_no_store},
     error::OAuthError,
-    resources::{register::ACCESS_TOKEN_MAX_TTL_SECONDS, resource::RESOURCE_SERVER_SCOPE},
+    resources::resource::RESOURCE_SERVER_SCOPE,
     store,
 };
 use axum::{
@@ -15,7 +15,10 @@ use http::{HeaderMap, StatusCode};
 use shared::{
     clock::UnixSeconds,
     db::StoreError,
-    protocol::security_event::{Revocation, RevocationFeed},
+    protocol::{
+        access_token_claims::ACCESS_TOKEN_MAX_TTL_SECONDS,
+        security_event::{Revocation, RevocationFeed},
+    },
 };
 use std::{sync::Arc, time::Duration};
 use tokio::time::{Instant, timeout_at};

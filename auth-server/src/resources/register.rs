@@ -12,7 +12,9 @@ use serde::{Deserialize, Serialize};
 use shared::{
     clock::UnixSeconds,
     db::{Store, StoreError, Tx},
-    protocol::{resource_indicator::ResourceIndicator, scope::ScopeSet},
+    protocol::{
+        access_token_claims::ACCESS_TOKEN_MAX_TTL_SECONDS, resource_indicator::ResourceIndicator, scope::ScopeSet,
+    },
 };
 use std::collections::BTreeSet;
 
@@ -26,8 +28,6 @@ pub const NAME_MAX_CHARACTERS: usize = 200;
 pub const DESCRIPTION_MAX_CHARACTERS: usize = 1000;
 /// The shortest access token a resource may ask for.
 pub const ACCESS_TOKEN_MIN_TTL_SECONDS: i64 = 60;
-/// The longest access token a resource may ask for: revocations are remembered for that long.
-pub const ACCESS_TOKEN_MAX_TTL_SECONDS: i64 = 24 * 60 * 60;
 
 /// What a resource server sends and gets back.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

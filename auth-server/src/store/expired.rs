@@ -4,14 +4,16 @@ use shared::{
     binds,
     clock::UnixSeconds,
     db::{Statement, StoreError, Tx},
+    protocol::access_token_claims::ACCESS_TOKEN_MAX_TTL_SECONDS,
 };
 
 /// Rows deleted by one statement at most, so that no transaction is long.
 pub const ROWS_A_STATEMENT: i64 = 500;
 /// Ended things are kept this long, so that somebody who asks what happened finds them.
 pub const KEPT_AFTER_END_SECONDS: i64 = 30 * 24 * 3600;
-/// The change log is kept this long: longer than any access token lives.
+/// The change log is kept this long: longer than any access token lives, so that whoever starts finds every revocation that matters.
 pub const CHANGE_LOG_SECONDS: i64 = 7 * 24 * 3600;
+const _: () = assert!(CHANGE_LOG_SECONDS > ACCESS_TOKEN_MAX_TTL_SECONDS);
 /// A code that nobody redeemed is kept this long behind its end: its grant never came to life.
 pub const UNREDEEMED_SECONDS: i64 = 24 * 3600;
 /// A client assertion's id is kept this long behind its end, for clocks that differ.

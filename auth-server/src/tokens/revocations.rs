@@ -9,7 +9,7 @@ use shared::{
     clock::UnixSeconds,
     db::{Store, StoreError},
     protocol::{
-        access_token_claims::AccessTokenClaims,
+        access_token_claims::{ACCESS_TOKEN_MAX_TTL_SECONDS, AccessTokenClaims},
         security_event::{RevocationKind, user_in_organization_subject},
     },
 };
@@ -18,8 +18,6 @@ use std::{
     sync::{PoisonError, RwLock},
 };
 
-/// Revocations are remembered as long as the longest-lived access token can live.
-pub const REVOCATION_MEMORY_SECONDS: i64 = 24 * 3600;
 /// Past so many, what is too old is forgotten at the next change.
 const REVOCATIONS_PRUNED_AT: usize = 100_000;
 const ROWS_A_LOOK: i64 = 1000;
@@ -36,7 +34,7 @@ impl Revocations {
     pub async fn load(store: &Store, now: UnixSeconds) -> Result<Self, StoreError> {
         let revocations = Self::default();
         let mut reader = store.read();
-        let mut position = change_log::last_before(&mut reader, now - REVOCATION_MEMORY_SECONDS).await?;
+        let mut position = change_log::last_before(&mut reader, now - ACCESS_TOKEN_MAX_TTL_SECONDS).await?;
         loop {
             let rows = change_log::list_after(&mut reader, position, ROWS_A_LOOK).await?;
             let Some(last) = rows.last() else { return Ok(revocations) };
@@ -56,7 +54,7 @@ impl Revocations {
         let newest = rows.iter().map(|row| row.at).max();
         if let Some(now) = newest.filter(|_| known.values().map(HashMap::len).sum::<usize>() > REVOCATIONS_PRUNED_AT) {
             for subjects in known.values_mut() {
-                subjects.retain(|_, at| *at >= now - REVOCATION_MEMORY_SECONDS);
+                subjects.retain(|_, at| *at >= now - ACCESS_TOKEN_MAX_TTL_SECONDS);
             }
         }
     }

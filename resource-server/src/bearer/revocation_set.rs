@@ -3,12 +3,12 @@
 use super::verified_token::VerifiedToken;
 use shared::{
     clock::UnixSeconds,
-    protocol::security_event::{Revocation, RevocationKind, user_in_organization_subject},
+    protocol::{
+        access_token_claims::ACCESS_TOKEN_MAX_TTL_SECONDS,
+        security_event::{Revocation, RevocationKind, user_in_organization_subject},
+    },
 };
 use std::collections::HashMap;
-
-/// Revocations older than this are forgotten: no access token lives longer.
-pub const RETENTION_SECONDS: i64 = 24 * 60 * 60;
 
 /// The set: the latest revocation of each thing. It answers what [`Revocation::covers`] answers for each of them,
 /// without looking at each of them.
@@ -51,7 +51,7 @@ impl RevocationSet {
 
     /// Forgets what no living token can carry any more.
     pub fn prune(&mut self, now: UnixSeconds) {
-        self.latest.retain(|_, at| *at >= now - RETENTION_SECONDS);
+        self.latest.retain(|_, at| *at >= now - ACCESS_TOKEN_MAX_TTL_SECONDS);
     }
 
     /// How many things are revoked.
@@ -67,13 +67,13 @@ impl RevocationSet {
 
 #[cfg(test)]
 mod tests {
-    use super::{RETENTION_SECONDS, RevocationSet};
+    use super::RevocationSet;
     use crate::bearer::{
         principal::Principal,
         verified_token::{PrincipalShares, VerifiedToken},
     };
     use shared::protocol::{
-        access_token_claims::AccessTokenClaims,
+        access_token_claims::{ACCESS_TOKEN_MAX_TTL_SECONDS, AccessTokenClaims},
         security_event::{Revocation, RevocationKind, user_in_organization_subject},
     };
 
@@ -144,9 +144,9 @@ mod tests {
         set.insert(&revocation(1000));
         set.insert(&revocation(900));
         assert!(set.revokes(&token(), RESOURCE));
-        set.prune(1000 + RETENTION_SECONDS);
+        set.prune(1000 + ACCESS_TOKEN_MAX_TTL_SECONDS);
         assert_eq!(set.len(), 1);
-        set.prune(1001 + RETENTION_SECONDS);
+        set.prune(1001 + ACCESS_TOKEN_MAX_TTL_SECONDS);
         assert!(set.is_empty());
     }
 }

@@ -6,6 +6,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 /// `typ` of an access token's header, RFC 9068 §2.1.
 pub const ACCESS_TOKEN_TYP: &str = "at+jwt";
+/// No access token lives longer. So long, at least, every server remembers what was revoked.
+pub const ACCESS_TOKEN_MAX_TTL_SECONDS: i64 = 24 * 60 * 60;
 
 /// The claims of an access token. Times are unix seconds; absent members are left out, never `null`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
