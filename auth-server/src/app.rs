@@ -13,9 +13,9 @@ use crate::{
 use keys::KeyRing;
 use shared::{
     clock::SharedClock,
-    config::ConfigurationError,
+    config::{ConfigurationError, RedisUrl},
     db::{Migration, OpenError, PoolLimits, Schema, Store, StoreError},
-    ephemeral::{Ephemeral, EphemeralError, MemoryEphemeral, RedisEphemeral},
+    ephemeral::{self, Ephemeral, EphemeralError},
     random::SharedRandom,
     rate_limit::RateLimiter,
     sealing::Sealing,
@@ -136,10 +136,8 @@ impl App {
         let store = open_store(&settings).await?;
         let key_encryption_keys = load_key_encryption_keys(&settings, &store, random.as_ref()).await?;
         let sealing = Sealing::new(key_encryption_keys, Arc::clone(&random));
-        let ephemeral: Arc<dyn Ephemeral> = match &settings.shared.redis_url {
-            Some(url) => Arc::new(RedisEphemeral::connect(url.expose(), REDIS_PREFIX)?),
-            None => Arc::new(MemoryEphemeral::new(Arc::clone(&clock))),
-        };
+        let redis_url = settings.shared.redis_url.as_ref().map(RedisUrl::expose);
+        let ephemeral = ephemeral::open(redis_url, REDIS_PREFIX, &clock)?;
         Self::build(Parts { settings, store, clock, random, sealing, ephemeral }).await
     }
 

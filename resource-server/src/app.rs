@@ -29,9 +29,9 @@ use crate::{
 use axum::Router;
 use shared::{
     clock::SharedClock,
-    config::{ConfigurationError, Problem},
+    config::{ConfigurationError, Problem, RedisUrl},
     db::{Migration, OpenError, PoolLimits, Schema, Store},
-    ephemeral::{Ephemeral, EphemeralError, MemoryEphemeral, RedisEphemeral},
+    ephemeral::{self, EphemeralError},
     http::{
         AccessLog, BindError, BodyLimit, ClientAddresses, Manner as _, RequestIds, SecurityHeaders, bind,
         health_router, serve,
@@ -59,8 +59,8 @@ pub const SCHEMA: Schema = Schema::new("resource_server", MIGRATIONS);
 
 /// How long requests may finish after the server was told to stop.
 const DRAIN: Duration = Duration::from_secs(4);
-/// What its keys in Redis begin with.
-const REDIS_PREFIX: &str = "postern:resource-server:";
+/// Keeps our keys apart from others' in a shared Redis.
+const REDIS_PREFIX: &str = "postern:resource-server";
 
 /// Why the server does not start: one clear line each.
 #[derive(Debug, thiserror::Error)]
@@ -80,7 +80,7 @@ pub enum StartError {
     #[error(transparent)]
     Database(#[from] OpenError),
     /// Redis.
-    #[error(transparent)]
+    #[error("shared.redis_url: {0}")]
     Ephemeral(#[from] EphemeralError),
     /// The private key.
     #[error(transparent)]
@@ -217,7 +217,8 @@ pub fn build_around(upstream: Arc<dyn Upstream>, parts: Parts) -> Result<App, St
     let scopes = builtin_resource::scopes();
     let fetcher = Fetcher::new()?;
     let endpoints = IssuerEndpoints::new(&own.issuer);
-    let ephemeral = ephemeral(&settings, &clock)?;
+    let redis_url = settings.shared.redis_url.as_ref().map(RedisUrl::expose);
+    let ephemeral = ephemeral::open(redis_url, REDIS_PREFIX, &clock)?;
     let cache = TokenCache::default();
     let jwks = Arc::new(JwksCache::new(fetcher.clone(), endpoints.jwks.clone(), clock.clone()));
     let revocations = Arc::new(Revocations::new(resource.clone()));
@@ -268,13 +269,6 @@ pub fn build_around(upstream: Arc<dyn Upstream>, parts: Parts) -> Result<App, St
     let enrolment = Enrolment { endpoints, fetcher, tokens, document };
     let follower = Follower { enrolment, revocations, cache, jwks, clock };
     Ok(App { router, follower, stop })
-}
-
-fn ephemeral(settings: &Settings, clock: &SharedClock) -> Result<Arc<dyn Ephemeral>, StartError> {
-    Ok(match &settings.shared.redis_url {
-        Some(url) => Arc::new(RedisEphemeral::connect(url.expose(), REDIS_PREFIX)?),
-        None => Arc::new(MemoryEphemeral::new(clock.clone())),
-    })
 }
 
 fn host_and_origin(settings: &Settings) -> Result<Arc<HostAndOrigin>, StartError> {

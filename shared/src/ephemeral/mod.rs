@@ -11,12 +11,25 @@ mod redis;
 pub use memory::MemoryEphemeral;
 pub use redis::RedisEphemeral;
 
+use crate::clock::SharedClock;
 use async_trait::async_trait;
+use std::sync::Arc;
 
 /// 512 bytes: the longest key.
 pub const MAX_KEY_BYTES: usize = 512;
 /// 64 KiB: the longest value.
 pub const MAX_VALUE_BYTES: usize = 64 * 1024;
+
+/// The store that `redis_url` names, whose keys begin with `prefix` and a colon; without a URL one in memory.
+///
+/// # Errors
+/// [`EphemeralError::Unavailable`] for a URL that cannot be used.
+pub fn open(redis_url: Option<&str>, prefix: &str, clock: &SharedClock) -> Result<Arc<dyn Ephemeral>, EphemeralError> {
+    Ok(match redis_url {
+        Some(url) => Arc::new(RedisEphemeral::connect(url, prefix)?),
+        None => Arc::new(MemoryEphemeral::new(Arc::clone(clock))),
+    })
+}
 
 /// How often something happened in the current window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
