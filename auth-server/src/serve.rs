@@ -7,12 +7,9 @@ use crate::{
     jobs, router,
 };
 use shared::{clock::SharedClock, http, random::SharedRandom};
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 use tokio::{net::TcpListener, task::JoinSet};
 use tokio_util::sync::CancellationToken;
-
-/// How long requests under way may take to finish once the server is to stop.
-pub const DRAIN: Duration = Duration::from_secs(3);
 
 /// A server that listens, but answers only when [`Server::serve`] runs.
 pub struct Server {
@@ -50,10 +47,7 @@ impl Server {
         running.spawn(change_log::follower::follow(Arc::clone(&app), ended.clone()));
         running.spawn(jobs::sweep(Arc::clone(&app), ended.clone()));
         let router = router::router(Arc::clone(&app), stop.clone());
-        let cut = http::serve(listeners, router, stop, DRAIN).await;
-        if cut > 0 {
-            tracing::warn!(connections = cut, "connections were cut");
-        }
+        http::serve(listeners, router, stop).await;
         ended.cancel();
         while running.join_next().await.is_some() {}
         app.store.close().await;

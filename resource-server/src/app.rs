@@ -44,7 +44,7 @@ use shared::{
     random::SharedRandom,
     rate_limit::{FailureBudget, Limit, RateLimiter},
 };
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{path::PathBuf, sync::Arc};
 use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
@@ -57,8 +57,6 @@ const MIGRATIONS: &[Migration] = &[Migration {
 /// The schema of this server.
 pub const SCHEMA: Schema = Schema::new("resource_server", MIGRATIONS);
 
-/// How long requests may finish after the server was told to stop.
-const DRAIN: Duration = Duration::from_secs(4);
 /// Keeps our keys apart from others' in a shared Redis.
 const REDIS_PREFIX: &str = "postern:resource-server";
 
@@ -152,7 +150,7 @@ impl Server {
         let Self { app, listeners } = self;
         let stop = app.stop.clone();
         let (router, follower) = app.start();
-        serve(listeners, router, stop, DRAIN).await;
+        serve(listeners, router, stop).await;
         if let Err(cause) = follower.await {
             tracing::error!(%cause, "the task that follows the authorization server ended badly");
         }

@@ -31,5 +31,5 @@ pub use manner::{Manner, MannerFuture, MannerLayer, Mannered};
 pub use rate_limit_headers::set_rate_limit_headers;
 pub use request_id::{RequestId, RequestIds, X_REQUEST_ID};
 pub use security_headers::{NoStore, SecurityHeaders, set_content_security_policy, set_no_store};
-pub use serve::{ServeLimits, serve, serve_within};
+pub use serve::{DRAIN, ServeLimits, serve, serve_within};
 pub use signal::cancel_on_signal;

@@ -19,6 +19,10 @@ use tokio_util::task::TaskTracker;
 /// backlog.
 const ACCEPT_REST: Duration = Duration::from_millis(100);
 
+/// How long requests under way may take to finish once a server is to stop. Both servers promise to be gone five seconds
+/// after the signal; what is left is for jobs and the database to end.
+pub const DRAIN: Duration = Duration::from_secs(3);
+
 /// What one server takes at most.
 #[derive(Debug, Clone, Copy)]
 pub struct ServeLimits {
@@ -50,9 +54,12 @@ impl Default for ServeLimits {
     }
 }
 
-/// Serves `router` on all `listeners` with the default limits; see [`serve_within`].
-pub async fn serve(listeners: Vec<TcpListener>, router: Router, shutdown: CancellationToken, drain: Duration) -> usize {
-    serve_within(ServeLimits::default(), listeners, router, shutdown, drain).await
+/// Serves `router` on all `listeners` with the default limits and [`DRAIN`], and logs what was cut; see [`serve_within`].
+pub async fn serve(listeners: Vec<TcpListener>, router: Router, shutdown: CancellationToken) {
+    let cut = serve_within(ServeLimits::default(), listeners, router, shutdown, DRAIN).await;
+    if cut > 0 {
+        tracing::warn!(connections = cut, "connections were cut");
+    }
 }
 
 /// Serves until `shutdown`, then stops accepting, lets requests finish, and cuts what is left after `drain`. Returns
