@@ -13,14 +13,14 @@ use crate::{
 use keys::KeyRing;
 use shared::{
     clock::SharedClock,
-    config::{ConfigurationError, RedisUrl},
+    config::{DataDirError, RedisUrl},
     db::{Migration, OpenError, PoolLimits, Schema, Store, StoreError},
     ephemeral::{self, Ephemeral, EphemeralError},
-    random::SharedRandom,
+    random::{Random, SharedRandom},
     rate_limit::RateLimiter,
     sealing::Sealing,
 };
-use std::{path::PathBuf, sync::Arc};
+use std::sync::Arc;
 
 const MIGRATIONS: &[Migration] = &[Migration {
     name: "0001_foundation",
@@ -93,17 +93,9 @@ pub struct Parts {
 /// Why the server does not start: one clear line each.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// The configuration.
-    #[error(transparent)]
-    Configuration(#[from] ConfigurationError),
     /// The data directory.
-    #[error("the data directory {} cannot be used: {cause}", path.display())]
-    DataDirectory {
-        /// The directory.
-        path: PathBuf,
-        /// What the operating system said.
-        cause: std::io::Error,
-    },
+    #[error(transparent)]
+    DataDirectory(#[from] DataDirError),
     /// The database.
     #[error(transparent)]
     Database(#[from] OpenError),
@@ -133,7 +125,7 @@ impl App {
     /// # Errors
     /// See [`StartError`].
     pub async fn open(settings: Settings, clock: SharedClock, random: SharedRandom) -> Result<Arc<Self>, StartError> {
-        let store = open_store(&settings).await?;
+        let store = open_store(&settings, random.as_ref()).await?;
         let key_encryption_keys = load_key_encryption_keys(&settings, &store, random.as_ref()).await?;
         let sealing = Sealing::new(key_encryption_keys, Arc::clone(&random));
         let redis_url = settings.shared.redis_url.as_ref().map(RedisUrl::expose);
@@ -195,18 +187,7 @@ impl App {
 ///
 /// # Errors
 /// See [`StartError`].
-pub async fn open_store(settings: &Settings) -> Result<Store, StartError> {
-    let database = settings.database()?;
-    make_data_directory(&settings.shared.data_dir)?;
-    Ok(Store::open(&database, &SCHEMA, PoolLimits::default()).await?)
-}
-
-/// Makes the directory, readable by its owner alone, and finds out whether files can be written there.
-fn make_data_directory(path: &std::path::Path) -> Result<(), StartError> {
-    use std::os::unix::fs::DirBuilderExt as _;
-    let unusable = |cause| StartError::DataDirectory { path: path.to_owned(), cause };
-    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(unusable)?;
-    let probe = path.join(format!(".write-probe-{}", std::process::id()));
-    std::fs::write(&probe, b"").map_err(unusable)?;
-    std::fs::remove_file(&probe).map_err(unusable)
+pub async fn open_store(settings: &Settings, random: &dyn Random) -> Result<Store, StartError> {
+    settings.shared.make_data_dir(random)?;
+    Ok(Store::open(&settings.database(), &SCHEMA, PoolLimits::default()).await?)
 }

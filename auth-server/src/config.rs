@@ -2,14 +2,12 @@
 
 use crate::clients::redirect_uri::FORBIDDEN_SCHEMES;
 use shared::{
-    config::{
-        ConfigurationError, DatabaseUrlText, DurationSeconds, Problem, PublicUrl, SharedSettings, Sources, between,
-    },
+    config::{ConfigurationError, DurationSeconds, Problem, PublicUrl, SharedSettings, Sources, between},
     db::DatabaseUrl,
     http::AddressRange,
     protocol::{access_token_claims::ACCESS_TOKEN_MAX_TTL_SECONDS, resource_indicator::ResourceIndicator},
 };
-use std::{net::SocketAddr, path::PathBuf};
+use std::net::SocketAddr;
 
 /// Who may register clients.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,7 +29,7 @@ shared::settings! {
         /// The addresses to listen on.
         listen: Vec<SocketAddr> = "127.0.0.1:9400, [::1]:9400",
         /// The database: `sqlite:PATH` or `postgres://USER:PASSWORD@HOST/NAME`. Without it `auth-server.sqlite` in the data directory.
-        database_url: Option<DatabaseUrlText>,
+        database_url: Option<DatabaseUrl>,
         /// How long an access token lives, unless its resource says otherwise.
         access_token_lifetime: DurationSeconds = "15m" where between(60, ACCESS_TOKEN_MAX_TTL_SECONDS.unsigned_abs()),
         /// A connection that is not used for this long ends.
@@ -109,21 +107,8 @@ impl Settings {
     }
 
     /// Where the database is.
-    ///
-    /// # Errors
-    /// A URL that names none.
-    pub fn database(&self) -> Result<DatabaseUrl, ConfigurationError> {
-        match &self.auth_server.database_url {
-            None => Ok(DatabaseUrl::from_sqlite_file(self.data_file(DATABASE_FILE))),
-            Some(url) => DatabaseUrl::parse(url.expose()).map_err(|error| ConfigurationError {
-                problems: vec![Problem::new("auth_server.database_url", error.to_string())],
-            }),
-        }
-    }
-
-    /// A file in the data directory.
-    pub fn data_file(&self, name: &str) -> PathBuf {
-        self.shared.data_dir.join(name)
+    pub fn database(&self) -> DatabaseUrl {
+        self.shared.database(self.auth_server.database_url.as_ref(), DATABASE_FILE)
     }
 
     fn contradictions(&self) -> Vec<Problem> {
@@ -163,7 +148,7 @@ mod tests {
             (604_800, 7_776_000)
         );
         assert!(own.redirect_schemes.contains(&"cursor".to_owned()));
-        assert_eq!(settings.database().expect("url").sqlite_file(), Some("./data/auth-server.sqlite".as_ref()));
+        assert_eq!(settings.database().sqlite_file(), Some("./data/auth-server.sqlite".as_ref()));
     }
 
     #[test]

@@ -29,7 +29,7 @@ use crate::{
 use axum::Router;
 use shared::{
     clock::SharedClock,
-    config::{ConfigurationError, Problem, RedisUrl},
+    config::{ConfigurationError, DataDirError, Problem, RedisUrl},
     db::{Migration, OpenError, PoolLimits, Schema, Store},
     ephemeral::{self, EphemeralError},
     http::{
@@ -41,10 +41,10 @@ use shared::{
         protected_resource_metadata::ProtectedResourceMetadata,
         scope::ScopeSet,
     },
-    random::SharedRandom,
+    random::{Random, SharedRandom},
     rate_limit::{FailureBudget, Limit, RateLimiter},
 };
-use std::{path::PathBuf, sync::Arc};
+use std::sync::Arc;
 use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
@@ -67,13 +67,8 @@ pub enum StartError {
     #[error(transparent)]
     Configuration(#[from] ConfigurationError),
     /// The data directory.
-    #[error("the data directory {} cannot be used: {cause}", path.display())]
-    DataDirectory {
-        /// The directory.
-        path: PathBuf,
-        /// What the operating system said.
-        cause: std::io::Error,
-    },
+    #[error(transparent)]
+    DataDirectory(#[from] DataDirError),
     /// The database.
     #[error(transparent)]
     Database(#[from] OpenError),
@@ -140,7 +135,7 @@ impl Server {
             None => configured_identity(&settings)?,
         };
         let listeners = bind(&settings.resource_server.listen)?;
-        let store = open_store(&settings).await?;
+        let store = open_store(&settings, random.as_ref()).await?;
         let app = build(Parts { settings, store, clock, random, identity, stop })?;
         Ok(Self { app, listeners })
     }
@@ -180,18 +175,11 @@ fn configured_identity(settings: &Settings) -> Result<EnrolledIdentity, StartErr
 ///
 /// # Errors
 /// See [`StartError`].
-pub async fn open_store(settings: &Settings) -> Result<Store, StartError> {
-    let database = settings.database()?;
+pub async fn open_store(settings: &Settings, random: &dyn Random) -> Result<Store, StartError> {
     if settings.resource_server.database_url.is_none() {
-        make_data_directory(&settings.shared.data_dir)?;
+        settings.shared.make_data_dir(random)?;
     }
-    Ok(Store::open(&database, &SCHEMA, PoolLimits::default()).await?)
-}
-
-fn make_data_directory(path: &std::path::Path) -> Result<(), StartError> {
-    use std::os::unix::fs::DirBuilderExt as _;
-    let unusable = |cause| StartError::DataDirectory { path: path.to_owned(), cause };
-    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(unusable)
+    Ok(Store::open(&settings.database(), &SCHEMA, PoolLimits::default()).await?)
 }
 
 /// Puts everything together around the built-in tools; nothing runs yet.

@@ -2,15 +2,12 @@
 
 use crate::mcp::host_and_origin::HostAndOrigin;
 use shared::{
-    config::{
-        ByteSize, ConfigurationError, DatabaseUrlText, DurationSeconds, Problem, PublicUrl, SharedSettings, Sources,
-        between,
-    },
+    config::{ByteSize, ConfigurationError, DurationSeconds, Problem, PublicUrl, SharedSettings, Sources, between},
     db::DatabaseUrl,
     protocol::jwt::AssertionSigner,
     secret::Secret,
 };
-use std::{net::SocketAddr, path::PathBuf};
+use std::net::SocketAddr;
 
 /// What signs the access tokens of this resource.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,7 +52,7 @@ shared::settings! {
         /// That client's private key: P-256 as PKCS#8 PEM, in the file that the same command wrote.
         private_key: Option<Secret> where check_private_key,
         /// The database: `sqlite:PATH` or `postgres://USER:PASSWORD@HOST/NAME`. Without it `resource-server.sqlite` in the data directory.
-        database_url: Option<DatabaseUrlText>,
+        database_url: Option<DatabaseUrl>,
         /// Web pages that may call the MCP endpoint from a browser, as origins (https://app.example.com; port * for any). Pages of this origin
         /// always may, and pages on loopback when the public URL is loopback.
         allowed_origins: Vec<String> = "",
@@ -127,21 +124,8 @@ impl Settings {
     }
 
     /// Where the database is.
-    ///
-    /// # Errors
-    /// A URL that names none.
-    pub fn database(&self) -> Result<DatabaseUrl, ConfigurationError> {
-        match &self.resource_server.database_url {
-            None => Ok(DatabaseUrl::from_sqlite_file(self.data_file(DATABASE_FILE))),
-            Some(url) => DatabaseUrl::parse(url.expose()).map_err(|error| ConfigurationError {
-                problems: vec![Problem::new("resource_server.database_url", error.to_string())],
-            }),
-        }
-    }
-
-    /// A file in the data directory.
-    pub fn data_file(&self, name: &str) -> PathBuf {
-        self.shared.data_dir.join(name)
+    pub fn database(&self) -> DatabaseUrl {
+        self.shared.database(self.resource_server.database_url.as_ref(), DATABASE_FILE)
     }
 
     /// The resource: what clients are pointed at and what tokens must be for.

@@ -5,7 +5,12 @@ use crate::{
     issuer::jwks::JwksCache,
 };
 use async_trait::async_trait;
-use shared::{clock::SharedClock, db::Store, ephemeral::Ephemeral, http::ReadinessCheck};
+use shared::{
+    clock::SharedClock,
+    db::Store,
+    ephemeral::Ephemeral,
+    http::{DatabaseCheck, ReadinessCheck},
+};
 use std::sync::Arc;
 
 /// The checks.
@@ -17,27 +22,11 @@ pub fn checks(
     clock: SharedClock,
 ) -> Vec<Arc<dyn ReadinessCheck>> {
     vec![
-        Arc::new(Database(store)),
+        Arc::new(DatabaseCheck(store)),
         Arc::new(Counters(ephemeral)),
         Arc::new(Enrolled(revocations, clock.clone())),
         Arc::new(Keys(jwks, clock)),
     ]
-}
-
-struct Database(Store);
-
-#[async_trait]
-impl ReadinessCheck for Database {
-    fn name(&self) -> &'static str {
-        "database"
-    }
-
-    async fn check(&self) -> Result<(), &'static str> {
-        self.0.ping().await.map_err(|cause| {
-            tracing::warn!(%cause, "not ready: the database");
-            "the database does not answer"
-        })
-    }
 }
 
 struct Counters(Arc<dyn Ephemeral>);

@@ -114,8 +114,6 @@ pub async fn execute(arguments: Arguments, surroundings: Surroundings) -> Result
             serve::serve(settings, surroundings).await
         }
         Some(Command::Config(_)) => {
-            settings.auth_server.database()?;
-            settings.resource_server.database()?;
             let issuer = &settings.auth_server.auth_server.public_url;
             Ok(writeln!(
                 output,

@@ -15,7 +15,7 @@ pub(super) struct Manager {
 impl Manager {
     /// Opens the database that `settings` name.
     pub(super) async fn open(settings: Settings, random: SharedRandom, now: UnixSeconds) -> Result<Self, CommandError> {
-        let store = open_store(&settings).await?;
+        let store = open_store(&settings, random.as_ref()).await?;
         Ok(Self { settings, store, random, now })
     }
 

@@ -2,28 +2,16 @@
 
 use crate::{app::App, change_log::follower::CACHE_MAX_SILENCE};
 use async_trait::async_trait;
-use shared::http::ReadinessCheck;
+use shared::http::{DatabaseCheck, ReadinessCheck};
 use std::sync::Arc;
 
 /// Database, keys, change log.
 pub fn checks(app: &Arc<App>) -> Vec<Arc<dyn ReadinessCheck>> {
-    vec![Arc::new(Database(Arc::clone(app))), Arc::new(Keys(Arc::clone(app))), Arc::new(ChangeLog(Arc::clone(app)))]
-}
-
-struct Database(Arc<App>);
-
-#[async_trait]
-impl ReadinessCheck for Database {
-    fn name(&self) -> &'static str {
-        "database"
-    }
-
-    async fn check(&self) -> Result<(), &'static str> {
-        self.0.store.ping().await.map_err(|error| {
-            tracing::warn!(%error, "the database does not answer");
-            "cannot be reached"
-        })
-    }
+    vec![
+        Arc::new(DatabaseCheck(app.store.clone())),
+        Arc::new(Keys(Arc::clone(app))),
+        Arc::new(ChangeLog(Arc::clone(app))),
+    ]
 }
 
 struct Keys(Arc<App>);

@@ -24,7 +24,7 @@ pub async fn load_key_encryption_keys(
     if let Some(text) = &settings.shared.key_encryption_key {
         return Ok(KeyEncryptionKeys::parse(text.expose())?);
     }
-    let path = settings.data_file(KEY_ENCRYPTION_KEY_FILE);
+    let path = settings.shared.data_file(KEY_ENCRYPTION_KEY_FILE);
     if path.exists() {
         return Ok(KeyEncryptionKeys::load_file(&path)?);
     }

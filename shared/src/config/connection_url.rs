@@ -5,18 +5,7 @@ use crate::db::DatabaseUrl;
 use crate::secret::Secret;
 use url::Url;
 
-/// Where a database is: `sqlite:PATH`, `sqlite::memory:` or `postgres://…`; [`crate::db`] reads the details.
-#[derive(Debug, Clone)]
-pub struct DatabaseUrlText(Secret);
-
-impl DatabaseUrlText {
-    /// The URL itself, password included.
-    pub fn expose(&self) -> &str {
-        self.0.expose()
-    }
-}
-
-impl SettingValue for DatabaseUrlText {
+impl SettingValue for DatabaseUrl {
     const KIND: Kind = Kind::Text;
     const SECRET: bool = true;
     const EXAMPLE: &'static str = "\"postgres://postern@localhost/postern\"";
@@ -27,7 +16,7 @@ impl SettingValue for DatabaseUrlText {
 
     fn parse(given: &Given) -> Result<Self, String> {
         let url = Secret::parse(given)?;
-        DatabaseUrl::parse(url.expose()).map(|_| Self(url)).map_err(|error| error.to_string())
+        Self::parse(url.expose()).map_err(|error| error.to_string())
     }
 }
 
@@ -66,8 +55,9 @@ impl SettingValue for RedisUrl {
 
 #[cfg(test)]
 mod tests {
-    use super::{DatabaseUrlText, RedisUrl};
+    use super::RedisUrl;
     use crate::config::value::{Given, SettingValue};
+    use crate::db::DatabaseUrl;
 
     fn takes<T: SettingValue>(text: &str) -> bool {
         T::parse(&Given::Text(text.to_owned())).is_ok()
@@ -81,10 +71,10 @@ mod tests {
             "postgres://u:p@h/d",
             "postgres://u@localhost/d?host=/run/postgresql",
         ] {
-            assert!(takes::<DatabaseUrlText>(url), "{url}");
+            assert!(takes::<DatabaseUrl>(url), "{url}");
         }
         for url in ["", "sqlite:", "sqlite://", "mysql://h/d", "postgres:", "data.sqlite"] {
-            assert!(!takes::<DatabaseUrlText>(url), "{url}");
+            assert!(!takes::<DatabaseUrl>(url), "{url}");
         }
         for url in
             ["redis://127.0.0.1:6379", "rediss://:pw@h/1", "unix:/run/redis.sock", "redis+unix:///run/redis.sock?db=1"]

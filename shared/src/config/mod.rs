@@ -3,6 +3,7 @@
 
 mod amount;
 mod connection_url;
+mod data_dir;
 mod problem;
 mod public_url;
 mod reference;
@@ -13,7 +14,8 @@ mod sources;
 mod value;
 
 pub use amount::{Amount, Between, ByteSize, Check, DurationSeconds, between};
-pub use connection_url::{DatabaseUrlText, RedisUrl};
+pub use connection_url::RedisUrl;
+pub use data_dir::DataDirError;
 pub use problem::{ConfigurationError, Origin, Problem, describe_failure};
 pub use public_url::PublicUrl;
 pub use reference::print_reference;

@@ -1,9 +1,10 @@
 //! The machinery of settings as a whole: sources, precedence, problems, sample and reference.
 
 use super::{
-    ByteSize, ConfigurationError, DatabaseUrlText, DurationSeconds, Origin, PublicUrl, Settings as _, SharedSettings,
-    Sources, between, print_reference, print_sample,
+    ByteSize, ConfigurationError, DurationSeconds, Origin, PublicUrl, Settings as _, SharedSettings, Sources, between,
+    print_reference, print_sample,
 };
+use crate::db::DatabaseUrl;
 use crate::secret::Secret;
 use std::ffi::OsString;
 use std::net::SocketAddr;
@@ -29,7 +30,7 @@ crate::settings! {
             _ => Ok(()),
         },
         /// Where cups are counted.
-        database_url: DatabaseUrlText = "sqlite:data/tea.sqlite",
+        database_url: DatabaseUrl = "sqlite:data/tea.sqlite",
     }
 }
 
@@ -64,7 +65,7 @@ fn defaults_stand_where_nothing_is_given() {
     assert_eq!(tea.listen.len(), 2);
     assert_eq!((tea.draw.seconds(), tea.cup.bytes(), tea.milk), (180, 65_536, false));
     assert!(tea.cupboard_code.is_none());
-    assert_eq!(tea.database_url.expose(), "sqlite:data/tea.sqlite");
+    assert_eq!(tea.database_url.sqlite_file(), Some("data/tea.sqlite".as_ref()));
 }
 
 #[test]

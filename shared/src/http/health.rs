@@ -2,6 +2,7 @@
 //! secrets or versions.
 
 use crate::clock::{SharedClock, UnixSeconds};
+use crate::db::Store;
 use async_trait::async_trait;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
@@ -31,6 +32,23 @@ pub trait ReadinessCheck: Send + Sync + 'static {
     /// # Errors
     /// Why not.
     async fn check(&self) -> Result<(), &'static str>;
+}
+
+/// Readiness of the database.
+pub struct DatabaseCheck(pub Store);
+
+#[async_trait]
+impl ReadinessCheck for DatabaseCheck {
+    fn name(&self) -> &'static str {
+        "database"
+    }
+
+    async fn check(&self) -> Result<(), &'static str> {
+        self.0.ping().await.map_err(|cause| {
+            tracing::warn!(%cause, "not ready: the database");
+            "cannot be reached"
+        })
+    }
 }
 
 struct Health {
