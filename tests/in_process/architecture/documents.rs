@@ -65,6 +65,8 @@ fn unknown_documents(sources: &[Source]) -> Vec<String> {
 }
 
 fn names_a_document(name: &str, sources: &[Source]) -> bool {
+    // `include_str!` names a document from where the source is.
+    let name = name.trim_start_matches("../");
     sources.iter().any(|source| source.path == name || source.path.ends_with(&format!("/{name}")))
 }
 

@@ -1,4 +1,4 @@
-//! The store's contract (DESIGN.md §3): the same promises on a SQLite file, on SQLite in memory and on PostgreSQL.
+//! The store's contract: the same promises on a SQLite file, on SQLite in memory and on PostgreSQL.
 //!
 //! `for_each_database!` makes three tests of one function. What only one database can do has a module of its own.
 
