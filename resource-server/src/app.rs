@@ -7,7 +7,7 @@ use crate::{
     issuer::{
         documents::IssuerDocuments,
         endpoints::IssuerEndpoints,
-        enrolment::{Enrolment, ResourceDocument},
+        enrolment::Enrolment,
         fetch::{FetchError, Fetcher},
         follow::Follower,
         introspection::Introspection,
@@ -17,7 +17,7 @@ use crate::{
     mcp::{host_and_origin::HostAndOrigin, sessions::Sessions},
     metadata::{Metadata, protected_resource_url},
     pipeline::{Pipeline, PipelineLimits},
-    policy::{scope_definition::ScopeDefinition, scope_policy::ScopePolicy},
+    policy::scope_policy::ScopePolicy,
     readiness,
     refusal::RefusalWriter,
     router::router,
@@ -39,6 +39,7 @@ use shared::{
     protocol::{
         jwt::{AssertionSigner, AssertionSignerError},
         protected_resource_metadata::ProtectedResourceMetadata,
+        resource_document::{ResourceDocument, ResourceScope},
         scope::ScopeSet,
     },
     random::{Random, SharedRandom},
@@ -249,7 +250,7 @@ pub fn build_around(upstream: Arc<dyn Upstream>, parts: Parts) -> Result<App, St
                 .and(SecurityHeaders::new(&own.public_url))
                 .layer(),
         );
-    let algorithm = Some(own.token_algorithm.name().to_owned());
+    let algorithm = Some(own.token_algorithm);
     let document =
         ResourceDocument { resource, name: own.name.clone(), scopes, access_token_ttl_seconds: None, algorithm };
     let enrolment = Enrolment { endpoints, fetcher, tokens, document };
@@ -288,7 +289,7 @@ fn limits(settings: &Settings) -> PipelineLimits {
     }
 }
 
-fn protected_resource(settings: &Settings, scopes: &[ScopeDefinition]) -> ProtectedResourceMetadata {
+fn protected_resource(settings: &Settings, scopes: &[ResourceScope]) -> ProtectedResourceMetadata {
     ProtectedResourceMetadata {
         resource: settings.resource(),
         authorization_servers: vec![settings.resource_server.issuer.as_str().to_owned()],

@@ -4,31 +4,10 @@ use crate::mcp::host_and_origin::HostAndOrigin;
 use shared::{
     config::{ByteSize, ConfigurationError, DurationSeconds, Problem, PublicUrl, SharedSettings, Sources, between},
     db::DatabaseUrl,
-    protocol::jwt::AssertionSigner,
+    protocol::{jwt::AssertionSigner, token_algorithm::TokenAlgorithm},
     secret::Secret,
 };
 use std::net::SocketAddr;
-
-/// What signs the access tokens of this resource.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TokenAlgorithm {
-    /// ECDSA on P-256: small and fast.
-    Es256,
-    /// RSA, for whoever must verify the tokens too and knows nothing else.
-    Rs256,
-}
-
-shared::setting_choice!(TokenAlgorithm { Es256 = "ES256", Rs256 = "RS256" });
-
-impl TokenAlgorithm {
-    /// Its name in RFC 7518 §3.1.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Es256 => "ES256",
-            Self::Rs256 => "RS256",
-        }
-    }
-}
 
 shared::settings! {
     /// The resource server.

@@ -17,7 +17,6 @@ use crate::{
     },
     clients::ClientOrigin,
     pages::{ConsentPage, Notice, ScopeChoice},
-    resources::ResourceScope,
     users::Session,
 };
 use axum::{
@@ -25,7 +24,10 @@ use axum::{
     response::Response,
 };
 use http::{HeaderMap, StatusCode};
-use shared::{http::RequestId, protocol::scope::ScopeSet};
+use shared::{
+    http::RequestId,
+    protocol::{resource_document::ResourceScope, scope::ScopeSet},
+};
 use std::sync::Arc;
 
 /// Checks the request and shows what it needs: sign-in or consent; or redirects with the answer.

@@ -5,14 +5,14 @@ use crate::{
     change_log::follower::catch_up,
     endpoints::{guard, json_body, respond::json_no_store},
     error::OAuthError,
-    resources::{
-        register::{RegisterRefusal, ResourceDocument, register},
-        resource::RESOURCE_SERVER_SCOPE,
-    },
+    resources::register::{RegisterRefusal, register},
 };
 use axum::{body::Body, extract::State, response::Response};
 use http::{HeaderMap, StatusCode};
-use shared::protocol::error_code::ErrorCode;
+use shared::protocol::{
+    error_code::ErrorCode,
+    resource_document::{RESOURCE_SERVER_SCOPE, ResourceDocument},
+};
 use std::sync::Arc;
 
 /// Registers or replaces one resource; the answer is what is stored.

@@ -4,7 +4,6 @@ use crate::{
     app::App,
     endpoints::{form::Parameters, guard, respond::json_no_store},
     error::OAuthError,
-    resources::resource::RESOURCE_SERVER_SCOPE,
     store,
 };
 use axum::{
@@ -17,6 +16,7 @@ use shared::{
     db::StoreError,
     protocol::{
         access_token_claims::ACCESS_TOKEN_MAX_TTL_SECONDS,
+        resource_document::RESOURCE_SERVER_SCOPE,
         security_event::{Revocation, RevocationFeed},
     },
 };

@@ -1,6 +1,6 @@
 //! Enrolment: an administrator lets a resource server register what lies under its origins.
 
-use super::{Resource, resource::RESOURCE_SERVER_SCOPE};
+use super::Resource;
 use crate::{
     change_log::{self, Change},
     clients::{ApplicationType, AuthMethod, Client, ClientOrigin, GrantType},
@@ -9,7 +9,9 @@ use crate::{
 use shared::{
     clock::UnixSeconds,
     db::{Store, StoreError, Tx},
-    protocol::{jwk::JwkSet, resource_indicator::ResourceIndicator, scope::ScopeSet},
+    protocol::{
+        jwk::JwkSet, resource_document::RESOURCE_SERVER_SCOPE, resource_indicator::ResourceIndicator, scope::ScopeSet,
+    },
 };
 
 /// What is enrolled.

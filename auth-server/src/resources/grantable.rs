@@ -31,7 +31,7 @@ pub fn default_scope(client: &Client, roles: &[String], resource: &Resource) -> 
 }
 
 fn may_hold(name: &str, client: &Client, roles: &[String], resource: &Resource) -> bool {
-    client.may_ask_for(name) && resource.scope(name).is_some_and(|scope| scope.held_by(roles))
+    client.may_ask_for(name) && resource.scope(name).is_some_and(|scope| scope.may_be_held_by(roles))
 }
 
 #[cfg(test)]

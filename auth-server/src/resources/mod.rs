@@ -8,4 +8,4 @@ pub mod resource;
 
 pub use grantable::{default_scope, grantable};
 pub use registry::{ResourceRegistry, TargetError};
-pub use resource::{Resource, ResourceScope, TokenAlgorithm};
+pub use resource::Resource;

@@ -1,19 +1,21 @@
 //! A resource server registers what it protects: only under its own origins, never with reserved or management scopes.
 
 use super::{
-    Resource, ResourceScope, TokenAlgorithm,
-    resource::{ADMINISTRATOR_ROLE, MANAGEMENT_SCOPE_PREFIX, MEMBER_ROLE, RESERVED_SCOPES},
+    Resource,
+    resource::{MANAGEMENT_SCOPE_PREFIX, RESERVED_SCOPES},
 };
 use crate::{
     change_log::{self, Change},
     store,
 };
-use serde::{Deserialize, Serialize};
 use shared::{
     clock::UnixSeconds,
     db::{Store, StoreError, Tx},
     protocol::{
-        access_token_claims::ACCESS_TOKEN_MAX_TTL_SECONDS, resource_indicator::ResourceIndicator, scope::ScopeSet,
+        access_token_claims::ACCESS_TOKEN_MAX_TTL_SECONDS,
+        resource_document::{ADMINISTRATOR_ROLE, MEMBER_ROLE, ResourceDocument, ResourceScope},
+        resource_indicator::ResourceIndicator,
+        scope::ScopeSet,
     },
 };
 use std::collections::BTreeSet;
@@ -28,23 +30,6 @@ pub const NAME_MAX_CHARACTERS: usize = 200;
 pub const DESCRIPTION_MAX_CHARACTERS: usize = 1000;
 /// The shortest access token a resource may ask for.
 pub const ACCESS_TOKEN_MIN_TTL_SECONDS: i64 = 60;
-
-/// What a resource server sends and gets back.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ResourceDocument {
-    /// The identifier: the `aud` of its tokens, as it will be compared.
-    pub resource: String,
-    /// Its name, for people.
-    pub name: String,
-    /// Its scopes, the least first.
-    pub scopes: Vec<ResourceScope>,
-    /// Lifetime of its access tokens; absent means the server's.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub access_token_ttl_seconds: Option<i64>,
-    /// How its access tokens are signed; absent means ES256.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub algorithm: Option<TokenAlgorithm>,
-}
 
 /// Why a resource was not registered.
 #[derive(Debug, thiserror::Error)]

@@ -1,6 +1,6 @@
 //! The registered resources, in memory, and which of them a request means (RFC 8707 §2). Follows the change log.
 
-use super::{Resource, ResourceScope};
+use super::Resource;
 use crate::{
     change_log::{Follower, follower::CACHE_MAX_SILENCE},
     store,
@@ -132,7 +132,7 @@ impl ResourceRegistry {
             .by_canonical
             .values()
             .flat_map(|resource| resource.scopes.iter())
-            .map(|scope: &ResourceScope| scope.name.as_str())
+            .map(|scope| scope.name.as_str())
             .collect::<BTreeSet<_>>()
             .into_iter()
             .collect()

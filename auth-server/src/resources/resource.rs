@@ -1,74 +1,16 @@
 //! A resource as it is registered.
 
-use serde::{Deserialize, Serialize};
-use shared::protocol::scope::ScopeSet;
+use shared::protocol::{
+    resource_document::{ADMINISTRATOR_ROLE, RESOURCE_SERVER_SCOPE, ResourceScope},
+    scope::ScopeSet,
+    token_algorithm::TokenAlgorithm,
+};
 use std::collections::BTreeSet;
 
-/// The scope that lets a resource server reach the registry and the revocation list; for enrolled resource servers only.
-pub const RESOURCE_SERVER_SCOPE: &str = "postern.resource_server";
 /// Scopes that begin so belong to this server's own management interface.
 pub const MANAGEMENT_SCOPE_PREFIX: &str = "postern.";
 /// Scopes that a resource may not define: OpenID Connect Core 1.0 §5.4 and §11 gave them a meaning.
 pub const RESERVED_SCOPES: [&str; 6] = ["openid", "profile", "email", "address", "phone", "offline_access"];
-/// Whoever holds this role may also do what members may.
-pub const ADMINISTRATOR_ROLE: &str = "administrator";
-/// The role of everybody with an account.
-pub const MEMBER_ROLE: &str = "member";
-
-/// How access tokens for a resource are signed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub enum TokenAlgorithm {
-    /// ECDSA with P-256 (RFC 7518 §3.4).
-    #[default]
-    #[serde(rename = "ES256")]
-    Es256,
-    /// RSASSA-PKCS1-v1_5 (RFC 7518 §3.3).
-    #[serde(rename = "RS256")]
-    Rs256,
-}
-
-impl TokenAlgorithm {
-    /// The registered word.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Es256 => "ES256",
-            Self::Rs256 => "RS256",
-        }
-    }
-
-    /// The algorithm a registered word names.
-    pub fn parse(word: &str) -> Option<Self> {
-        [Self::Es256, Self::Rs256].into_iter().find(|algorithm| algorithm.as_str() == word)
-    }
-}
-
-/// One scope of a resource.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ResourceScope {
-    /// The scope token (RFC 6749 §3.3).
-    pub name: String,
-    /// What it allows, in words for people.
-    #[serde(default)]
-    pub description: String,
-    /// The scopes of the same resource that it includes.
-    #[serde(default)]
-    pub implies: Vec<String>,
-    /// The roles that may hold it; empty means everybody with an account.
-    #[serde(default)]
-    pub roles: Vec<String>,
-    /// The tools behind it.
-    #[serde(default)]
-    pub tools: Vec<String>,
-}
-
-impl ResourceScope {
-    /// Whether somebody with `roles` may hold it.
-    pub fn held_by(&self, roles: &[String]) -> bool {
-        let is_administrator = roles.iter().any(|role| role == ADMINISTRATOR_ROLE);
-        self.roles.is_empty()
-            || self.roles.iter().any(|role| roles.contains(role) || (is_administrator && role == MEMBER_ROLE))
-    }
-}
 
 /// A registered resource.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -142,7 +84,8 @@ impl Resource {
 
 #[cfg(test)]
 pub(crate) mod tests {
-    use super::{Resource, ResourceScope, TokenAlgorithm};
+    use super::Resource;
+    use shared::protocol::{resource_document::ResourceScope, token_algorithm::TokenAlgorithm};
 
     pub(crate) fn scope(name: &str, implies: &[&str], roles: &[&str]) -> ResourceScope {
         let owned = |list: &[&str]| list.iter().map(|item| (*item).to_owned()).collect();
@@ -179,17 +122,5 @@ pub(crate) mod tests {
         assert_eq!(closure(&resource, "mcp.write"), "mcp.write");
         resource.scopes[0].implies.push("mcp.admin".to_owned());
         assert_eq!(closure(&resource, "mcp.read"), "mcp.admin mcp.read mcp.write");
-    }
-
-    #[test]
-    fn roles_hold_scopes() {
-        let resource = resource();
-        let admin = resource.scope("mcp.admin").expect("defined");
-        let read = resource.scope("mcp.read").expect("defined");
-        assert!(!admin.held_by(&["member".to_owned()]));
-        assert!(admin.held_by(&["administrator".to_owned()]));
-        assert!(read.held_by(&["administrator".to_owned()]));
-        assert!(!read.held_by(&[]));
-        assert!(scope("open", &[], &[]).held_by(&[]));
     }
 }

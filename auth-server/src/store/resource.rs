@@ -1,11 +1,12 @@
 //! Table `resource`.
 
 use super::json_list::{self, unreadable};
-use crate::resources::{Resource, TokenAlgorithm};
+use crate::resources::Resource;
 use shared::{
     binds,
     clock::UnixSeconds,
     db::{Fetch, Row, Statement, StoreError, Tx},
+    protocol::token_algorithm::TokenAlgorithm,
 };
 
 const FIND: Statement = Statement::new(

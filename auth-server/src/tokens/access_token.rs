@@ -1,13 +1,14 @@
 //! Access tokens: JWTs of RFC 9068 for exactly one resource.
 
 use super::Lifetimes;
-use crate::resources::{Resource, TokenAlgorithm};
+use crate::resources::Resource;
 use keys::{KeyRing, SigningError};
 use shared::{
     clock::UnixSeconds,
     protocol::{
         access_token_claims::{ACCESS_TOKEN_TYP, AccessTokenClaims},
         scope::ScopeSet,
+        token_algorithm::TokenAlgorithm,
     },
     random::{Random, random_id},
     secret::Secret,

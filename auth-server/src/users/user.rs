@@ -1,8 +1,10 @@
 //! A user.
 
 use super::Email;
-use crate::resources::resource::{ADMINISTRATOR_ROLE, MEMBER_ROLE};
-use shared::clock::UnixSeconds;
+use shared::{
+    clock::UnixSeconds,
+    protocol::resource_document::{ADMINISTRATOR_ROLE, MEMBER_ROLE},
+};
 
 /// More bytes than this are no display name.
 pub const DISPLAY_NAME_MAX_BYTES: usize = 120;

@@ -5,27 +5,9 @@ use super::{
     fetch::{FetchError, Fetcher, refused, send},
     machine_token::MachineTokens,
 };
-use crate::policy::scope_definition::ScopeDefinition;
 use http::StatusCode;
-use serde::Serialize;
+use shared::protocol::resource_document::ResourceDocument;
 use std::sync::Arc;
-
-/// The resource document.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct ResourceDocument {
-    /// The canonical id: what tokens for it have as `aud`.
-    pub resource: String,
-    /// What people read.
-    pub name: String,
-    /// Its scopes.
-    pub scopes: Vec<ScopeDefinition>,
-    /// How long its access tokens live; the issuer's default without it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub access_token_ttl_seconds: Option<i64>,
-    /// What signs them; the issuer's default without it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub algorithm: Option<String>,
-}
 
 /// Writes the document.
 pub struct Enrolment {

@@ -7,15 +7,16 @@ use super::{
 use serde::Deserialize;
 use shared::{
     clock::{SharedClock, UnixSeconds},
-    protocol::jwt::{AssertionSigner, CLIENT_ASSERTION_TYPE},
+    protocol::{
+        jwt::{AssertionSigner, CLIENT_ASSERTION_TYPE},
+        resource_document::RESOURCE_SERVER_SCOPE,
+    },
     random::SharedRandom,
     secret::Secret,
 };
 use std::sync::Arc;
 use tokio::sync::Mutex;
 
-/// The scope of the registry and the feed.
-pub const RESOURCE_SERVER_SCOPE: &str = "postern.resource_server";
 /// The token is renewed when it has less than this left.
 const RENEW_BEFORE_SECONDS: i64 = 60;
 

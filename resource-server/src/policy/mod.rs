@@ -1,5 +1,4 @@
 //! Which scopes an operation needs, and which tools a principal sees.
 
 pub mod rule_message;
-pub mod scope_definition;
 pub mod scope_policy;

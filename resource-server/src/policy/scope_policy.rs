@@ -1,8 +1,7 @@
 //! Which scopes a tool needs, who holds them, who could be granted them, and who never hears of the tool.
 
-use super::scope_definition::ScopeDefinition;
 use crate::{bearer::principal::Principal, upstreams::ToolDefinition};
-use shared::protocol::scope::ScopeSet;
+use shared::protocol::{resource_document::ResourceScope, scope::ScopeSet};
 use std::collections::{BTreeSet, HashMap};
 
 /// What the policy says about calling one tool.
@@ -37,13 +36,13 @@ struct ToolRule {
 struct ScopeRule {
     /// Every scope whose holder has this one, itself first.
     held_by: Vec<String>,
-    definition: ScopeDefinition,
+    definition: ResourceScope,
 }
 
 impl ScopePolicy {
     /// The policy for `tools` behind `definitions`. A tool needs every scope that names it; one that no scope names
     /// is never shown: forgetting a tool must not open it.
-    pub fn new(definitions: &[ScopeDefinition], tools: &[ToolDefinition]) -> Self {
+    pub fn new(definitions: &[ResourceScope], tools: &[ToolDefinition]) -> Self {
         let scopes = definitions
             .iter()
             .map(|scope| {
@@ -99,7 +98,7 @@ impl ScopePolicy {
 }
 
 /// `scope` and everything that implies it, however indirectly.
-fn held_by(scope: &str, definitions: &[ScopeDefinition]) -> Vec<String> {
+fn held_by(scope: &str, definitions: &[ResourceScope]) -> Vec<String> {
     let mut holders = vec![scope.to_owned()];
     let mut seen: BTreeSet<String> = holders.iter().cloned().collect();
     let mut next = 0;
@@ -117,11 +116,12 @@ fn held_by(scope: &str, definitions: &[ScopeDefinition]) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::{ScopePolicy, ToolRuling};
-    use crate::{bearer::principal::Principal, policy::scope_definition::ScopeDefinition, upstreams::ToolDefinition};
+    use crate::{bearer::principal::Principal, upstreams::ToolDefinition};
+    use shared::protocol::resource_document::ResourceScope;
 
-    fn scope(name: &str, implies: &[&str], roles: &[&str], tools: &[&str]) -> ScopeDefinition {
+    fn scope(name: &str, implies: &[&str], roles: &[&str], tools: &[&str]) -> ResourceScope {
         let owned = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect();
-        ScopeDefinition {
+        ResourceScope {
             name: name.into(),
             description: name.into(),
             implies: owned(implies),

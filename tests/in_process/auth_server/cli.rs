@@ -9,11 +9,13 @@ use auth_server::{
     change_log::follower::catch_up,
     cli::{Arguments, Command, manage},
     config::Settings,
-    resources::register::{ResourceDocument, register},
+    resources::register::register,
 };
 use clap::Parser as _;
 use serde_json::{Value, json};
-use shared::{clock::SharedClock, config::Sources, random::SystemRandom};
+use shared::{
+    clock::SharedClock, config::Sources, protocol::resource_document::ResourceDocument, random::SystemRandom,
+};
 use std::{os::unix::fs::PermissionsExt as _, sync::Arc};
 use tempfile::TempDir;
 

@@ -7,9 +7,9 @@ use auth_server::{
     config::Settings,
     key_lifecycle::signing_keys,
     resources::{
-        Resource, ResourceScope, TokenAlgorithm,
+        Resource,
         enrol::{Enrolment, enrol},
-        register::{ResourceDocument, register},
+        register::register,
     },
     router,
 };
@@ -20,7 +20,12 @@ use shared::{
     config::Sources,
     db::{DatabaseUrl, PoolLimits, Store},
     ephemeral::MemoryEphemeral,
-    protocol::{jwk::JwkSet, jwt::AssertionSigner},
+    protocol::{
+        jwk::JwkSet,
+        jwt::AssertionSigner,
+        resource_document::{ResourceDocument, ResourceScope},
+        token_algorithm::TokenAlgorithm,
+    },
     random::SystemRandom,
     sealing::{KeyEncryptionKeys, Sealing},
 };

@@ -5,13 +5,13 @@ use super::{
     given::{Given, REDIRECT_URI, SECRET, TOKEN, VERIFIER, basic, confidential_client, form_request, public_client},
     test_server::{RESOURCE, START},
 };
-use auth_server::{
-    clients::{Client, ClientOrigin, GrantType},
-    resources::TokenAlgorithm,
-};
+use auth_server::clients::{Client, ClientOrigin, GrantType};
 use axum::{body::Body, extract::Request};
 use keys::install_crypto_provider;
-use shared::protocol::jwt::{Audience, Expectation, verify_access_token};
+use shared::protocol::{
+    jwt::{Audience, Expectation, verify_access_token},
+    token_algorithm::TokenAlgorithm,
+};
 
 #[tokio::test]
 async fn a_code_buys_tokens_that_say_what_they_are() {

@@ -6,11 +6,15 @@ use super::{
     test_server::{RESOURCE, RESOURCE_SERVER, START},
 };
 use auth_server::{
-    resources::register::{ResourceDocument, register},
+    resources::register::register,
     users::{NewUser, User, add_user},
 };
 use serde_json::json;
-use shared::{db::Statement, protocol::pkce::s256, secret::Secret};
+use shared::{
+    db::Statement,
+    protocol::{pkce::s256, resource_document::ResourceDocument},
+    secret::Secret,
+};
 use std::collections::BTreeMap;
 
 /// What every person of the tests signs in with.
