@@ -53,17 +53,3 @@ impl Server {
         app.store.close().await;
     }
 }
-
-/// Opens and serves until `stop`.
-///
-/// # Errors
-/// See [`StartError`].
-pub async fn run(
-    settings: Settings,
-    clock: SharedClock,
-    random: SharedRandom,
-    stop: CancellationToken,
-) -> Result<(), StartError> {
-    Server::open(settings, clock, random, stop).await?.serve().await;
-    Ok(())
-}

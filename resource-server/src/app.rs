@@ -32,21 +32,13 @@ use shared::{
     config::{ConfigurationError, DataDirError, Problem, RedisUrl},
     db::{Migration, OpenError, PoolLimits, Schema, Store},
     ephemeral::{self, EphemeralError},
-    http::{
-        AccessLog, BindError, BodyLimit, ClientAddresses, Manner as _, RequestIds, SecurityHeaders, bind,
-        health_router, serve,
-    },
-    protocol::{
-        jwt::{AssertionSigner, AssertionSignerError},
-        protected_resource_metadata::ProtectedResourceMetadata,
-        resource_document::{ResourceDocument, ResourceScope},
-        scope::ScopeSet,
-    },
+    http::{BindError, health_router},
+    protocol::{jwt::AssertionSignerError, resource_document::ResourceDocument, scope::ScopeSet},
     random::{Random, SharedRandom},
     rate_limit::{FailureBudget, Limit, RateLimiter},
 };
 use std::sync::Arc;
-use tokio::{net::TcpListener, task::JoinHandle};
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 const MIGRATIONS: &[Migration] = &[Migration {
@@ -112,63 +104,11 @@ pub struct App {
     stop: CancellationToken,
 }
 
-/// The application on its ports.
-pub struct Server {
-    app: App,
-    listeners: Vec<TcpListener>,
-}
-
-impl Server {
-    /// Opens database and ports. The identity is handed over in memory by the one-command `postern`; without it the
-    /// settings must name one.
-    ///
-    /// # Errors
-    /// See [`StartError`].
-    pub async fn open(
-        settings: Settings,
-        clock: SharedClock,
-        random: SharedRandom,
-        identity: Option<EnrolledIdentity>,
-        stop: CancellationToken,
-    ) -> Result<Self, StartError> {
-        let identity = match identity {
-            Some(identity) => identity,
-            None => configured_identity(&settings)?,
-        };
-        let listeners = bind(&settings.resource_server.listen)?;
-        let store = open_store(&settings, random.as_ref()).await?;
-        let app = build(Parts { settings, store, clock, random, identity, stop })?;
-        Ok(Self { app, listeners })
-    }
-
-    /// Serves until the token that [`Server::open`] was given is cancelled.
-    pub async fn serve(self) {
-        let Self { app, listeners } = self;
-        let stop = app.stop.clone();
-        let (router, follower) = app.start();
-        serve(listeners, router, stop).await;
-        if let Err(cause) = follower.await {
-            tracing::error!(%cause, "the task that follows the authorization server ended badly");
-        }
-    }
-}
-
 impl App {
     /// Starts the background task; the router serves from now on.
     pub fn start(self) -> (Router, JoinHandle<()>) {
         let follower = tokio::spawn(self.follower.run(self.stop));
         (self.router, follower)
-    }
-}
-
-/// The identity that the settings name.
-fn configured_identity(settings: &Settings) -> Result<EnrolledIdentity, StartError> {
-    settings.check_identity()?;
-    let own = &settings.resource_server;
-    let key = own.private_key.as_ref().map(|key| AssertionSigner::from_pkcs8_pem(key.expose())).transpose()?;
-    match (own.client_id.clone(), key) {
-        (Some(client_id), Some(signer)) => Ok(EnrolledIdentity { client_id, signer: Arc::new(signer) }),
-        _ => Err(StartError::Key(AssertionSignerError::Key)),
     }
 }
 
@@ -232,24 +172,17 @@ pub fn build_around(upstream: Arc<dyn Upstream>, parts: Parts) -> Result<App, St
         introspection: Introspection::new(endpoints.clone(), fetcher.clone(), tokens.clone(), clock.clone()),
         failures: FailureBudget::new(rate_limiter.clone(), "forged-tokens", forged),
         rate_limiter,
-        limits: limits(&settings),
+        limits: PipelineLimits::of(own),
         policy: ScopePolicy::new(&scopes, &upstream.tools()),
         sessions: own.legacy_sessions.then(|| Sessions::new(own.legacy_session_idle.seconds())),
         upstream,
         refusals: refusals.clone(),
     });
-    let document = protected_resource(&settings, &scopes);
     let documents = IssuerDocuments::new(endpoints.clone(), fetcher.clone(), clock.clone());
-    let metadata = Arc::new(Metadata::new(&document, documents, refusals));
+    let metadata = Arc::new(Metadata::new(&settings, &scopes, documents, refusals));
     let checks = readiness::checks(store, ephemeral, revocations.clone(), jwks.clone(), clock.clone());
-    let router =
-        router(&own.mcp_path, pipeline, metadata).merge(health_router(checks, clock.clone(), stop.clone())).layer(
-            ClientAddresses::new(settings.shared.trusted_proxies.clone())
-                .and(RequestIds::new(random))
-                .and(AccessLog)
-                .and(SecurityHeaders::new(&own.public_url))
-                .layer(),
-        );
+    let health = health_router(checks, clock.clone(), stop.clone());
+    let router = router(&settings, pipeline, metadata, health, random);
     let algorithm = Some(own.token_algorithm);
     let document =
         ResourceDocument { resource, name: own.name.clone(), scopes, access_token_ttl_seconds: None, algorithm };
@@ -277,40 +210,4 @@ fn builtin(parts: &Parts, allowed: &HostAndOrigin) -> Arc<dyn Upstream> {
         session_idle_seconds: own.legacy_sessions.then_some(idle_seconds),
     };
     Arc::new(Builtin::new(store.clone(), clock.clone(), random.clone(), &limits, stop.child_token()))
-}
-
-fn limits(settings: &Settings) -> PipelineLimits {
-    let own = &settings.resource_server;
-    PipelineLimits {
-        requests: Limit::per_minute(own.requests_per_minute),
-        concurrent_calls: own.concurrent_calls,
-        body: BodyLimit { bytes: own.body_max.bytes(), timeout: own.body_timeout.duration() },
-        call_time: own.call_timeout.duration(),
-    }
-}
-
-fn protected_resource(settings: &Settings, scopes: &[ResourceScope]) -> ProtectedResourceMetadata {
-    ProtectedResourceMetadata {
-        resource: settings.resource(),
-        authorization_servers: vec![settings.resource_server.issuer.as_str().to_owned()],
-        scopes_supported: scopes.iter().map(|scope| scope.name.clone()).collect(),
-        bearer_methods_supported: vec!["header".to_owned()],
-        resource_name: Some(settings.resource_server.name.clone()),
-        ..ProtectedResourceMetadata::default()
-    }
-}
-
-/// Opens and serves until `stop`: the whole server in one call.
-///
-/// # Errors
-/// See [`StartError`].
-pub async fn run(
-    settings: Settings,
-    clock: SharedClock,
-    random: SharedRandom,
-    identity: Option<EnrolledIdentity>,
-    stop: CancellationToken,
-) -> Result<(), StartError> {
-    Server::open(settings, clock, random, identity, stop).await?.serve().await;
-    Ok(())
 }

@@ -1,6 +1,6 @@
 //! The MCP resource server and gateway of Postern.
 //!
-//! [`app::run`] is the whole server; [`app::build`] is what answers, without ports, for tests.
+//! [`serve::Server`] is the whole server; [`app::build`] is what answers, without ports, for tests.
 
 pub mod app;
 pub mod bearer;
@@ -15,4 +15,5 @@ pub mod policy;
 mod readiness;
 pub mod refusal;
 mod router;
+pub mod serve;
 pub mod upstreams;

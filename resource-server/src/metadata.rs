@@ -1,6 +1,7 @@
 //! What this server says about itself (RFC 9728), and where the authorization server's metadata is repeated.
 
 use crate::{
+    config::Settings,
     issuer::documents::{Document, IssuerDocuments},
     refusal::{Refusal, RefusalWriter},
 };
@@ -10,7 +11,10 @@ use http::{
     HeaderValue,
     header::{CACHE_CONTROL, CONTENT_TYPE},
 };
-use shared::{config::PublicUrl, protocol::protected_resource_metadata::ProtectedResourceMetadata};
+use shared::{
+    config::PublicUrl,
+    protocol::{protected_resource_metadata::ProtectedResourceMetadata, resource_document::ResourceScope},
+};
 
 /// The well-known path of protected resource metadata (RFC 9728 §3).
 pub const PROTECTED_RESOURCE: &str = "/.well-known/oauth-protected-resource";
@@ -30,9 +34,15 @@ pub struct Metadata {
 }
 
 impl Metadata {
-    /// The documents for `metadata`, and those of the issuer.
-    pub fn new(metadata: &ProtectedResourceMetadata, documents: IssuerDocuments, refusals: RefusalWriter) -> Self {
-        let protected_resource = serde_json::to_vec(metadata).expect("the document has text keys only").into();
+    /// The document of the resource that `settings` and `scopes` describe, and those of the issuer.
+    pub fn new(
+        settings: &Settings,
+        scopes: &[ResourceScope],
+        documents: IssuerDocuments,
+        refusals: RefusalWriter,
+    ) -> Self {
+        let metadata = protected_resource(settings, scopes);
+        let protected_resource = serde_json::to_vec(&metadata).expect("the document has text keys only").into();
         Self { protected_resource, documents, refusals }
     }
 
@@ -53,6 +63,17 @@ impl Metadata {
 /// Where the metadata of the resource at `path` of `public_url` is (RFC 9728 §3.1: inserted before the path).
 pub fn protected_resource_url(public_url: &PublicUrl, path: &str) -> String {
     format!("{}{PROTECTED_RESOURCE}{path}", public_url.origin())
+}
+
+fn protected_resource(settings: &Settings, scopes: &[ResourceScope]) -> ProtectedResourceMetadata {
+    ProtectedResourceMetadata {
+        resource: settings.resource(),
+        authorization_servers: vec![settings.resource_server.issuer.as_str().to_owned()],
+        scopes_supported: scopes.iter().map(|scope| scope.name.clone()).collect(),
+        bearer_methods_supported: vec!["header".to_owned()],
+        resource_name: Some(settings.resource_server.name.clone()),
+        ..ProtectedResourceMetadata::default()
+    }
 }
 
 fn document(bytes: Bytes) -> Response {

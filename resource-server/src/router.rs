@@ -1,6 +1,7 @@
 //! Every URL of this server, in one table.
 
 use crate::{
+    config::Settings,
     issuer::documents::Document,
     mcp::{cors::McpCors, endpoint_methods},
     metadata::{AUTHORIZATION_SERVER, Metadata, OPENID_CONFIGURATION, PROTECTED_RESOURCE},
@@ -11,40 +12,71 @@ use axum::{
     Router,
     extract::{Request, State},
     response::{IntoResponse as _, Response},
-    routing::{any, get},
+    routing::{MethodRouter, any, get},
 };
 use http::{HeaderValue, Method, StatusCode, header::ALLOW};
-use shared::http::{Cors, Manner as _};
+use shared::{
+    http::{AccessLog, ClientAddresses, Cors, Manner as _, RequestIds, SecurityHeaders},
+    random::SharedRandom,
+};
 use std::sync::Arc;
 
-/// The MCP endpoint at `path` and the documents about it. Health and the manners around all come from the application.
-pub fn router(path: &str, pipeline: Arc<Pipeline>, metadata: Arc<Metadata>) -> Router {
+/// The documents. The server has one resource, so each is at the root, before the MCP path (RFC 9728 §3.1, RFC 8414 §3.1),
+/// and behind it, where some clients append it.
+const DOCUMENTS: [(&str, Answers); 3] = [
+    (PROTECTED_RESOURCE, || get(answer_protected_resource)),
+    // For clients that take the resource server for the authorization server: the issuer's own words.
+    (AUTHORIZATION_SERVER, || get(answer_authorization_server)),
+    (OPENID_CONFIGURATION, || get(answer_openid_configuration)),
+];
+
+type Answers = fn() -> MethodRouter<Arc<Metadata>>;
+
+/// The MCP endpoint, the documents about it and `health`, with the manners around all of them.
+pub fn router(
+    settings: &Settings,
+    pipeline: Arc<Pipeline>,
+    metadata: Arc<Metadata>,
+    health: Router,
+    random: SharedRandom,
+) -> Router {
+    let own = &settings.resource_server;
+    let around = ClientAddresses::new(settings.shared.trusted_proxies.clone())
+        .and(RequestIds::new(random))
+        .and(AccessLog)
+        .and(SecurityHeaders::new(&own.public_url))
+        .layer();
+    Router::new()
+        .merge(mcp(&own.mcp_path, pipeline))
+        .merge(documents(&own.mcp_path, metadata))
+        .merge(health)
+        .layer(around)
+}
+
+fn mcp(path: &str, pipeline: Arc<Pipeline>) -> Router {
     let methods = endpoint_methods::allow(pipeline.sessions.is_some());
     let refusals = pipeline.refusals.clone();
     let refuse = move || refusals.write(&Refusal::ForeignOrigin);
     let cors = McpCors::new(pipeline.host_and_origin.clone(), methods, refuse);
-    let mcp = Router::new()
+    Router::new()
         .route(path, any(answer_mcp))
         // People type it with a slash at its end; the resource is the same.
         .route(&format!("{path}/"), any(answer_mcp))
         .with_state(pipeline)
-        .layer(cors.layer());
-    let documents = Router::new()
-        // The only resource: its metadata is also at the root (RFC 9728 §3, MCP Authorization Server Discovery), and where some clients append it.
-        .route(PROTECTED_RESOURCE, get(answer_protected_resource))
-        .route(&format!("{PROTECTED_RESOURCE}{path}"), get(answer_protected_resource))
-        .route(&format!("{path}{PROTECTED_RESOURCE}"), get(answer_protected_resource))
-        // For clients that take the resource server for the authorization server: the issuer's own words.
-        .route(AUTHORIZATION_SERVER, get(answer_authorization_server))
-        .route(&format!("{AUTHORIZATION_SERVER}{path}"), get(answer_authorization_server))
-        .route(&format!("{path}{AUTHORIZATION_SERVER}"), get(answer_authorization_server))
-        .route(OPENID_CONFIGURATION, get(answer_openid_configuration))
-        .route(&format!("{OPENID_CONFIGURATION}{path}"), get(answer_openid_configuration))
-        .route(&format!("{path}{OPENID_CONFIGURATION}"), get(answer_openid_configuration))
+        .layer(cors.layer())
+}
+
+fn documents(path: &str, metadata: Arc<Metadata>) -> Router {
+    let mut router = Router::new();
+    for (name, answers) in DOCUMENTS {
+        for place in [name.to_owned(), format!("{name}{path}"), format!("{path}{name}")] {
+            router = router.route(&place, answers());
+        }
+    }
+    router
         .method_not_allowed_fallback(answer_other_method)
         .with_state(metadata)
-        .layer(Cors::public().with_methods("GET, HEAD, OPTIONS").layer());
-    Router::new().merge(mcp).merge(documents)
+        .layer(Cors::public().with_methods("GET, HEAD, OPTIONS").layer())
 }
 
 async fn answer_mcp(State(pipeline): State<Arc<Pipeline>>, request: Request) -> Response {

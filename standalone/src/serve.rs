@@ -10,7 +10,7 @@ use auth_server::{
     serve::Server as AuthServer,
     users::set_up,
 };
-use resource_server::{app::Server as ResourceServer, issuer::machine_token::EnrolledIdentity};
+use resource_server::{issuer::machine_token::EnrolledIdentity, serve::Server as ResourceServer};
 use shared::{
     process::Surroundings,
     protocol::{jwk::JwkSet, jwt::AssertionSigner},

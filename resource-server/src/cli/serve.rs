@@ -1,7 +1,7 @@
 //! `resource-server serve`.
 
 use super::CommandError;
-use crate::{app::Server, config::Settings};
+use crate::{config::Settings, serve::Server};
 use clap::Args;
 use shared::{config::Sources, process::Surroundings};
 

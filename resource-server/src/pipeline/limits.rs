@@ -1,5 +1,6 @@
 //! The numbers of the pipeline.
 
+use crate::config::ResourceServerSettings;
 use shared::{http::BodyLimit, rate_limit::Limit};
 use std::time::Duration;
 
@@ -14,4 +15,16 @@ pub struct PipelineLimits {
     pub body: BodyLimit,
     /// A call, its stream included.
     pub call_time: Duration,
+}
+
+impl PipelineLimits {
+    /// What the settings say.
+    pub fn of(settings: &ResourceServerSettings) -> Self {
+        Self {
+            requests: Limit::per_minute(settings.requests_per_minute),
+            concurrent_calls: settings.concurrent_calls,
+            body: BodyLimit { bytes: settings.body_max.bytes(), timeout: settings.body_timeout.duration() },
+            call_time: settings.call_timeout.duration(),
+        }
+    }
 }

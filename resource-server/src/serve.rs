@@ -1,0 +1,71 @@
+//! The whole server: open, serve until told to stop, stop gracefully.
+
+use crate::{
+    app::{App, Parts, StartError, build, open_store},
+    config::Settings,
+    issuer::machine_token::EnrolledIdentity,
+};
+use shared::{
+    clock::SharedClock,
+    db::Store,
+    http,
+    protocol::jwt::{AssertionSigner, AssertionSignerError},
+    random::SharedRandom,
+};
+use std::sync::Arc;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+/// A server that listens, but answers only when [`Server::serve`] runs.
+pub struct Server {
+    app: App,
+    store: Store,
+    listeners: Vec<TcpListener>,
+    stop: CancellationToken,
+}
+
+impl Server {
+    /// Takes the ports, then opens the database. The identity is handed over in memory by the one-command `postern`;
+    /// without it the settings must name one.
+    ///
+    /// # Errors
+    /// See [`StartError`].
+    pub async fn open(
+        settings: Settings,
+        clock: SharedClock,
+        random: SharedRandom,
+        identity: Option<EnrolledIdentity>,
+        stop: CancellationToken,
+    ) -> Result<Self, StartError> {
+        let identity = match identity {
+            Some(identity) => identity,
+            None => configured_identity(&settings)?,
+        };
+        let listeners = http::bind(&settings.resource_server.listen)?;
+        let store = open_store(&settings, random.as_ref()).await?;
+        let parts = Parts { settings, store: store.clone(), clock, random, identity, stop: stop.clone() };
+        Ok(Self { app: build(parts)?, store, listeners, stop })
+    }
+
+    /// Serves until told to stop; the database closes after the last request.
+    pub async fn serve(self) {
+        let Self { app, store, listeners, stop } = self;
+        let (router, follower) = app.start();
+        http::serve(listeners, router, stop).await;
+        if let Err(cause) = follower.await {
+            tracing::error!(%cause, "the task that follows the authorization server ended badly");
+        }
+        store.close().await;
+    }
+}
+
+/// The identity that the settings name.
+fn configured_identity(settings: &Settings) -> Result<EnrolledIdentity, StartError> {
+    settings.check_identity()?;
+    let own = &settings.resource_server;
+    let key = own.private_key.as_ref().map(|key| AssertionSigner::from_pkcs8_pem(key.expose())).transpose()?;
+    match (own.client_id.clone(), key) {
+        (Some(client_id), Some(signer)) => Ok(EnrolledIdentity { client_id, signer: Arc::new(signer) }),
+        _ => Err(StartError::Key(AssertionSignerError::Key)),
+    }
+}
