@@ -4,8 +4,8 @@
 
 use crate::{
     clients::authenticate::AuthenticationError,
-    endpoints::form::FormError,
     grants::GrantRefusal,
+    parameters::FormError,
     resources::registry::TargetError,
     tokens::{inspect::RevocationsUnknown, introspect::IntrospectionError},
 };

@@ -14,6 +14,7 @@ pub mod grants;
 pub mod jobs;
 pub mod key_lifecycle;
 pub mod pages;
+pub mod parameters;
 pub mod resources;
 pub mod router;
 pub mod serve;

@@ -1,7 +1,7 @@
 //! `nonce` (OpenID Connect Core §3.1.2.1) is kept with the grant, so it is bounded.
 
 use super::Refusal;
-use crate::endpoints::form::Parameters;
+use crate::parameters::Parameters;
 
 const NONCE_MAX_BYTES: usize = 512;
 

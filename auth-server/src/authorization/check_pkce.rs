@@ -1,7 +1,7 @@
 //! PKCE (RFC 7636 §4.3) with `S256`, for every client (OAuth 2.1 §4.1.1).
 
 use super::Refusal;
-use crate::endpoints::form::Parameters;
+use crate::parameters::Parameters;
 use shared::protocol::pkce;
 
 /// Refuses a missing or malformed challenge and every method but `S256`; a missing method means `plain`.

@@ -1,7 +1,7 @@
 //! `prompt` (OpenID Connect Core §3.1.2.1): how much the person is to be asked.
 
 use super::Refusal;
-use crate::endpoints::form::Parameters;
+use crate::parameters::Parameters;
 use serde::{Deserialize, Serialize};
 
 /// What the client wants the person to be asked.

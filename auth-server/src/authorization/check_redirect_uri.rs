@@ -1,7 +1,7 @@
 //! `redirect_uri` (RFC 6749 §3.1.2.4, RFC 9700 §2.1): one that the client registered; until then nothing goes anywhere but onto a page.
 
 use super::{PageRefusal, ReturnAddress};
-use crate::{clients::Client, endpoints::form::Parameters};
+use crate::{clients::Client, parameters::Parameters};
 
 /// A longer `state` does not fit into every browser's and server's URLs.
 const STATE_MAX_BYTES: usize = 4096;

@@ -1,7 +1,7 @@
 //! `request`, `request_uri` and `registration` (OpenID Connect Core §6, §7.2.1) are not supported; ignoring them would ignore what they demand.
 
 use super::Refusal;
-use crate::endpoints::form::Parameters;
+use crate::parameters::Parameters;
 use shared::protocol::error_code::ErrorCode;
 
 /// Refuses request objects.

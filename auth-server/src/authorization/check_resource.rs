@@ -3,7 +3,7 @@
 use super::{AuthorizationError, PageRefusal, Refusal};
 use crate::{
     clients::Client,
-    endpoints::form::Parameters,
+    parameters::Parameters,
     resources::{Resource, ResourceRegistry, registry::TargetError},
 };
 use shared::protocol::error_code::ErrorCode;

@@ -1,7 +1,7 @@
 //! `response_mode` (OAuth 2.0 Multiple Response Types §2.1): `query`, the default of `code`.
 
 use super::Refusal;
-use crate::endpoints::form::Parameters;
+use crate::parameters::Parameters;
 
 /// Refuses `fragment`, `form_post` and the rest.
 pub(super) fn check_response_mode(parameters: &Parameters) -> Result<(), Refusal> {

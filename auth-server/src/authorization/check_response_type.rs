@@ -1,7 +1,7 @@
 //! `response_type` (RFC 6749 §3.1.1): `code` alone; nothing is ever issued from this endpoint but codes (OAuth 2.1 §10.1).
 
 use super::Refusal;
-use crate::endpoints::form::Parameters;
+use crate::parameters::Parameters;
 use shared::protocol::error_code::ErrorCode;
 
 /// Refuses everything but `code`.

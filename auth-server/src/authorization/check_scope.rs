@@ -2,7 +2,7 @@
 //! profile`); what it knows and this client may never have is refused. What the user may grant is judged when the user is known.
 
 use super::Refusal;
-use crate::{clients::Client, endpoints::form::Parameters, resources::Resource};
+use crate::{clients::Client, parameters::Parameters, resources::Resource};
 use shared::protocol::{error_code::ErrorCode, scope::ScopeSet};
 
 /// The known part of what was asked; empty when nothing was asked that the resource knows, which means its default.

@@ -6,7 +6,7 @@ use super::{
     AuthorizationError, Bound, PageRefusal, PendingRequest, Refusal, bind, extend, negotiate,
     pending_request::PendingRequest as Request,
 };
-use crate::{app::App, endpoints::form::Parameters};
+use crate::{app::App, parameters::Parameters};
 use oxide_auth::{
     code_grant::{
         authorization::{Authorization, Error, Input, Output, Request as MachineRequest},

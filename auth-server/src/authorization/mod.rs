@@ -23,7 +23,7 @@ pub use error::{AuthorizationError, PageRefusal, Refusal};
 pub use pending_request::{PendingRequest, ShownRequest};
 pub use return_address::ReturnAddress;
 
-use crate::{app::App, clients::Client, endpoints::form::Parameters, resources::Resource};
+use crate::{app::App, clients::Client, parameters::Parameters, resources::Resource};
 use shared::{clock::UnixSeconds, protocol::scope::ScopeSet};
 use std::sync::Arc;
 

@@ -3,11 +3,11 @@
 //! answer at once.
 
 use super::{
-    form::Parameters,
     page::{page, see_other},
     sign_in::sign_in_form,
     visit::{Stop, Visit},
 };
+use crate::parameters::Parameters;
 use crate::{
     app::App,
     authorization::{

@@ -2,10 +2,10 @@
 
 use super::{
     authorize::{consent_page, proceed},
-    form::Parameters,
     page::see_other,
     visit::{Stop, Visit},
 };
+use crate::parameters::Parameters;
 use crate::{
     app::App,
     authorization::{

@@ -1,8 +1,9 @@
 //! `GET /api/revocations`: what was revoked after a position, by long polling. The list is a view of the change log.
 
+use crate::parameters::Parameters;
 use crate::{
     app::App,
-    endpoints::{form::Parameters, guard, respond::json_no_store},
+    endpoints::{guard, respond::json_no_store},
     error::OAuthError,
     store,
 };

@@ -1,6 +1,7 @@
 //! `POST /oauth2/token` (RFC 6749 §3.2) and its alias at the origin's root.
 
 use super::{form, respond::json_no_store};
+use crate::parameters::Parameters;
 use crate::{
     app::App,
     clients::authenticate::{AuthenticatedClient, Authenticator, ClientRequest},
@@ -46,7 +47,7 @@ pub async fn token(
 pub async fn authenticate(
     app: &App,
     headers: &HeaderMap,
-    parameters: &form::Parameters,
+    parameters: &Parameters,
     block: AddressBlock,
     path: &str,
     now: UnixSeconds,

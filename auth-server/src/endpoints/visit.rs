@@ -1,11 +1,7 @@
 //! One request of a browser: who is signed in, what was sent, and how whatever stops it becomes a page.
 
-use super::{
-    form::{FormError, Parameters},
-    page,
-    same_origin::is_same_origin,
-    session_cookie::SessionCookie,
-};
+use super::{page, same_origin::is_same_origin, session_cookie::SessionCookie};
+use crate::parameters::{FormError, Parameters};
 use crate::{
     app::App,
     authorization::{AuthorizationError, PageRefusal},

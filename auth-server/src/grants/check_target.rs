@@ -2,7 +2,7 @@
 
 use super::GrantRefusal;
 use crate::{
-    endpoints::form::Parameters,
+    parameters::Parameters,
     resources::{Resource, ResourceRegistry},
 };
 use std::sync::Arc;

@@ -17,7 +17,7 @@ pub use refusal::GrantRefusal;
 use crate::{
     app::App,
     clients::{GrantType, authenticate::AuthenticatedClient},
-    endpoints::form::Parameters,
+    parameters::Parameters,
     tokens::AccessToken,
 };
 use shared::{

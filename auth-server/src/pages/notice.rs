@@ -1,6 +1,6 @@
 //! Everything that can go wrong on a page, in words for the person who meets it.
 
-use crate::{authorization::PageRefusal, endpoints::form::FormError};
+use crate::{authorization::PageRefusal, parameters::FormError};
 
 /// What a page has to say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -5,7 +5,7 @@ use super::{
     basic::{self, PresentedSecret},
     private_key_jwt,
 };
-use crate::endpoints::form::Parameters;
+use crate::parameters::Parameters;
 use http::{HeaderMap, header};
 use shared::{protocol::jwt::CLIENT_ASSERTION_TYPE, secret::Secret};
 
@@ -111,7 +111,7 @@ fn failed(cause: FailureCause, used_basic: bool) -> AuthenticationError {
 #[cfg(test)]
 mod tests {
     use super::{CLIENT_ASSERTION_TYPE, Credentials};
-    use crate::{clients::authenticate::AuthenticationError, endpoints::form::Parameters};
+    use crate::{clients::authenticate::AuthenticationError, parameters::Parameters};
     use base64::{Engine as _, engine::general_purpose::STANDARD};
     use http::{HeaderMap, header};
 

@@ -13,7 +13,7 @@ pub use credentials::{Credentials, SecretChannel};
 pub use failure_budget::FailureBudget;
 
 use super::{AuthMethod, Client, ClientDirectory};
-use crate::endpoints::form::Parameters;
+use crate::parameters::Parameters;
 use http::HeaderMap;
 use shared::{
     clock::UnixSeconds,

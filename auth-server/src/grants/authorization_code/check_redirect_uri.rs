@@ -1,7 +1,7 @@
 //! `redirect_uri` at the token endpoint: OAuth 2.1 §10.2 drops it, RFC 6749 §4.1.3 wants it. Sent, it must be the one of the
 //! authorization request, byte for byte; omitted, PKCE alone binds the request.
 
-use crate::{endpoints::form::Parameters, grants::GrantRefusal, store::authorization_grant::AuthorizationGrant};
+use crate::{grants::GrantRefusal, parameters::Parameters, store::authorization_grant::AuthorizationGrant};
 
 /// Refuses a `redirect_uri` that differs.
 ///
