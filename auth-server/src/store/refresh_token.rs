@@ -32,7 +32,8 @@ const FIND_LIVE: Statement = Statement::new(
      AND p.answered_at IS NOT NULL) THEN 1 ELSE 0 END AS BIGINT) AS presented_since, \
      CAST(CASE WHEN EXISTS (SELECT 1 FROM refresh_token s WHERE s.grant_id = l.grant_id AND s.address_block = $3) \
      THEN 1 ELSE 0 END AS BIGINT) AS seen_from_block \
-     FROM refresh_token l WHERE l.grant_id = $1 AND l.answered_at IS NULL AND l.superseded_at IS NULL",
+     FROM refresh_token l JOIN authorization_grant g ON g.id = l.grant_id \
+     WHERE l.grant_id = $1 AND l.answered_at IS NULL AND l.superseded_at IS NULL AND g.revoked_at IS NULL",
 );
 const INSERT: Statement = Statement::new(
     "refresh_token.insert",
@@ -122,7 +123,7 @@ pub async fn find(db: &mut impl Fetch, hash: &TokenHash) -> Result<Option<Presen
     db.fetch_optional(&FIND, binds![&hash.0]).await?.as_ref().map(read).transpose()
 }
 
-/// The family's live token, with what became of the tokens after generation `presented`.
+/// The live token of a family that stands, with what became of the tokens after generation `presented`.
 ///
 /// # Errors
 /// The database does not answer.

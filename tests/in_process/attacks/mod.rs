@@ -6,4 +6,5 @@ mod faults_at_the_token_endpoint;
 mod nth_fault;
 mod oxide_auth_traps;
 mod refresh_interleavings;
+mod refresh_races;
 mod wrong_tokens;

@@ -6,7 +6,7 @@ use super::{
     test_server::RESOURCE,
 };
 use auth_server::clients::Client;
-use std::{collections::HashSet, sync::Arc};
+use std::collections::HashSet;
 
 const GRACE: i64 = 120;
 const DAY: i64 = 24 * 3600;
@@ -253,29 +253,4 @@ async fn a_family_is_limited_and_the_limit_never_hides_invalid_grant() {
     }
     server.clock.advance(8 * DAY);
     assert_eq!(server.refresh(&token).await.refusal(), invalid_grant());
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn thirty_two_racers_are_all_answered_with_one_live_token() {
-    let server = Arc::new(TestServer::with_app().await);
-    let first = server.family().await;
-    for generation in 0..3 {
-        if generation == 2 {
-            server.clock.advance(GRACE + 1);
-        }
-        let racers: Vec<_> = (0..32)
-            .map(|_| {
-                let (server, first) = (Arc::clone(&server), first.clone());
-                tokio::spawn(async move { server.refresh(&first).await })
-            })
-            .collect();
-        let mut answers = HashSet::new();
-        for racer in racers {
-            let answer = racer.await.expect("no panic");
-            assert_eq!(answer.status, 200, "{answer:?}");
-            answers.insert(answer.text("refresh_token"));
-        }
-        assert_eq!(answers.len(), 1, "one live token for all");
-    }
-    assert_eq!(server.revoked_grants().await, 0);
 }

@@ -5,7 +5,7 @@ use super::{Outcome, Presentation, chain::Chain, decide::REPLAYS_MAX};
 use crate::{
     audit::{self, AuditEvent, AuditKind},
     grants::GrantRefusal,
-    store::refresh_token::{self, Answer},
+    store::refresh_token::{self, Answer, LiveToken},
 };
 use shared::db::StoreError;
 
@@ -32,6 +32,10 @@ pub(super) async fn answer_again(presentation: &Presentation<'_>, counted: bool)
             .grant(&stored.grant.id)
             .from_block(call.address_block.as_ref())
     });
+    if !counted && event.is_none() {
+        let stands = still_stands(presentation, &live).await?;
+        return Ok(if stands { Outcome::Answered(successor) } else { Outcome::LostRace });
+    }
     let (answer, event) = (&answer, event.as_ref());
     let stands = app
         .store
@@ -44,4 +48,12 @@ pub(super) async fn answer_again(presentation: &Presentation<'_>, counted: bool)
         })
         .await?;
     Ok(if stands { Outcome::Answered(successor) } else { Outcome::LostRace })
+}
+
+/// A racer's answer writes nothing, so that racers do not stand in each other's way: it only looks once more.
+async fn still_stands(presentation: &Presentation<'_>, live: &LiveToken) -> Result<bool, StoreError> {
+    let (app, stored) = (presentation.app, &presentation.stored);
+    let block = presentation.block.as_deref();
+    let found = refresh_token::find_live(&mut app.store.read(), &stored.grant.id, stored.generation, block).await?;
+    Ok(found.is_some_and(|found| found.hash == live.hash))
 }

@@ -11,7 +11,7 @@
 use shared::clock::UnixSeconds;
 
 /// How long a token that was used, or replaced unseen, still gets its family's live token. Parallel processes and lost
-/// responses come back within it; a thief in step with every honest refresh stays unseen inside it (threat model).
+/// responses come back within it; a thief in step with every honest refresh stays unseen inside it (`docs/decisions/0003-racers-are-not-replays.md`).
 pub const GRACE_SECONDS: i64 = 120;
 /// No client may ask for a longer period than this.
 pub const GRACE_MAX_SECONDS: i64 = 3600;
@@ -56,7 +56,8 @@ pub struct Live {
     pub successor_presented: bool,
 }
 
-/// What is to be done. Everything but [`RefreshDecision::Refuse`] and [`RefreshDecision::Wait`] writes, by predicate.
+/// What is to be done. [`RefreshDecision::Refuse`] and [`RefreshDecision::Wait`] write nothing, nor does a racer's answer; the others write by
+/// predicate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RefreshDecision {
     /// Rule 1: expired or revoked; `invalid_grant`, and nothing is written.
