@@ -10,13 +10,10 @@ use shared::{
     db::{Store, StoreError},
     protocol::{
         access_token_claims::{ACCESS_TOKEN_MAX_TTL_SECONDS, AccessTokenClaims},
-        security_event::{RevocationKind, user_in_organization_subject},
+        revocation_set::{RevocableToken, RevocationSet},
     },
 };
-use std::{
-    collections::HashMap,
-    sync::{PoisonError, RwLock},
-};
+use std::sync::{PoisonError, RwLock};
 
 /// Past so many, what is too old is forgotten at the next change.
 const REVOCATIONS_PRUNED_AT: usize = 100_000;
@@ -24,7 +21,7 @@ const ROWS_A_LOOK: i64 = 1000;
 
 /// The revocations that still matter.
 #[derive(Debug, Default)]
-pub struct Revocations(RwLock<HashMap<RevocationKind, HashMap<String, UnixSeconds>>>);
+pub struct Revocations(RwLock<RevocationSet>);
 
 impl Revocations {
     /// Everything young enough to matter at `now`.
@@ -47,46 +44,19 @@ impl Revocations {
     pub fn apply(&self, rows: &[ChangeRow]) {
         let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
         for row in rows {
-            let Some(kind) = row.kind.and_then(ChangeKind::revocation) else { continue };
-            let at = known.entry(kind).or_default().entry(row.subject.clone()).or_insert(row.at);
-            *at = row.at.max(*at);
+            if let Some(kind) = row.kind.and_then(ChangeKind::revocation) {
+                known.insert(kind, &row.subject, row.at);
+            }
         }
         let newest = rows.iter().map(|row| row.at).max();
-        if let Some(now) = newest.filter(|_| known.values().map(HashMap::len).sum::<usize>() > REVOCATIONS_PRUNED_AT) {
-            for subjects in known.values_mut() {
-                subjects.retain(|_, at| *at >= now - ACCESS_TOKEN_MAX_TTL_SECONDS);
-            }
+        if let Some(now) = newest.filter(|_| known.len() > REVOCATIONS_PRUNED_AT) {
+            known.prune(now);
         }
     }
 
-    /// Whether one of them ends the token with these claims, which the key `kid` signed (as
-    /// [`shared::protocol::security_event::Revocation::covers`] judges a single one).
+    /// Whether one of them ends the token with these claims, which the key `kid` signed.
     pub fn cover(&self, claims: &AccessTokenClaims, kid: &str) -> bool {
-        let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        if known.is_empty() {
-            return false;
-        }
-        let at = |kind, subject: &str| known.get(&kind).and_then(|subjects| subjects.get(subject)).copied();
-        let for_ever = [(RevocationKind::Jti, Some(claims.jti.as_str())), (RevocationKind::Kid, Some(kid))]
-            .into_iter()
-            .chain([(RevocationKind::Grant, claims.grant_id.as_deref())]);
-        let until_then = [
-            (RevocationKind::User, Some(claims.sub.as_str())),
-            (RevocationKind::Client, Some(&claims.client_id)),
-            (RevocationKind::Resource, Some(&claims.aud)),
-            (RevocationKind::Organization, claims.organization_id.as_deref()),
-            (RevocationKind::AllBefore, Some("")),
-        ];
-        let in_organization = claims.organization_id.as_deref().and_then(|organization| {
-            let subject = user_in_organization_subject(&claims.sub, organization);
-            at(RevocationKind::UserInOrganization, &subject)
-        });
-        for_ever.filter_map(|(kind, subject)| at(kind, subject?)).next().is_some()
-            || until_then
-                .into_iter()
-                .filter_map(|(kind, subject)| at(kind, subject?))
-                .chain(in_organization)
-                .any(|at| claims.iat <= at)
+        self.0.read().unwrap_or_else(PoisonError::into_inner).revokes(&RevocableToken::new(claims, kid))
     }
 }
 
@@ -94,10 +64,7 @@ impl Revocations {
 mod tests {
     use super::Revocations;
     use crate::{change_log::ChangeKind, store::change_log::ChangeRow};
-    use shared::protocol::{
-        access_token_claims::AccessTokenClaims,
-        security_event::{Revocation, user_in_organization_subject},
-    };
+    use shared::protocol::access_token_claims::AccessTokenClaims;
 
     fn claims() -> AccessTokenClaims {
         AccessTokenClaims {
@@ -118,36 +85,17 @@ mod tests {
     }
 
     #[test]
-    fn judges_as_the_single_revocation_does() {
-        let both = user_in_organization_subject("user", "organization");
-        let kinds = [
-            (ChangeKind::Grant, "grant"),
-            (ChangeKind::Jti, "jti"),
-            (ChangeKind::Kid, "kid"),
-            (ChangeKind::User, "user"),
-            (ChangeKind::Client, "client"),
-            (ChangeKind::Resource, "https://r.example/mcp"),
-            (ChangeKind::Organization, "organization"),
-            (ChangeKind::UserInOrganization, both.as_str()),
-            (ChangeKind::AllBefore, ""),
-            (ChangeKind::ClientChanged, "client"),
-        ];
-        for (kind, named) in kinds {
-            for subject in [named, "another"] {
-                for at in [999, 1000, 1001] {
-                    let revocations = Revocations::default();
-                    let row = ChangeRow { position: 1, kind: Some(kind), subject: subject.to_owned(), at };
-                    revocations.apply(std::slice::from_ref(&row));
-                    let expected = kind.revocation().is_some_and(|kind| {
-                        let single = Revocation { position: 1, kind, subject: subject.to_owned(), at };
-                        single.covers(&claims(), "kid") && !(subject == "another" && named.is_empty())
-                    });
-                    let covered = revocations.cover(&claims(), "kid");
-                    if !(subject == "another" && named.is_empty()) {
-                        assert_eq!(covered, expected, "{kind:?} {subject} {at}");
-                    }
-                }
-            }
+    fn takes_in_what_revokes_and_nothing_else() {
+        for (kind, subject, covered) in [
+            (ChangeKind::Grant, "grant", true),
+            (ChangeKind::Grant, "another", false),
+            (ChangeKind::User, "user", true),
+            (ChangeKind::AllBefore, "", true),
+            (ChangeKind::ClientChanged, "client", false),
+        ] {
+            let revocations = Revocations::default();
+            revocations.apply(&[ChangeRow { position: 1, kind: Some(kind), subject: subject.to_owned(), at: 1000 }]);
+            assert_eq!(revocations.cover(&claims(), "kid"), covered, "{kind:?} {subject}");
         }
     }
 }

@@ -5,6 +5,5 @@ pub mod check_revocation;
 pub mod extract;
 pub mod identify;
 pub mod principal;
-pub mod revocation_set;
 pub mod revocations;
 pub mod verified_token;

@@ -1,7 +1,13 @@
 //! The revocations this process knows, how fresh they are, and who waits for them.
 
-use super::{revocation_set::RevocationSet, verified_token::VerifiedToken};
-use shared::{clock::UnixSeconds, protocol::security_event::Revocation};
+use super::verified_token::VerifiedToken;
+use shared::{
+    clock::UnixSeconds,
+    protocol::{
+        revocation_set::{RevocableToken, RevocationSet},
+        security_event::Revocation,
+    },
+};
 use std::sync::{
     PoisonError, RwLock,
     atomic::{AtomicI64, AtomicU64, Ordering},
@@ -58,7 +64,7 @@ impl Revocations {
             let mut set = self.set.write().unwrap_or_else(PoisonError::into_inner);
             set.prune(now);
             for event in events {
-                set.insert(event);
+                set.insert(event.kind, &event.subject, event.at);
             }
             drop(set);
             let generation = self.generation.fetch_add(1, Ordering::AcqRel) + 1;
@@ -82,7 +88,8 @@ impl Revocations {
         if token.checked_generation.load(Ordering::Acquire) == generation {
             return false;
         }
-        let revoked = self.set.read().unwrap_or_else(PoisonError::into_inner).revokes(token, &self.resource);
+        let revocable = revocable(token, &self.resource);
+        let revoked = self.set.read().unwrap_or_else(PoisonError::into_inner).revokes(&revocable);
         if !revoked {
             token.checked_generation.store(generation, Ordering::Release);
         }
@@ -105,6 +112,21 @@ impl Revocations {
     }
 }
 
+/// `token`, made for `resource`, as revocations see it.
+fn revocable<'a>(token: &'a VerifiedToken, resource: &'a str) -> RevocableToken<'a> {
+    let principal = &*token.principal;
+    RevocableToken {
+        token_id: &principal.token_id,
+        key_id: &token.key_id,
+        grant_id: principal.grant_id.as_deref(),
+        subject: &principal.subject,
+        client_id: &principal.client_id,
+        resource,
+        organization_id: principal.organization_id.as_deref(),
+        issued_at: principal.issued_at,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::{FeedState, Revocations};
@@ -113,6 +135,7 @@ mod tests {
         verified_token::{PrincipalShares, VerifiedToken},
     };
     use shared::protocol::{
+        access_token_claims::AccessTokenClaims,
         scope::ScopeSet,
         security_event::{Revocation, RevocationKind},
     };
@@ -156,6 +179,44 @@ mod tests {
         assert!(revocations.is_revoked(&one) && !revocations.is_revoked(&two));
         revocations.apply(&[grant("g2")], 7);
         assert!(revocations.is_revoked(&one) && revocations.is_revoked(&two));
+    }
+
+    #[test]
+    fn every_name_of_a_token_revokes_it() {
+        let token = |resource: &str| {
+            let claims = AccessTokenClaims {
+                iss: "i".into(),
+                sub: "u1".into(),
+                aud: resource.into(),
+                exp: 1900,
+                iat: 1000,
+                jti: "t1".into(),
+                client_id: "c1".into(),
+                scope: ScopeSet::default(),
+                roles: vec![],
+                auth_time: None,
+                grant_id: Some("g1".into()),
+                tenant_id: None,
+                organization_id: Some("o1".into()),
+            };
+            VerifiedToken::new(Principal::from(claims), "k1".into(), 1000, &PrincipalShares::default())
+        };
+        for (kind, subject, at, revoked) in [
+            (RevocationKind::Jti, "t1", 0, true),
+            (RevocationKind::Kid, "k1", 0, true),
+            (RevocationKind::Grant, "g1", 0, true),
+            (RevocationKind::User, "u1", 1000, true),
+            (RevocationKind::User, "u1", 999, false),
+            (RevocationKind::Client, "c1", 1000, true),
+            (RevocationKind::Resource, "r", 1000, true),
+            (RevocationKind::Organization, "o1", 1000, true),
+            (RevocationKind::UserInOrganization, "u1/o1", 1000, true),
+            (RevocationKind::AllBefore, "", 1000, true),
+        ] {
+            let revocations = Revocations::new("r");
+            revocations.apply(&[Revocation { position: 1, kind, subject: subject.into(), at }], 1000);
+            assert_eq!(revocations.is_revoked(&token("r")), revoked, "{kind:?} {at}");
+        }
     }
 
     #[tokio::test]

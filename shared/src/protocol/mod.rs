@@ -10,6 +10,7 @@ pub mod pkce;
 pub mod protected_resource_metadata;
 pub mod resource_document;
 pub mod resource_indicator;
+pub mod revocation_set;
 pub mod scope;
 pub mod security_event;
 pub mod strict_json;

@@ -66,6 +66,7 @@ pub fn user_in_organization_subject(user_id: &str, organization_id: &str) -> Str
 impl Revocation {
     /// Whether it ends this access token, which the key `kid` signed. Grants, tokens and keys do not come back; users, clients, organizations
     /// and resources do, so there only tokens issued until [`Revocation::at`] are covered. An unrecognised kind covers nothing it could name.
+    /// This says what the words mean; servers ask a [`RevocationSet`](super::revocation_set::RevocationSet), which tests hold to it.
     pub fn covers(&self, claims: &AccessTokenClaims, kid: &str) -> bool {
         let issued_until_then = claims.iat <= self.at;
         match self.kind {
@@ -79,8 +80,8 @@ impl Revocation {
                 issued_until_then && claims.organization_id.as_deref() == Some(&self.subject)
             }
             RevocationKind::UserInOrganization => {
-                let both = self.subject.split_once('/');
-                issued_until_then && both == Some((&claims.sub, claims.organization_id.as_deref().unwrap_or_default()))
+                let both = |organization| user_in_organization_subject(&claims.sub, organization) == self.subject;
+                issued_until_then && claims.organization_id.as_deref().is_some_and(both)
             }
             RevocationKind::AllBefore => issued_until_then,
             RevocationKind::StaticToken | RevocationKind::Unrecognised => false,
@@ -146,8 +147,8 @@ mod tests {
             assert_eq!(revocation.covers(&claims(), "k"), covered, "{revocation:?}");
         }
         let without = AccessTokenClaims { grant_id: None, organization_id: None, ..claims() };
-        for kind in [Grant, Organization] {
-            let revocation = Revocation { position: 1, kind, subject: String::new(), at: 2000 };
+        for (kind, subject) in [(Grant, ""), (Organization, ""), (UserInOrganization, "u/")] {
+            let revocation = Revocation { position: 1, kind, subject: subject.into(), at: 2000 };
             assert!(!revocation.covers(&without, "k"));
         }
     }

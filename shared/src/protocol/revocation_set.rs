@@ -1,0 +1,208 @@
+//! What was revoked and might still be carried by a living token: a set in memory, the same in both servers.
+
+use super::{
+    access_token_claims::{ACCESS_TOKEN_MAX_TTL_SECONDS, AccessTokenClaims},
+    security_event::{RevocationKind, user_in_organization_subject},
+};
+use crate::clock::UnixSeconds;
+use std::collections::HashMap;
+
+/// The latest revocation of each thing. It answers what [`Revocation::covers`](super::security_event::Revocation::covers) answers for each of
+/// them, without looking at each of them.
+#[derive(Debug, Default)]
+pub struct RevocationSet {
+    latest: HashMap<RevocationKind, HashMap<String, UnixSeconds>>,
+}
+
+/// All by which an access token can be revoked.
+#[derive(Debug, Clone, Copy)]
+pub struct RevocableToken<'a> {
+    /// `jti`.
+    pub token_id: &'a str,
+    /// `kid` of the key that signed it.
+    pub key_id: &'a str,
+    /// The grant it came from; none for machines.
+    pub grant_id: Option<&'a str>,
+    /// `sub`.
+    pub subject: &'a str,
+    /// `client_id`.
+    pub client_id: &'a str,
+    /// `aud`.
+    pub resource: &'a str,
+    /// The organization that the grant chose.
+    pub organization_id: Option<&'a str>,
+    /// `iat`.
+    pub issued_at: UnixSeconds,
+}
+
+impl<'a> RevocableToken<'a> {
+    /// The token with these claims, which the key `key_id` signed.
+    pub fn new(claims: &'a AccessTokenClaims, key_id: &'a str) -> Self {
+        Self {
+            token_id: &claims.jti,
+            key_id,
+            grant_id: claims.grant_id.as_deref(),
+            subject: &claims.sub,
+            client_id: &claims.client_id,
+            resource: &claims.aud,
+            organization_id: claims.organization_id.as_deref(),
+            issued_at: claims.iat,
+        }
+    }
+}
+
+impl RevocationSet {
+    /// Takes in that `subject` was revoked at `at`. Of the same thing the latest time counts.
+    pub fn insert(&mut self, kind: RevocationKind, subject: &str, at: UnixSeconds) {
+        let subject = if kind == RevocationKind::AllBefore { "" } else { subject };
+        let latest = self.latest.entry(kind).or_default().entry(subject.to_owned()).or_insert(at);
+        *latest = at.max(*latest);
+    }
+
+    /// Whether `token` is revoked. Looks nothing up while nothing is.
+    pub fn revokes(&self, token: &RevocableToken<'_>) -> bool {
+        use RevocationKind::{AllBefore, Client, Grant, Jti, Kid, Organization, Resource, User, UserInOrganization};
+        if self.is_empty() {
+            return false;
+        }
+        let at = |kind, subject: &str| self.latest.get(&kind).and_then(|subjects| subjects.get(subject)).copied();
+        // Grants, tokens and keys do not come back; the others do, and then only older tokens are covered.
+        let outright = |kind, subject: &str| at(kind, subject).is_some();
+        let until = |kind, subject: &str| at(kind, subject).is_some_and(|at| token.issued_at <= at);
+        outright(Jti, token.token_id)
+            || outright(Kid, token.key_id)
+            || token.grant_id.is_some_and(|grant| outright(Grant, grant))
+            || until(User, token.subject)
+            || until(Client, token.client_id)
+            || until(Resource, token.resource)
+            || until(AllBefore, "")
+            || token.organization_id.is_some_and(|organization| {
+                until(Organization, organization)
+                    || (self.latest.contains_key(&UserInOrganization)
+                        && until(UserInOrganization, &user_in_organization_subject(token.subject, organization)))
+            })
+    }
+
+    /// Forgets what no living token can carry any more at `now`.
+    pub fn prune(&mut self, now: UnixSeconds) {
+        self.latest.retain(|_, subjects| {
+            subjects.retain(|_, at| *at >= now - ACCESS_TOKEN_MAX_TTL_SECONDS);
+            !subjects.is_empty()
+        });
+    }
+
+    /// How many things are revoked.
+    pub fn len(&self) -> usize {
+        self.latest.values().map(HashMap::len).sum()
+    }
+
+    /// Whether nothing is.
+    pub fn is_empty(&self) -> bool {
+        self.latest.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{RevocableToken, RevocationSet};
+    use crate::protocol::{
+        access_token_claims::{ACCESS_TOKEN_MAX_TTL_SECONDS, AccessTokenClaims},
+        security_event::{Revocation, RevocationKind, user_in_organization_subject},
+    };
+
+    const RESOURCE: &str = "http://localhost:9500/mcp";
+
+    fn claims() -> AccessTokenClaims {
+        AccessTokenClaims {
+            iss: "i".into(),
+            sub: "u1".into(),
+            aud: RESOURCE.into(),
+            exp: 1900,
+            iat: 1000,
+            jti: "t1".into(),
+            client_id: "c1".into(),
+            scope: "mcp.read".parse().expect("scopes"),
+            roles: vec![],
+            auth_time: None,
+            grant_id: Some("g1".into()),
+            tenant_id: None,
+            organization_id: Some("o1".into()),
+        }
+    }
+
+    /// Judges each kind with each subject; returns how many covered the token.
+    fn compare(claims: &AccessTokenClaims) -> u32 {
+        use RevocationKind::{
+            AllBefore, Client, Grant, Jti, Kid, Organization, Resource, StaticToken, Unrecognised, User,
+            UserInOrganization,
+        };
+        let kinds = [
+            AllBefore,
+            Client,
+            Grant,
+            Jti,
+            Kid,
+            Organization,
+            Resource,
+            StaticToken,
+            Unrecognised,
+            User,
+            UserInOrganization,
+        ];
+        let member = user_in_organization_subject("u1", "o1");
+        let mut covered = 0;
+        for kind in kinds {
+            for subject in ["", "u1", "u1/", "c1", "g1", "t1", "k1", "o1", RESOURCE, &member, "other"] {
+                for at in [999, 1000, 1001] {
+                    let revocation = Revocation { position: 1, kind, subject: subject.into(), at };
+                    let mut set = RevocationSet::default();
+                    set.insert(kind, subject, at);
+                    let expected = revocation.covers(claims, "k1");
+                    assert_eq!(set.revokes(&RevocableToken::new(claims, "k1")), expected, "{revocation:?}");
+                    covered += u32::from(expected);
+                }
+            }
+        }
+        covered
+    }
+
+    #[test]
+    fn agrees_with_what_each_revocation_covers() {
+        assert_eq!(compare(&claims()), 3 * 3 + 5 * 2 + 11 * 2);
+        let machine = AccessTokenClaims { grant_id: None, organization_id: None, ..claims() };
+        assert_eq!(compare(&machine), 2 * 3 + 3 * 2 + 11 * 2);
+    }
+
+    #[test]
+    fn one_of_many_is_enough_and_none_of_many_is_not() {
+        let claims = claims();
+        let token = RevocableToken::new(&claims, "k1");
+        let mut set = RevocationSet::default();
+        assert!(!set.revokes(&token));
+        for (kind, subject) in [
+            (RevocationKind::Grant, "g2"),
+            (RevocationKind::User, "u2"),
+            (RevocationKind::Jti, "g1"),
+            (RevocationKind::UserInOrganization, "u1/o2"),
+        ] {
+            set.insert(kind, subject, 2000);
+        }
+        assert!(!set.revokes(&token));
+        set.insert(RevocationKind::UserInOrganization, "u1/o1", 2000);
+        assert!(set.revokes(&token));
+    }
+
+    #[test]
+    fn keeps_the_latest_and_forgets_what_is_too_old() {
+        let claims = claims();
+        let token = RevocableToken::new(&claims, "k1");
+        let mut set = RevocationSet::default();
+        set.insert(RevocationKind::User, "u1", 1000);
+        set.insert(RevocationKind::User, "u1", 900);
+        assert!(set.revokes(&token));
+        set.prune(1000 + ACCESS_TOKEN_MAX_TTL_SECONDS);
+        assert_eq!(set.len(), 1);
+        set.prune(1001 + ACCESS_TOKEN_MAX_TTL_SECONDS);
+        assert!(set.is_empty() && !set.revokes(&token));
+    }
+}
