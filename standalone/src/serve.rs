@@ -43,7 +43,7 @@ pub async fn serve(settings: Settings, surroundings: Surroundings) -> Result<(),
         origins: &[origin],
         jwks: &jwks,
     };
-    enrol(&app.store, &app.issuer, &enrolment, clock.now()).await?;
+    enrol(&app.store, &app.issuer, &enrolment, random.as_ref(), clock.now()).await?;
     let identity = EnrolledIdentity { client_id: RESOURCE_SERVER_CLIENT_ID.to_owned(), signer };
     let protected =
         ResourceServer::open(resource_server, clock.clone(), random.clone(), Some(identity), stop.clone()).await?;

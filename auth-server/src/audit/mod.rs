@@ -47,6 +47,8 @@ pub enum AuditKind {
     ClientRemoved,
     /// A resource server was enrolled.
     ResourceServerAdded,
+    /// The keys or origins of a resource server were replaced.
+    ResourceServerChanged,
     /// A signing key was made.
     SigningKeyMade,
     /// A signing key was revoked.
@@ -75,6 +77,7 @@ impl AuditKind {
             Self::ClientRegistered => "client_registered",
             Self::ClientRemoved => "client_removed",
             Self::ResourceServerAdded => "resource_server_added",
+            Self::ResourceServerChanged => "resource_server_changed",
             Self::SigningKeyMade => "signing_key_made",
             Self::SigningKeyRevoked => "signing_key_revoked",
         }

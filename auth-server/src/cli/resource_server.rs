@@ -2,14 +2,12 @@
 
 use super::{CommandError, Format, manager::Manager};
 use crate::{
-    audit::{self, AuditEvent, AuditKind},
     clients::registration::CLIENT_ID_PREFIX,
     resources::enrol::{Enrolment, enrol},
 };
 use clap::{Args, Subcommand};
 use serde::Serialize;
 use shared::{
-    db::StoreError,
     protocol::{jwk::JwkSet, jwt::AssertionSigner},
     random::random_id,
     secret::Secret,
@@ -67,12 +65,12 @@ pub(super) async fn execute(
     write_key(&arguments.key_file, &signer.to_pkcs8_pem().map_err(|error| unusable(&error))?)?;
     let enrolment =
         Enrolment { client_id: &client_id, name: &arguments.name, origins: &arguments.origins, jwks: &jwks };
-    if let Err(error) = enrol(&manager.store, manager.issuer(), &enrolment, manager.now).await {
+    let random = manager.random.as_ref();
+    if let Err(error) = enrol(&manager.store, manager.issuer(), &enrolment, random, manager.now).await {
         // A key that nobody knows would only be in the way of the next try.
         let _ = std::fs::remove_file(&arguments.key_file);
         return Err(error.into());
     }
-    record(manager, &client_id).await?;
     let added = Added {
         client_id: &client_id,
         name: &arguments.name,
@@ -86,12 +84,6 @@ pub(super) async fn execute(
         arguments.key_file.display()
     );
     arguments.format.one(&added, &text, output)
-}
-
-async fn record(manager: &Manager, client_id: &str) -> Result<(), StoreError> {
-    let event =
-        &AuditEvent::new(AuditKind::ResourceServerAdded, manager.random.as_ref(), manager.now).client(client_id);
-    manager.store.write(|mut tx| async move { audit::record(&mut tx, event).await }).await
 }
 
 /// Readable by its owner alone, and never over another file.

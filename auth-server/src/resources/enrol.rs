@@ -2,6 +2,7 @@
 
 use super::Resource;
 use crate::{
+    audit::{self, AuditEvent, AuditKind},
     change_log::{self, Change},
     clients::{ApplicationType, AuthMethod, Client, ClientOrigin, GrantType},
     store,
@@ -12,6 +13,7 @@ use shared::{
     protocol::{
         jwk::JwkSet, resource_document::RESOURCE_SERVER_SCOPE, resource_indicator::ResourceIndicator, scope::ScopeSet,
     },
+    random::Random,
 };
 
 /// What is enrolled.
@@ -44,7 +46,7 @@ pub enum EnrolRefusal {
     Store(#[from] StoreError),
 }
 
-/// Enrols a resource server, or replaces keys and origins of the one with that id.
+/// Enrols a resource server, or replaces keys and origins of the one with that id; either is audited.
 ///
 /// # Errors
 /// See [`EnrolRefusal`].
@@ -52,6 +54,7 @@ pub async fn enrol(
     store: &Store,
     issuer: &str,
     enrolment: &Enrolment<'_>,
+    random: &dyn Random,
     now: UnixSeconds,
 ) -> Result<(), EnrolRefusal> {
     if enrolment.origins.is_empty() {
@@ -61,21 +64,43 @@ pub async fn enrol(
         return Err(EnrolRefusal::NotAnOrigin(wrong.clone()));
     }
     let client = client(issuer, enrolment, now);
+    let event = |kind| AuditEvent::new(kind, random, now).client(enrolment.client_id);
+    let events =
+        Events { added: event(AuditKind::ResourceServerAdded), changed: event(AuditKind::ResourceServerChanged) };
     store
         .write(|mut tx| {
-            let client = &client;
-            async move { write(&mut tx, client, enrolment, now).await }
+            let (client, events) = (&client, &events);
+            async move { write(&mut tx, client, enrolment, events, now).await }
         })
         .await
 }
 
-async fn write(tx: &mut Tx, client: &Client, enrolment: &Enrolment<'_>, now: UnixSeconds) -> Result<(), EnrolRefusal> {
+/// One of them happens.
+struct Events {
+    added: AuditEvent,
+    changed: AuditEvent,
+}
+
+async fn write(
+    tx: &mut Tx,
+    client: &Client,
+    enrolment: &Enrolment<'_>,
+    events: &Events,
+    now: UnixSeconds,
+) -> Result<(), EnrolRefusal> {
     match store::client::find(tx, &client.id).await? {
-        None => store::client::insert(tx, client).await?,
+        None => {
+            store::client::insert(tx, client).await?;
+            audit::record(tx, &events.added).await?;
+        }
         Some(existing) if existing.origin != ClientOrigin::ResourceServer || existing.removed_at.is_some() => {
             return Err(EnrolRefusal::Taken);
         }
-        Some(_) => {
+        Some(existing) => {
+            let origins = store::resource_server::find_origins(tx, &client.id).await?;
+            if existing.jwks != client.jwks || origins.as_deref() != Some(enrolment.origins) {
+                audit::record(tx, &events.changed).await?;
+            }
             store::client::renew_enrolment(tx, client).await?;
         }
     }

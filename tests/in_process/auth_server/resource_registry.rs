@@ -75,3 +75,15 @@ async fn without_the_right_token_nothing_is_answered() {
         assert!(answer.header("www-authenticate").starts_with("Bearer "));
     }
 }
+
+#[tokio::test]
+async fn enrolment_is_audited_when_it_changes_something() {
+    let server = TestServer::start().await;
+    let audited =
+        async || (server.audited("resource_server_added").await, server.audited("resource_server_changed").await);
+    assert_eq!(audited().await, (1, 0));
+    server.add_resource(RESOURCE).await;
+    assert_eq!(audited().await, (1, 0), "the same keys and origins");
+    server.add_resource("http://localhost:9600/mcp").await;
+    assert_eq!(audited().await, (1, 1), "another origin");
+}

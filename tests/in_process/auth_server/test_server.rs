@@ -89,7 +89,7 @@ impl TestServer {
         let origins = [origin];
         let enrolment =
             Enrolment { client_id: RESOURCE_SERVER, name: "Test resource server", origins: &origins, jwks: &jwks };
-        enrol(&self.app.store, &self.app.issuer, &enrolment, START).await.expect("enrolled");
+        enrol(&self.app.store, &self.app.issuer, &enrolment, &SystemRandom, START).await.expect("enrolled");
         let document = ResourceDocument {
             resource: id.to_owned(),
             name: "Built-in tools".to_owned(),

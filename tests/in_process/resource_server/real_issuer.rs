@@ -44,7 +44,7 @@ impl Together {
         let jwks = JwkSet::new(vec![signer.public_jwk().clone()]).expect("a set");
         let origins = ["http://localhost:9500".to_owned()];
         let enrolment = Enrolment { client_id: RESOURCE_SERVER, name: "Events", origins: &origins, jwks: &jwks };
-        enrol(&issuer.app.store, &issuer.app.issuer, &enrolment, START).await.expect("enrolled");
+        enrol(&issuer.app.store, &issuer.app.issuer, &enrolment, &SystemRandom, START).await.expect("enrolled");
         issuer.follow().await;
         let (router, _clock, stop): (_, _, CancellationToken) =
             start_app(&url, "", signer, None, in_memory().await).await;
