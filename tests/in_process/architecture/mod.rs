@@ -6,6 +6,7 @@ mod documents;
 mod foreign_crates;
 mod migrations;
 mod names;
+mod rooms;
 mod shared_modules;
 mod sizes;
 mod source;
