@@ -34,9 +34,11 @@ async function photograph(page, name) {
     for (const colorScheme of SCHEMES) {
       await page.emulateMedia({ colorScheme });
       const file = `${name}-${size}-${colorScheme}.png`;
-      await page.screenshot({ path: join(input.folder, file), fullPage: true });
+      // Before the picture: to hide carets the picture-taker writes styles of its own into the page.
+      const problems = await page.evaluate(inspect);
       const background = await page.evaluate(() => getComputedStyle(document.body).backgroundColor);
-      step('page', { name, size, color_scheme: colorScheme, file, background, title: await page.title(), problems: await page.evaluate(inspect) });
+      await page.screenshot({ path: join(input.folder, file), fullPage: true, caret: 'initial' });
+      step('page', { name, size, color_scheme: colorScheme, file, background, title: await page.title(), problems });
     }
   }
 }

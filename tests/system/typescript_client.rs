@@ -29,9 +29,10 @@ fn text_of(step: &Value) -> String {
     step["result"]["content"].to_string()
 }
 
-/// Scopes as a sorted list: their order says nothing.
+/// Scopes as a sorted list: their order says nothing. The SDK adds `offline_access` to what it asks for when the issuer lists it.
 fn scopes(value: &Value) -> Vec<&str> {
-    let mut scopes: Vec<&str> = value.as_str().unwrap_or_default().split(' ').collect();
+    let asked = value.as_str().unwrap_or_default().split(' ');
+    let mut scopes: Vec<&str> = asked.filter(|scope| *scope != "offline_access").collect();
     scopes.sort_unstable();
     scopes
 }
