@@ -74,9 +74,6 @@ await run(() =>
     await photograph(second.page, 'consent');
     await second.page.goto(input.unknown_client_url);
     await photograph(second.page, 'error-unknown-client');
-    await second.page.goto(new URL('/no-such-page', input.home_url).href);
-    await photograph(second.page, 'error-not-found');
-
     await second.page.goto(await handOver('make_reset_link'));
     await photograph(second.page, 'reset-password');
     step('browser', { complaints: [...first.complaints, ...second.complaints] });

@@ -6,7 +6,7 @@ use system_tests::postern::Home;
 use system_tests::process::repository;
 use system_tests::script::Script;
 
-const PAGES: [&str; 11] = [
+const PAGES: [&str; 10] = [
     "home-not-set-up",
     "set-up",
     "set-up-refused",
@@ -17,7 +17,6 @@ const PAGES: [&str; 11] = [
     "sign-in-refused",
     "consent",
     "error-unknown-client",
-    "error-not-found",
 ];
 
 #[tokio::test]
