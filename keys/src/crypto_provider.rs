@@ -60,8 +60,9 @@ impl JwtSigner for ParsedKeySigner {
 #[cfg(test)]
 mod tests {
     use super::{install_crypto_provider, is_installed, signer_factory};
-    use crate::{Algorithm, SigningKey, parsed_key::ParsedKey};
+    use crate::{SigningKey, parsed_key::ParsedKey};
     use jsonwebtoken::EncodingKey;
+    use shared::protocol::token_algorithm::TokenAlgorithm;
     use shared::{
         protocol::{
             jwk::JwkSet,
@@ -80,8 +81,8 @@ mod tests {
 
     #[test]
     fn handles_sign_with_their_own_algorithm_only_and_der_keys_still_work() {
-        let pkcs8 = SigningKey::generate(Algorithm::Es256).expect("key").to_pkcs8();
-        let parsed = ParsedKey::from_pkcs8(Algorithm::Es256, &pkcs8).expect("parsed");
+        let pkcs8 = SigningKey::generate(TokenAlgorithm::Es256).expect("key").to_pkcs8();
+        let parsed = ParsedKey::from_pkcs8(TokenAlgorithm::Es256, &pkcs8).expect("parsed");
         let key = EncodingKey::from_ec_der(&parsed.handle());
         assert!(signer_factory(&jsonwebtoken::Algorithm::ES256, &key).is_ok());
         assert!(signer_factory(&jsonwebtoken::Algorithm::ES384, &key).is_err());
@@ -107,12 +108,12 @@ mod tests {
     #[test]
     fn keys_come_and_go_while_others_sign() {
         install_crypto_provider();
-        let lasting = SigningKey::generate(Algorithm::Es256).expect("key");
+        let lasting = SigningKey::generate(TokenAlgorithm::Es256).expect("key");
         thread::scope(|scope| {
             for _ in 0..4 {
                 scope.spawn(|| {
                     for _ in 0..50 {
-                        let passing = SigningKey::from_pkcs8(Algorithm::Es256, &lasting.to_pkcs8()).expect("key");
+                        let passing = SigningKey::from_pkcs8(TokenAlgorithm::Es256, &lasting.to_pkcs8()).expect("key");
                         let clone = passing.clone();
                         drop(passing);
                         assert!(clone.sign("at+jwt", &[0_u8; 0]).is_ok());

@@ -1,8 +1,8 @@
 //! The keys of the issuer, by what they are for now. The life of a key is next, active, retired, gone.
 
-use crate::{Algorithm, SigningError, SigningKey};
+use crate::{SigningError, SigningKey};
 use serde::Serialize;
-use shared::protocol::{jwk::JwkSet, jwt::VerificationKeys};
+use shared::protocol::{jwk::JwkSet, jwt::VerificationKeys, token_algorithm::TokenAlgorithm};
 use std::sync::{Arc, PoisonError, RwLock};
 
 /// What a key is for now.
@@ -30,7 +30,7 @@ pub struct KeyEntry {
 pub enum KeyRingError {
     /// Two keys of this algorithm would sign.
     #[error("two {0} keys are active")]
-    TwoActive(Algorithm),
+    TwoActive(TokenAlgorithm),
     /// A key is there twice, or there are more than a JWK Set may hold.
     #[error("the keys make no JWK Set")]
     Set,
@@ -82,7 +82,7 @@ impl KeyRing {
     ///
     /// # Errors
     /// [`SigningError`]; for a client all of them are 503.
-    pub fn sign(&self, algorithm: Algorithm, typ: &str, claims: &impl Serialize) -> Result<String, SigningError> {
+    pub fn sign(&self, algorithm: TokenAlgorithm, typ: &str, claims: &impl Serialize) -> Result<String, SigningError> {
         let snapshot = self.get();
         if snapshot.suspended {
             return Err(SigningError::Suspended);
@@ -95,7 +95,7 @@ impl KeyRing {
     pub fn can_sign(&self) -> bool {
         let snapshot = self.get();
         !snapshot.suspended
-            && Algorithm::ALL.iter().all(|wanted| snapshot.active.iter().any(|key| key.algorithm() == *wanted))
+            && TokenAlgorithm::ALL.iter().all(|wanted| snapshot.active.iter().any(|key| key.algorithm() == *wanted))
     }
 
     /// What is published: active, next and retired keys, in this order (naive clients take the first).
@@ -137,12 +137,13 @@ impl Snapshot {
 #[cfg(test)]
 mod tests {
     use super::{KeyEntry, KeyRing, KeyRingError, KeyState};
-    use crate::{Algorithm, SigningError, SigningKey, install_crypto_provider};
+    use crate::{SigningError, SigningKey, install_crypto_provider};
     use serde_json::json;
     use shared::protocol::jwt::{JwsProfile, JwtRefusal, key_id, verify_jws};
+    use shared::protocol::token_algorithm::TokenAlgorithm;
 
     fn entry(state: KeyState) -> KeyEntry {
-        KeyEntry { key: SigningKey::generate(Algorithm::Es256).expect("key"), state }
+        KeyEntry { key: SigningKey::generate(TokenAlgorithm::Es256).expect("key"), state }
     }
 
     #[test]
@@ -150,7 +151,7 @@ mod tests {
         install_crypto_provider();
         let (retired, next, active) = (entry(KeyState::Retired), entry(KeyState::Next), entry(KeyState::Active));
         let ring = KeyRing::new(vec![retired.clone(), next.clone(), active.clone()]).expect("ring");
-        let token = ring.sign(Algorithm::Es256, "at+jwt", &json!({})).expect("token");
+        let token = ring.sign(TokenAlgorithm::Es256, "at+jwt", &json!({})).expect("token");
         assert_eq!(key_id(&token).as_deref(), Some(active.key.kid()));
         let jwks = ring.jwks();
         let published: Vec<_> = jwks.keys().iter().filter_map(|key| key.kid()).collect();
@@ -159,7 +160,10 @@ mod tests {
             let token = key.sign("at+jwt", &json!({})).expect("token");
             assert!(verify_jws(&token, &ring.verification_keys(), &JwsProfile::ACCESS_TOKEN).is_ok());
         }
-        assert_eq!(ring.sign(Algorithm::Rs256, "at+jwt", &json!({})), Err(SigningError::NoActiveKey(Algorithm::Rs256)));
+        assert_eq!(
+            ring.sign(TokenAlgorithm::Rs256, "at+jwt", &json!({})),
+            Err(SigningError::NoActiveKey(TokenAlgorithm::Rs256))
+        );
         assert!(!ring.can_sign());
     }
 
@@ -169,18 +173,18 @@ mod tests {
         let (old, new) = (entry(KeyState::Active), entry(KeyState::Active));
         let ring = KeyRing::new(vec![old]).expect("ring");
         let clone = ring.clone();
-        let token = clone.sign(Algorithm::Es256, "at+jwt", &json!({})).expect("token");
+        let token = clone.sign(TokenAlgorithm::Es256, "at+jwt", &json!({})).expect("token");
         ring.replace(vec![new.clone()]).expect("replaced");
         let verified = verify_jws(&token, &clone.verification_keys(), &JwsProfile::ACCESS_TOKEN);
         assert_eq!(verified, Err(JwtRefusal::UnknownKid));
-        let token = clone.sign(Algorithm::Es256, "at+jwt", &json!({})).expect("token");
+        let token = clone.sign(TokenAlgorithm::Es256, "at+jwt", &json!({})).expect("token");
         assert_eq!(key_id(&token).as_deref(), Some(new.key.kid()));
     }
 
     #[test]
     fn two_active_keys_or_one_key_twice_make_no_ring() {
         let two = vec![entry(KeyState::Active), entry(KeyState::Active)];
-        assert_eq!(KeyRing::new(two.clone()).err(), Some(KeyRingError::TwoActive(Algorithm::Es256)));
+        assert_eq!(KeyRing::new(two.clone()).err(), Some(KeyRingError::TwoActive(TokenAlgorithm::Es256)));
         let once = entry(KeyState::Active);
         let twice = vec![once.clone(), KeyEntry { state: KeyState::Retired, ..once.clone() }];
         assert_eq!(KeyRing::new(twice).err(), Some(KeyRingError::Set));
@@ -192,17 +196,17 @@ mod tests {
     #[test]
     fn a_suspended_ring_publishes_and_signs_nothing_until_it_is_reloaded() {
         install_crypto_provider();
-        let rsa = KeyEntry { key: SigningKey::generate(Algorithm::Rs256).expect("key"), state: KeyState::Active };
+        let rsa = KeyEntry { key: SigningKey::generate(TokenAlgorithm::Rs256).expect("key"), state: KeyState::Active };
         let entries = vec![entry(KeyState::Active), rsa];
         let ring = KeyRing::new(entries.clone()).expect("ring");
         assert!(ring.can_sign());
         ring.suspend();
-        for algorithm in Algorithm::ALL {
+        for algorithm in TokenAlgorithm::ALL {
             assert_eq!(ring.sign(algorithm, "at+jwt", &json!({})), Err(SigningError::Suspended));
         }
         assert!(!ring.can_sign());
         assert_eq!(ring.jwks().keys().len(), 2);
         ring.replace(entries).expect("replaced");
-        assert!(ring.sign(Algorithm::Rs256, "at+jwt", &json!({})).is_ok());
+        assert!(ring.sign(TokenAlgorithm::Rs256, "at+jwt", &json!({})).is_ok());
     }
 }

@@ -3,7 +3,6 @@
 //! `rsa` and `p256` generate, encode and check keys and never sign or decrypt (RUSTSEC-2023-0071); aws-lc-rs signs, with key pairs that are
 //! parsed once, behind a jsonwebtoken `CryptoProvider` of our own.
 
-mod algorithm;
 mod crypto_provider;
 mod key_ring;
 #[cfg(test)]
@@ -13,7 +12,6 @@ mod refresh_successor_key;
 mod signing_key;
 
 pub use self::{
-    algorithm::Algorithm,
     crypto_provider::install_crypto_provider,
     key_ring::{KeyEntry, KeyRing, KeyRingError, KeyState},
     refresh_successor_key::{RefreshSuccessorKey, RefreshSuccessorKeyError},

@@ -1,11 +1,11 @@
 //! Key pairs of aws-lc-rs, parsed once, and the table by which jsonwebtoken's signer factory finds them: the library hands over nothing but
 //! the bytes of an `EncodingKey`, and would parse a private key anew for each signature.
 
-use crate::Algorithm;
 use aws_lc_rs::{
     rand::SystemRandom,
     signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, RSA_PKCS1_SHA256, RsaKeyPair},
 };
+use shared::protocol::token_algorithm::TokenAlgorithm;
 use std::{
     collections::BTreeMap,
     sync::{
@@ -39,10 +39,12 @@ pub(crate) struct Refused;
 
 impl ParsedKey {
     /// Parses PKCS#8 DER and enters the key in the table.
-    pub(crate) fn from_pkcs8(algorithm: Algorithm, pkcs8: &[u8]) -> Result<Arc<Self>, Refused> {
+    pub(crate) fn from_pkcs8(algorithm: TokenAlgorithm, pkcs8: &[u8]) -> Result<Arc<Self>, Refused> {
         let pair = match algorithm {
-            Algorithm::Es256 => EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, pkcs8).map(KeyPair::Es256),
-            Algorithm::Rs256 => RsaKeyPair::from_pkcs8(pkcs8).map(KeyPair::Rs256),
+            TokenAlgorithm::Es256 => {
+                EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, pkcs8).map(KeyPair::Es256)
+            }
+            TokenAlgorithm::Rs256 => RsaKeyPair::from_pkcs8(pkcs8).map(KeyPair::Rs256),
         };
         // A number is never used twice, so a handle that outlives its key finds nothing.
         let number = NEXT_NUMBER.fetch_add(1, Ordering::Relaxed);
@@ -57,10 +59,10 @@ impl ParsedKey {
     }
 
     /// The algorithm it signs with.
-    pub(crate) fn algorithm(&self) -> Algorithm {
+    pub(crate) fn algorithm(&self) -> TokenAlgorithm {
         match self.pair {
-            KeyPair::Es256(_) => Algorithm::Es256,
-            KeyPair::Rs256(_) => Algorithm::Rs256,
+            KeyPair::Es256(_) => TokenAlgorithm::Es256,
+            KeyPair::Rs256(_) => TokenAlgorithm::Rs256,
         }
     }
 
@@ -110,13 +112,14 @@ pub(crate) fn resolve(bytes: &[u8]) -> Resolved {
 #[cfg(test)]
 mod tests {
     use super::{KEYS, ParsedKey, Refused, Resolved, resolve};
-    use crate::{Algorithm, SigningKey};
+    use crate::SigningKey;
+    use shared::protocol::token_algorithm::TokenAlgorithm;
 
     #[test]
     fn a_key_is_found_by_its_handle_until_its_last_owner_drops() {
-        let pkcs8 = SigningKey::generate(Algorithm::Es256).expect("key").to_pkcs8();
-        let key = ParsedKey::from_pkcs8(Algorithm::Es256, &pkcs8).expect("parsed");
-        let same = ParsedKey::from_pkcs8(Algorithm::Es256, &pkcs8).expect("parsed");
+        let pkcs8 = SigningKey::generate(TokenAlgorithm::Es256).expect("key").to_pkcs8();
+        let key = ParsedKey::from_pkcs8(TokenAlgorithm::Es256, &pkcs8).expect("parsed");
+        let same = ParsedKey::from_pkcs8(TokenAlgorithm::Es256, &pkcs8).expect("parsed");
         let (handle, other) = (key.handle(), same.handle());
         assert_ne!(handle, other);
         let number = key.number;
@@ -136,7 +139,7 @@ mod tests {
 
     #[test]
     fn what_aws_lc_refuses_is_refused() {
-        for algorithm in Algorithm::ALL {
+        for algorithm in TokenAlgorithm::ALL {
             assert_eq!(ParsedKey::from_pkcs8(algorithm, b"no key").err(), Some(Refused));
         }
     }

@@ -1,6 +1,6 @@
 //! One signing key: made or imported, checked, kept as PKCS#8, ready to sign.
 
-use crate::{Algorithm, crypto_provider::is_installed, parsed_key::ParsedKey};
+use crate::{crypto_provider::is_installed, parsed_key::ParsedKey};
 use jsonwebtoken::{EncodingKey, Header};
 use p256::{elliptic_curve::sec1::ToSec1Point as _, pkcs8::DecodePrivateKey as _, pkcs8::EncodePrivateKey as _};
 use rsa::{
@@ -10,7 +10,10 @@ use rsa::{
 };
 use serde::Serialize;
 use shared::{
-    protocol::jwk::{Jwk, PublicKey},
+    protocol::{
+        jwk::{Jwk, PublicKey},
+        token_algorithm::TokenAlgorithm,
+    },
     random::{Random, SystemRandom, random_32},
 };
 use std::{fmt, sync::Arc};
@@ -43,7 +46,7 @@ pub enum SigningError {
     ProviderNotInstalled,
     /// The ring holds no active key of this algorithm.
     #[error("no {0} key is active")]
-    NoActiveKey(Algorithm),
+    NoActiveKey(TokenAlgorithm),
     /// The ring was suspended because its keys could not be reloaded in time.
     #[error("signing is suspended until the keys are reloaded")]
     Suspended,
@@ -57,7 +60,7 @@ pub enum SigningError {
 pub struct SigningKey(Arc<Inner>);
 
 struct Inner {
-    algorithm: Algorithm,
+    algorithm: TokenAlgorithm,
     public: Jwk,
     kid: String,
     pkcs8: Zeroizing<Vec<u8>>,
@@ -71,7 +74,7 @@ impl SigningKey {
     ///
     /// # Errors
     /// [`KeyError::Generation`].
-    pub fn generate(algorithm: Algorithm) -> Result<Self, KeyError> {
+    pub fn generate(algorithm: TokenAlgorithm) -> Result<Self, KeyError> {
         Self::generate_from(algorithm, &SystemRandom)
     }
 
@@ -79,12 +82,12 @@ impl SigningKey {
     ///
     /// # Errors
     /// [`KeyError::Generation`].
-    pub fn generate_from(algorithm: Algorithm, random: &dyn Random) -> Result<Self, KeyError> {
+    pub fn generate_from(algorithm: TokenAlgorithm, random: &dyn Random) -> Result<Self, KeyError> {
         let pkcs8 = match algorithm {
-            Algorithm::Es256 => {
+            TokenAlgorithm::Es256 => {
                 generate_p256(random)?.to_pkcs8_der().map(|der| Zeroizing::new(der.as_bytes().to_vec())).ok()
             }
-            Algorithm::Rs256 => RsaPrivateKey::new(&mut Entropy(random), RSA_GENERATED_BITS)
+            TokenAlgorithm::Rs256 => RsaPrivateKey::new(&mut Entropy(random), RSA_GENERATED_BITS)
                 .ok()
                 .and_then(|key| key.to_pkcs8_der().ok())
                 .map(|der| Zeroizing::new(der.as_bytes().to_vec())),
@@ -97,17 +100,17 @@ impl SigningKey {
     ///
     /// # Errors
     /// [`KeyError::Malformed`], [`KeyError::Policy`].
-    pub fn from_pkcs8(algorithm: Algorithm, pkcs8: &[u8]) -> Result<Self, KeyError> {
+    pub fn from_pkcs8(algorithm: TokenAlgorithm, pkcs8: &[u8]) -> Result<Self, KeyError> {
         let key = match algorithm {
-            Algorithm::Es256 => public_p256(pkcs8)?,
-            Algorithm::Rs256 => public_rsa(pkcs8)?,
+            TokenAlgorithm::Es256 => public_p256(pkcs8)?,
+            TokenAlgorithm::Rs256 => public_rsa(pkcs8)?,
         };
         let kid = key.thumbprint();
         let public = Jwk::new(key, algorithm.into()).map_err(|_| KeyError::Policy)?;
         let parsed = ParsedKey::from_pkcs8(algorithm, pkcs8).map_err(|_| KeyError::Malformed)?;
         let encoding = match algorithm {
-            Algorithm::Es256 => EncodingKey::from_ec_der(&parsed.handle()),
-            Algorithm::Rs256 => EncodingKey::from_rsa_der(&parsed.handle()),
+            TokenAlgorithm::Es256 => EncodingKey::from_ec_der(&parsed.handle()),
+            TokenAlgorithm::Rs256 => EncodingKey::from_rsa_der(&parsed.handle()),
         };
         let pkcs8 = Zeroizing::new(pkcs8.to_vec());
         Ok(Self(Arc::new(Inner { algorithm, public, kid, pkcs8, encoding, _parsed: parsed })))
@@ -119,7 +122,7 @@ impl SigningKey {
     }
 
     /// What it signs with.
-    pub fn algorithm(&self) -> Algorithm {
+    pub fn algorithm(&self) -> TokenAlgorithm {
         self.0.algorithm
     }
 
@@ -212,9 +215,10 @@ impl rand_core::CryptoRng for Entropy<'_> {}
 #[cfg(test)]
 mod tests {
     use super::{Entropy, KeyError, SigningKey, rsa_within_policy};
-    use crate::{Algorithm, install_crypto_provider};
+    use crate::install_crypto_provider;
     use rsa::{BigUint, RsaPrivateKey, pkcs8::EncodePrivateKey as _};
     use serde_json::json;
+    use shared::protocol::token_algorithm::TokenAlgorithm;
     use shared::{
         protocol::{
             jwk::JwkSet,
@@ -226,7 +230,7 @@ mod tests {
     #[test]
     fn what_it_signs_verifies_with_its_published_key() {
         install_crypto_provider();
-        for algorithm in Algorithm::ALL {
+        for algorithm in TokenAlgorithm::ALL {
             let key = SigningKey::generate(algorithm).expect("key");
             let token = key.sign("at+jwt", &json!({"iss": "https://as.example"})).expect("token");
             let published = serde_json::to_string(&json!({"keys": [key.public_jwk()]})).expect("json");
@@ -248,7 +252,7 @@ mod tests {
 
     #[test]
     fn a_key_survives_pkcs8_and_shows_nothing() {
-        for algorithm in Algorithm::ALL {
+        for algorithm in TokenAlgorithm::ALL {
             let key = SigningKey::generate(algorithm).expect("key");
             let again = SigningKey::from_pkcs8(algorithm, &key.to_pkcs8()).expect("key");
             assert_eq!(again.public_jwk(), key.public_jwk());
@@ -259,12 +263,12 @@ mod tests {
 
     #[test]
     fn keys_of_another_kind_or_damaged_are_refused() {
-        let ec = SigningKey::generate(Algorithm::Es256).expect("key").to_pkcs8();
-        let rsa = SigningKey::generate(Algorithm::Rs256).expect("key").to_pkcs8();
-        for (algorithm, bytes) in [(Algorithm::Es256, &rsa), (Algorithm::Rs256, &ec)] {
+        let ec = SigningKey::generate(TokenAlgorithm::Es256).expect("key").to_pkcs8();
+        let rsa = SigningKey::generate(TokenAlgorithm::Rs256).expect("key").to_pkcs8();
+        for (algorithm, bytes) in [(TokenAlgorithm::Es256, &rsa), (TokenAlgorithm::Rs256, &ec)] {
             assert_eq!(SigningKey::from_pkcs8(algorithm, bytes).err(), Some(KeyError::Malformed));
         }
-        for (algorithm, bytes) in [(Algorithm::Es256, &ec), (Algorithm::Rs256, &rsa)] {
+        for (algorithm, bytes) in [(TokenAlgorithm::Es256, &ec), (TokenAlgorithm::Rs256, &rsa)] {
             assert_eq!(SigningKey::from_pkcs8(algorithm, &bytes[..bytes.len() - 1]).err(), Some(KeyError::Malformed));
             assert_eq!(SigningKey::from_pkcs8(algorithm, b"").err(), Some(KeyError::Malformed));
             let mut changed = bytes.to_vec();
@@ -281,7 +285,7 @@ mod tests {
         let three = RsaPrivateKey::new_with_exp(&mut Entropy(&SystemRandom), 2048, &BigUint::from(3_u8)).expect("key");
         for key in [short, three] {
             let pkcs8 = key.to_pkcs8_der().expect("pkcs8");
-            assert_eq!(SigningKey::from_pkcs8(Algorithm::Rs256, pkcs8.as_bytes()).err(), Some(KeyError::Policy));
+            assert_eq!(SigningKey::from_pkcs8(TokenAlgorithm::Rs256, pkcs8.as_bytes()).err(), Some(KeyError::Policy));
         }
     }
 
@@ -300,6 +304,6 @@ mod tests {
                 destination.fill(0xFF);
             }
         }
-        assert_eq!(SigningKey::generate_from(Algorithm::Es256, &Stuck).err(), Some(KeyError::Generation));
+        assert_eq!(SigningKey::generate_from(TokenAlgorithm::Es256, &Stuck).err(), Some(KeyError::Generation));
     }
 }

@@ -9,8 +9,9 @@ use crate::{
 };
 use axum::{extract::State, response::Response};
 use http::HeaderMap;
-use keys::Algorithm;
-use shared::protocol::{authorization_server_metadata::AuthorizationServerMetadata, jwk::JwsAlgorithm};
+use shared::protocol::{
+    authorization_server_metadata::AuthorizationServerMetadata, jwk::JwsAlgorithm, token_algorithm::TokenAlgorithm,
+};
 use std::sync::Arc;
 
 /// How long caches may keep the documents.
@@ -75,5 +76,5 @@ fn assertion_algorithms() -> Vec<String> {
 }
 
 fn own_algorithms() -> Vec<String> {
-    Algorithm::ALL.iter().map(|algorithm| algorithm.as_str().to_owned()).collect()
+    TokenAlgorithm::ALL.iter().map(|algorithm| algorithm.as_str().to_owned()).collect()
 }

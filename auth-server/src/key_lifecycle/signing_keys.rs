@@ -8,10 +8,11 @@ use crate::{
         signing_key::{NewSigningKey, SEALED_COLUMN, SigningKeyRow, TABLE},
     },
 };
-use keys::{Algorithm, KeyEntry, KeyState, SigningKey};
+use keys::{KeyEntry, KeyState, SigningKey};
 use shared::{
     clock::UnixSeconds,
     db::{Store, StoreError},
+    protocol::token_algorithm::TokenAlgorithm,
     sealing::{Sealing, SealingContext},
 };
 
@@ -20,7 +21,7 @@ use shared::{
 /// # Errors
 /// A key cannot be made, or the database failed.
 pub async fn create_missing(store: &Store, sealing: &Sealing, now: UnixSeconds) -> Result<(), KeyLifecycleError> {
-    for algorithm in Algorithm::ALL {
+    for algorithm in TokenAlgorithm::ALL {
         if store::signing_key::active_exists(&mut store.read(), algorithm.as_str()).await? {
             continue;
         }
@@ -68,7 +69,7 @@ pub async fn load(store: &Store, sealing: &Sealing) -> Result<Vec<KeyEntry>, Key
 
 fn open(row: &SigningKeyRow, sealing: &Sealing) -> Result<KeyEntry, KeyLifecycleError> {
     let unusable = |what: &str| KeyLifecycleError::Unusable(format!("the stored signing key {} {what}", row.kid));
-    let algorithm = Algorithm::parse(&row.algorithm).ok_or_else(|| unusable("has an unknown algorithm"))?;
+    let algorithm = TokenAlgorithm::parse(&row.algorithm).ok_or_else(|| unusable("has an unknown algorithm"))?;
     let pkcs8 = sealing.open(&context(&row.kid), &row.sealed.key_id, &row.sealed.bytes)?;
     let key = SigningKey::from_pkcs8(algorithm, &pkcs8).map_err(|_| unusable("cannot be read"))?;
     if key.kid() != row.kid {

@@ -8,7 +8,6 @@ use shared::{
     protocol::{
         access_token_claims::{ACCESS_TOKEN_TYP, AccessTokenClaims},
         scope::ScopeSet,
-        token_algorithm::TokenAlgorithm,
     },
     random::{Random, random_id},
     secret::Secret,
@@ -84,10 +83,6 @@ pub fn mint(
         tenant_id: None,
         organization_id: request.user.and_then(|user| user.organization_id.map(ToOwned::to_owned)),
     };
-    let algorithm = match request.resource.algorithm {
-        TokenAlgorithm::Es256 => keys::Algorithm::Es256,
-        TokenAlgorithm::Rs256 => keys::Algorithm::Rs256,
-    };
-    let token = Secret::new(keys.sign(algorithm, ACCESS_TOKEN_TYP, &claims)?);
+    let token = Secret::new(keys.sign(request.resource.algorithm, ACCESS_TOKEN_TYP, &claims)?);
     Ok(AccessToken { token, expires_in_seconds })
 }

@@ -9,9 +9,9 @@ use crate::auth_server::{
 use auth_server::{change_log, clients::Client};
 use axum::{body::Body, extract::Request};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use keys::{Algorithm, SigningKey};
+use keys::SigningKey;
 use serde_json::{Value, json};
-use shared::db::StoreError;
+use shared::{db::StoreError, protocol::token_algorithm::TokenAlgorithm};
 
 const ISSUER: &str = "http://localhost:9400";
 const API: &str = "http://localhost:9400/api";
@@ -30,7 +30,7 @@ async fn guarded(server: &TestServer, authorization: &str) -> Answer {
 }
 
 fn signed(server: &TestServer, typ: &str, claims: &Value) -> String {
-    server.app.keys.sign(Algorithm::Es256, typ, claims).expect("signed")
+    server.app.keys.sign(TokenAlgorithm::Es256, typ, claims).expect("signed")
 }
 
 #[tokio::test]
@@ -40,7 +40,7 @@ async fn a_right_token_passes_in_any_spelling_of_the_scheme() {
     for scheme in ["Bearer", "bearer", "BEARER"] {
         assert_eq!(guarded(&server, &format!("{scheme} {token}")).await.status, 200, "{scheme}");
     }
-    let rs256 = server.app.keys.sign(Algorithm::Rs256, "at+jwt", &claims()).expect("signed");
+    let rs256 = server.app.keys.sign(TokenAlgorithm::Rs256, "at+jwt", &claims()).expect("signed");
     assert_eq!(guarded(&server, &format!("Bearer {rs256}")).await.status, 200);
 }
 
@@ -92,7 +92,8 @@ async fn each_wrong_header_signature_and_form_is_invalid_token() {
     let (payload, signature) = rest.split_once('.').expect("parts");
     let kid = shared::protocol::jwt::key_id(&right).expect("a kid");
     let with_header = |header: Value| format!("{}.{rest}", URL_SAFE_NO_PAD.encode(header.to_string()));
-    let stranger = SigningKey::generate(Algorithm::Es256).expect("a key").sign("at+jwt", &claims()).expect("signed");
+    let stranger =
+        SigningKey::generate(TokenAlgorithm::Es256).expect("a key").sign("at+jwt", &claims()).expect("signed");
     let wrong = [
         signed(&server, "JWT", &claims()),
         signed(&server, "secevent+jwt", &claims()),

@@ -6,11 +6,11 @@ use super::{
     test_server::START,
 };
 use auth_server::clients::{AuthMethod, Client};
-use keys::{Algorithm, SigningKey, install_crypto_provider};
+use keys::{SigningKey, install_crypto_provider};
 use serde_json::{Value, json};
 use shared::{
     http::ClientAddress,
-    protocol::{jwk::JwkSet, jwt::CLIENT_ASSERTION_TYPE, opaque_token::TokenHash},
+    protocol::{jwk::JwkSet, jwt::CLIENT_ASSERTION_TYPE, opaque_token::TokenHash, token_algorithm::TokenAlgorithm},
 };
 
 use std::sync::{
@@ -177,7 +177,7 @@ async fn a_spent_failure_budget_refuses_this_client_from_this_network_alone() {
 async fn with_key() -> (TestServer, SigningKey) {
     install_crypto_provider();
     let server = TestServer::start().await;
-    let key = SigningKey::generate(Algorithm::Es256).expect("a key");
+    let key = SigningKey::generate(TokenAlgorithm::Es256).expect("a key");
     let jwks = JwkSet::new(vec![key.public_jwk().clone()]).expect("a set");
     let method = AuthMethod::PrivateKeyJwt;
     let client = Client { auth_method: method, secret_hash: None, jwks: Some(jwks), ..confidential_client("signer") };
@@ -211,7 +211,7 @@ async fn an_assertion_is_good_once_for_the_issuer_the_endpoint_or_its_alias() {
 #[tokio::test]
 async fn a_wrong_assertion_is_refused() {
     let (server, key) = with_key().await;
-    let stranger = SigningKey::generate(Algorithm::Es256).expect("a key");
+    let stranger = SigningKey::generate(TokenAlgorithm::Es256).expect("a key");
     let right = || assertion(&json!(ISSUER), "j");
     let changed = |name: &str, value: Value| {
         let mut claims = right();

@@ -14,7 +14,7 @@ use auth_server::{
     router,
 };
 use axum::{Router, body::Body, extract::Request};
-use keys::{Algorithm, SigningKey};
+use keys::SigningKey;
 use serde_json::Value;
 use shared::{
     config::Sources,
@@ -172,7 +172,7 @@ fn scope(name: &str, description: &str, implies: &[&str], role: &str) -> Resourc
 /// Made once a run: an RSA key takes a tenth of a second.
 fn signing_keys_of_this_run() -> &'static [SigningKey] {
     static KEYS: OnceLock<Vec<SigningKey>> = OnceLock::new();
-    KEYS.get_or_init(|| Algorithm::ALL.map(|algorithm| SigningKey::generate(algorithm).expect("a key")).to_vec())
+    KEYS.get_or_init(|| TokenAlgorithm::ALL.map(|algorithm| SigningKey::generate(algorithm).expect("a key")).to_vec())
 }
 
 /// The key of the test resource server's client assertions.
