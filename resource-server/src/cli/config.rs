@@ -1,8 +1,8 @@
 //! `resource-server config check` and `config print`.
 
-use super::{CommandError, tables};
+use super::{CommandError, PrintFormat, tables};
 use crate::config::Settings;
-use shared::config::print_sample;
+use shared::config::{print_reference, print_sample};
 use std::io::Write;
 
 /// Says that the settings are usable: whoever loaded them found nothing wrong. A server of its own needs an identity, too.
@@ -16,7 +16,10 @@ pub(super) fn check(settings: &Settings, output: &mut dyn Write) -> Result<(), C
     )?)
 }
 
-/// The annotated sample.
-pub(super) fn print(output: &mut dyn Write) -> Result<(), CommandError> {
-    Ok(output.write_all(print_sample(&tables()).as_bytes())?)
+impl PrintFormat {
+    /// Prints the tables of this server.
+    pub(super) fn print(self, output: &mut dyn Write) -> Result<(), CommandError> {
+        let text = if self.markdown { print_reference(&tables()) } else { print_sample(&tables()) };
+        Ok(output.write_all(text.as_bytes())?)
+    }
 }

@@ -7,7 +7,7 @@ use crate::{
     app::StartError,
     config::{ResourceServerSettings, Settings},
 };
-use clap::{Parser, Subcommand};
+use clap::{Args, Parser, Subcommand};
 use shared::{
     config::{ConfigurationError, Settings as _, SharedSettings, Sources, TableDescription},
     process::Surroundings,
@@ -50,7 +50,15 @@ pub enum ConfigCommand {
     Check,
     /// Print every setting with its comment and default, as TOML.
     #[command(after_help = "Example:\n  resource-server config print > postern.toml")]
-    Print,
+    Print(PrintFormat),
+}
+
+/// How the settings are printed.
+#[derive(Debug, Clone, Copy, Default, Args)]
+pub struct PrintFormat {
+    /// Print the reference as Markdown instead.
+    #[arg(long)]
+    pub markdown: bool,
 }
 
 /// Why a command failed: one clear text.
@@ -93,8 +101,8 @@ pub async fn execute(
     surroundings: Surroundings,
     output: &mut (dyn Write + Send),
 ) -> Result<(), CommandError> {
-    if let Command::Config(ConfigCommand::Print) = arguments.command {
-        return config::print(output);
+    if let Command::Config(ConfigCommand::Print(format)) = arguments.command {
+        return format.print(output);
     }
     let settings = arguments.settings(surroundings.environment.clone())?;
     match arguments.command {
