@@ -10,7 +10,7 @@ use crate::{
     store::{
         browser_session,
         one_time_link::{self, LinkPurpose},
-        user_account,
+        remembered_consent, user_account,
     },
 };
 use shared::{
@@ -86,7 +86,8 @@ pub async fn find_user(store: &Store, link: &str, now: UnixSeconds) -> Result<Op
     Ok(user_account::find(&mut db, &user_id).await?.filter(User::is_active))
 }
 
-/// Replaces the password, uses the link up and ends every session of the user, in one transaction.
+/// Replaces the password, uses the link up, ends every session of the user and forgets what need not be asked again, in one transaction: who
+/// knew the old password may have allowed it. Grants stay until they are revoked.
 ///
 /// # Errors
 /// [`ResetPasswordError`]; only success uses the link up.
@@ -114,6 +115,7 @@ pub async fn reset_password(
             }
             one_time_link::consume_of_user(tx, user_id, now).await?;
             browser_session::end_of_user(tx, user_id, now).await?;
+            remembered_consent::forget_of_user(tx, user_id).await?;
             audit::record(tx, event).await?;
             Ok(())
         })

@@ -2,7 +2,8 @@
 
 use super::{
     TestServer,
-    browser::Browser,
+    browser::{Browser, form},
+    set_up::reset_path,
     test_server::RESOURCE,
     visitors::{APP, Ask, LOOPBACK, PASSWORD, WEBSITE, brought, consent_form},
 };
@@ -100,4 +101,20 @@ async fn prompt_login_takes_the_password_again_and_once() {
     let answer = browser.sign_in(&ask.path(), ADA, PASSWORD).await;
     assert!(browser.follow(&answer).await.body.contains("id=\"consent-form\""));
     assert!(browser.get(&ask.path()).await.body.contains("id=\"sign-in-form\""), "the next request asks again");
+}
+
+#[tokio::test]
+async fn a_new_password_asks_again() {
+    let server = TestServer::start().await;
+    let ada = server.add_member(ADA).await;
+    let client = server.register_client("Client").await;
+    let mut browser = Browser::signed_in(&server, ADA, PASSWORD).await;
+    allow(&mut browser, &Ask::of(&client), true).await;
+    let link = reset_path(&server, &ada.id).await;
+    let page = browser.get(&link).await;
+    let new = "seven pickled walnuts";
+    assert_eq!(browser.submit(&form(&page, "reset-password-form").with("password", new)).await.status, 200);
+    let mut browser = Browser::signed_in(&server, ADA, new).await;
+    let silent = Ask::of(&client).with("prompt", "none").path();
+    assert_eq!(brought(&browser.get(&silent).await, WEBSITE)["error"], "consent_required");
 }

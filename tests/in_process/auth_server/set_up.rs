@@ -19,7 +19,8 @@ async fn set_up_path(server: &TestServer) -> String {
     path_of(set_up::link_url(&app.issuer, &link).expose())
 }
 
-async fn reset_path(server: &TestServer, user_id: &str) -> String {
+/// A link on which this user chooses a password.
+pub async fn reset_path(server: &TestServer, user_id: &str) -> String {
     let app = &server.app;
     let link = reset_password::fresh_link(&app.store, &*app.random, user_id, app.clock.now()).await;
     path_of(reset_password::link_url(&app.issuer, &link.expect("an answer").expect("a link")).expose())
