@@ -71,13 +71,16 @@ pub async fn sign_in(
     now: UnixSeconds,
 ) -> Result<OpaqueToken, SignInError> {
     let guess = Guess::of(attempt.email, attempt.block);
-    if let Some(retry_after_seconds) = guess.wait_seconds(limits).await? {
+    if let Some(retry_after_seconds) = guess.begin(limits).await? {
         return Err(SignInError::TooMany { retry_after_seconds });
     }
-    let (user, rehashed) = match check_password(store, passwords, attempt).await? {
+    let checked = check_password(store, passwords, attempt).await;
+    if !matches!(checked, Ok(Checked::Wrong { .. })) {
+        guess.take_back(limits).await?;
+    }
+    let (user, rehashed) = match checked? {
         Checked::Right { user, rehashed } => (user, rehashed),
         Checked::Wrong { user_id } => {
-            guess.record_failure(limits).await?;
             record_refusal(store, random, attempt, user_id.as_deref(), now).await?;
             return Err(SignInError::Refused);
         }

@@ -1,5 +1,8 @@
 //! How often a password may be guessed. Only failures count, so that an office behind one address never meets a limit; what is counted is what
 //! was typed, whether or not there is such an account, so that the answer says nothing.
+//!
+//! A guess is counted before anything is compared and taken back when it was no wrong guess: guesses made at once are no more than guesses made
+//! one by one.
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use sha2::{Digest as _, Sha256};
@@ -34,27 +37,32 @@ impl Guess {
         Self { counters }
     }
 
-    /// The seconds to wait before another guess, if there were too many.
+    /// Counts the guess; the seconds to wait, if there were too many: then it is not counted, and nothing may be compared.
     ///
     /// # Errors
     /// [`EphemeralError`] when the counters do not answer: then nothing is tried.
-    pub async fn wait_seconds(&self, limits: &RateLimiter) -> Result<Option<u32>, EphemeralError> {
-        let mut wait = None;
-        for (bucket, key, limit) in &self.counters {
-            let decision = limits.look(bucket, key, *limit).await?;
-            let used_up = decision.filter(|decision| decision.remaining == 0);
-            wait = wait.max(used_up.map(|decision| decision.reset_seconds));
+    pub async fn begin(&self, limits: &RateLimiter) -> Result<Option<u32>, EphemeralError> {
+        for (index, (bucket, key, limit)) in self.counters.iter().enumerate() {
+            let decision = limits.check(bucket, key, *limit).await?;
+            if !decision.allowed {
+                self.take_back_first(index + 1, limits).await?;
+                return Ok(Some(decision.reset_seconds));
+            }
         }
-        Ok(wait)
+        Ok(None)
     }
 
-    /// Counts a wrong guess.
+    /// Takes back what [`Guess::begin`] counted: the password was right, or could not be compared.
     ///
     /// # Errors
     /// [`EphemeralError`] when the counters do not answer.
-    pub async fn record_failure(&self, limits: &RateLimiter) -> Result<(), EphemeralError> {
-        for (bucket, key, limit) in &self.counters {
-            limits.check(bucket, key, *limit).await?;
+    pub async fn take_back(&self, limits: &RateLimiter) -> Result<(), EphemeralError> {
+        self.take_back_first(self.counters.len(), limits).await
+    }
+
+    async fn take_back_first(&self, count: usize, limits: &RateLimiter) -> Result<(), EphemeralError> {
+        for (bucket, key, _) in &self.counters[..count] {
+            limits.take_back(bucket, key).await?;
         }
         Ok(())
     }

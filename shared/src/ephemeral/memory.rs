@@ -81,6 +81,15 @@ impl Ephemeral for MemoryEphemeral {
         self.count_one(key, window_seconds)
     }
 
+    async fn uncount(&self, key: &str) -> Result<(), EphemeralError> {
+        check_key(key)?;
+        let now = self.clock.now();
+        if let Some(entry) = self.counters.shard(key).get(key, now) {
+            entry.value = entry.value.saturating_sub(1);
+        }
+        Ok(())
+    }
+
     async fn counted(&self, key: &str) -> Result<Option<Count>, EphemeralError> {
         self.look(key)
     }

@@ -76,6 +76,9 @@ pub trait Ephemeral: Send + Sync + 'static {
     /// and lasts `window_seconds`.
     async fn count(&self, key: &str, window_seconds: u32) -> Result<Count, EphemeralError>;
 
+    /// Takes one count back, if there is one in the current window.
+    async fn uncount(&self, key: &str) -> Result<(), EphemeralError>;
+
     /// The count so far, without counting; `None` where no window is open.
     async fn counted(&self, key: &str) -> Result<Option<Count>, EphemeralError>;
 

@@ -19,6 +19,9 @@ local left = redis.call('PTTL', KEYS[1])
 if left < 0 then redis.call('EXPIRE', KEYS[1], ARGV[1]) left = ARGV[1] * 1000 end
 return {count, left}";
 const COUNTED: &str = "return {redis.call('GET', KEYS[1]) or 0, redis.call('PTTL', KEYS[1])}";
+/// `DECR` keeps the end of the window.
+const UNCOUNT: &str = "if tonumber(redis.call('GET', KEYS[1]) or 0) > 0 then redis.call('DECR', KEYS[1]) end
+return 0";
 /// `GETDEL` for servers before 6.2 too.
 const TAKE: &str = "local value = redis.call('GET', KEYS[1])
 if value then redis.call('DEL', KEYS[1]) end
@@ -31,6 +34,7 @@ pub struct RedisEphemeral {
     prefix: String,
     count: Script,
     counted: Script,
+    uncount: Script,
     take: Script,
 }
 
@@ -51,6 +55,7 @@ impl RedisEphemeral {
             prefix: prefix.to_owned(),
             count: Script::new(COUNT),
             counted: Script::new(COUNTED),
+            uncount: Script::new(UNCOUNT),
             take: Script::new(TAKE),
         })
     }
@@ -144,6 +149,12 @@ impl Ephemeral for RedisEphemeral {
         let (count, left): (u64, i64) =
             self.run(async |manager| self.count.key(key).arg(window_seconds).invoke_async(manager).await).await?;
         Ok(Count { count, reset_seconds: reset_seconds(left) })
+    }
+
+    async fn uncount(&self, key: &str) -> Result<(), EphemeralError> {
+        let key = self.counter_key(key)?;
+        let _: u64 = self.run(async |manager| self.uncount.key(key).invoke_async(manager).await).await?;
+        Ok(())
     }
 
     async fn counted(&self, key: &str) -> Result<Option<Count>, EphemeralError> {

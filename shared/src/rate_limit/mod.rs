@@ -102,6 +102,18 @@ impl RateLimiter {
         Ok(count.map(|count| RateDecision::of(limit, count)))
     }
 
+    /// Takes back what [`RateLimiter::check`] counted for something that turned out not to count.
+    ///
+    /// # Errors
+    /// As [`RateLimiter::check`].
+    pub async fn take_back(&self, bucket: &str, key: &str) -> Result<(), EphemeralError> {
+        let key = counter_key(bucket, key);
+        match (self.counters.uncount(&key).await, &self.fallback) {
+            (Err(EphemeralError::Unavailable(_)), Some(local)) => local.uncount(&key).await,
+            (outcome, _) => outcome,
+        }
+    }
+
     fn instead<T>(
         &self,
         error: EphemeralError,
@@ -163,6 +175,9 @@ mod tests {
             Err(EphemeralError::Unavailable("gone".to_owned()))
         }
         async fn count(&self, _: &str, _: u32) -> Result<Count, EphemeralError> {
+            Err(EphemeralError::Unavailable("gone".to_owned()))
+        }
+        async fn uncount(&self, _: &str) -> Result<(), EphemeralError> {
             Err(EphemeralError::Unavailable("gone".to_owned()))
         }
         async fn counted(&self, _: &str) -> Result<Option<Count>, EphemeralError> {

@@ -6,6 +6,7 @@ use super::{
     visitors::{Ask, PASSWORD},
 };
 use auth_server::users::{disable_user, session};
+use futures_util::future::join_all;
 
 const ADA: &str = "ada@example.com";
 const COOKIE: &str = "postern-9400";
@@ -101,6 +102,16 @@ async fn guessing_ends_and_says_the_same_for_accounts_that_do_not_exist() {
     }
     server.clock.advance(901);
     assert_eq!(try_password(&server, ADA, PASSWORD).await.status, 303);
+}
+
+#[tokio::test]
+async fn guesses_at_once_are_no_more_than_guesses_one_by_one() {
+    let server = server_with_ada().await;
+    let answers = join_all((0..64).map(|_| try_password(&server, ADA, "a wrong password"))).await;
+    let compared = answers.iter().filter(|answer| answer.status == 403).count();
+    assert_eq!(compared, 10);
+    assert!(answers.iter().all(|answer| answer.status == 403 || answer.status == 429));
+    assert_eq!(server.audited("sign_in_refused").await, 10, "what is not compared is not written down");
 }
 
 #[tokio::test]

@@ -75,6 +75,7 @@ contract!(
     takes_once_under_32_racers,
     counts_exactly_under_64_racers,
     a_window_begins_with_the_first_count,
+    a_count_can_be_taken_back,
     values_expire,
     counters_and_values_share_nothing,
     refuses_what_is_too_large,
@@ -158,6 +159,23 @@ async fn a_window_begins_with_the_first_count(backend: Backend) -> anyhow::Resul
     Ok(())
 }
 
+async fn a_count_can_be_taken_back(backend: Backend) -> anyhow::Result<()> {
+    let store = &backend.store;
+    store.uncount("k").await?;
+    assert_eq!(store.counted("k").await?, None, "nothing opens no window");
+    store.count("k", 600).await?;
+    store.count("k", 600).await?;
+    store.uncount("k").await?;
+    let looked = store.counted("k").await?.expect("a window is open");
+    assert_eq!(looked.count, 1);
+    assert!((1..=600).contains(&looked.reset_seconds), "the end stays: {looked:?}");
+    for _ in 0..3 {
+        store.uncount("k").await?;
+    }
+    assert_eq!(store.count("k", 600).await?.count, 1, "never below nothing");
+    Ok(())
+}
+
 async fn values_expire(backend: Backend) -> anyhow::Result<()> {
     let store = &backend.store;
     store.put("short", b"x", 1).await?;
@@ -190,6 +208,7 @@ async fn refuses_what_is_too_large(Backend { store, .. }: Backend) -> anyhow::Re
     assert!(too_large(store.take(&long_key).await.map(drop)));
     assert!(too_large(store.count(&long_key, 60).await.map(drop)));
     assert!(too_large(store.counted(&long_key).await.map(drop)));
+    assert!(too_large(store.uncount(&long_key).await));
     assert_eq!(store.get("k").await?, None, "nothing of it was kept");
     store.put(&long_key[1..], b"fits", 60).await?;
     Ok(())

@@ -17,6 +17,7 @@ async fn all_say_unavailable(store: &RedisEphemeral) -> anyhow::Result<()> {
             store.take("k").await.map(drop),
             store.count("k", 60).await.map(drop),
             store.counted("k").await.map(drop),
+            store.uncount("k").await,
             store.check().await,
         ]
     });
