@@ -3,14 +3,14 @@
 use super::{PageRefusal, ReturnAddress};
 use crate::{clients::Client, parameters::Parameters};
 
-/// A longer `state` does not fit into every browser's and server's URLs.
-const STATE_MAX_BYTES: usize = 4096;
+/// As it goes back in a URL: with the longest redirect URI, a code and the issuer it stays below the 8 KiB that browsers, proxies and servers
+/// take. Base64url of that length fits, and whatever else up to a third of it.
+const STATE_MAX_ENCODED_BYTES: usize = 3 * 1024;
 
 /// Where the answer goes.
 pub(super) fn check_redirect_uri(client: &Client, parameters: &Parameters) -> Result<ReturnAddress, PageRefusal> {
-    let state = parameters.get("state");
-    let address = ReturnAddress::of_client(client, parameters.get("redirect_uri"), state)?;
-    if state.is_some_and(|state| state.len() > STATE_MAX_BYTES) {
+    let address = ReturnAddress::of_client(client, parameters.get("redirect_uri"), parameters.get("state"))?;
+    if address.encoded_state_bytes() > STATE_MAX_ENCODED_BYTES {
         return Err(PageRefusal::StateTooLong);
     }
     Ok(address)

@@ -147,7 +147,7 @@ fn pending(
     let (Some(resource), Some(code_challenge)) = (&bound.resource, parameters.get("code_challenge")) else {
         return Err(OUT_OF_ORDER);
     };
-    Ok(Request {
+    let request = Request {
         id: random_id(&*app.random),
         client_id: pre_grant.client_id.clone(),
         address: bound.address.clone(),
@@ -158,7 +158,11 @@ fn pending(
         prompt: bound.prompt,
         created_at: now,
         signed_in: None,
-    })
+    };
+    if !request.fits_into_url(&app.sealing) {
+        return Err(bound.refuse(Refusal::invalid_request("The request is too long.")));
+    }
+    Ok(request)
 }
 
 /// The machine's own refusals; ours came before, so these are what only it noticed. Its rendering has the wrong keys and no `iss`: only the

@@ -13,6 +13,9 @@ use shared::{
 /// A person has this long to sign in and decide.
 pub const REQUEST_LIFETIME_SECONDS: i64 = 10 * 60;
 
+/// The sealed text travels in a URL: 1 KiB of the usual 8 KiB is left to the origin, the path and what a sign-in adds.
+const SEALED_MAX_BYTES: usize = 7 * 1024;
+
 const PENDING: &str = "authorization request";
 const SHOWN: &str = "authorization request shown for consent";
 
@@ -86,6 +89,11 @@ impl PendingRequest {
     /// The text that travels through sign-in.
     pub fn seal(&self, sealing: &Sealing) -> String {
         seal(sealing, PENDING, self.expires_at(), self)
+    }
+
+    /// Whether the sealed text is short enough to travel in a URL.
+    pub fn fits_into_url(&self, sealing: &Sealing) -> bool {
+        self.seal(sealing).len() <= SEALED_MAX_BYTES
     }
 
     /// Opens what [`PendingRequest::seal`] made.

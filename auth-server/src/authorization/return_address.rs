@@ -39,6 +39,11 @@ impl ReturnAddress {
         &self.redirect_uri
     }
 
+    /// How much of a URL `state` takes.
+    pub fn encoded_state_bytes(&self) -> usize {
+        self.state.as_deref().map_or(0, |state| utf8_percent_encode(state, ENCODED).map(str::len).sum())
+    }
+
     /// The URL that brings a code: `code`, `state` verbatim, `iss` (RFC 9207 §2).
     pub fn with_code(&self, issuer: &str, code: &str) -> String {
         self.with(issuer, &[("code", code)])

@@ -2,7 +2,7 @@
 
 use super::{
     TestServer,
-    browser::Browser,
+    browser::{Browser, form},
     visitors::{APP, Ask, LOOPBACK, PASSWORD, WEBSITE, brought},
 };
 
@@ -190,4 +190,35 @@ async fn what_clients_really_send_is_understood() {
     }
     let only = server.register_client_with("One way back", &[WEBSITE]).await;
     assert_eq!(browser.get(&Ask::of(&only).with("redirect_uri", "").path()).await.status, 200);
+}
+
+#[tokio::test]
+async fn whatever_is_sent_along_urls_stay_below_8_kib() {
+    const MOST: usize = 8 * 1024;
+    let server = TestServer::start().await;
+    server.add_member("ada@example.com").await;
+    let redirect_uri = format!("https://client.example/{}", "p".repeat(1000));
+    let client = server.register_client_with("Client", &[&redirect_uri]).await;
+    let ask = Ask::of(&client).with("redirect_uri", &redirect_uri);
+    for state in ["s".repeat(3072), "\"".repeat(1024)] {
+        let mut browser = Browser::new(&server);
+        let ask = ask.clone().with("state", &state);
+        let answer = browser.sign_in(&ask.path(), "ada@example.com", PASSWORD).await;
+        assert!(answer.header("location").len() < MOST, "{}", answer.header("location").len());
+        let page = browser.follow(&answer).await;
+        let answer = browser.submit(&form(&page, "consent-form").with("decision", "allow")).await;
+        assert!(answer.header("location").len() < MOST, "{}", answer.header("location").len());
+        assert_eq!(brought(&answer, &redirect_uri)["state"], state);
+    }
+    for state in ["s".repeat(3073), "\"".repeat(1025)] {
+        let answer = server.get(&ask.clone().with("state", &state).path()).await;
+        assert_eq!((answer.status.as_u16(), answer.header("location")), (400, ""));
+        assert!(answer.body.contains("This request is too long"));
+    }
+    let all = ask.with("state", &"s".repeat(3072)).with("nonce", &"\u{1}".repeat(512));
+    let refused = server.get(&all.path()).await;
+    assert!(refused.header("location").len() < MOST);
+    let refused = brought(&refused, &redirect_uri);
+    assert_eq!(refused["error"], "invalid_request");
+    assert_eq!(refused["error_description"], "The request is too long.");
 }
