@@ -1,4 +1,5 @@
-//! A connection that does not wait for ever: a request's head must arrive in time, and an idle connection ends.
+//! A connection that does not wait for ever: a request's head must arrive in time, an idle connection ends, and so does one
+//! whose other side takes nothing of what it is sent.
 //!
 //! hyper's own head time-out starts with the idle time and takes a timer for every request; this one looks only when a
 //! read has to wait.
@@ -92,6 +93,8 @@ pub(super) struct Patience {
     pub head: Duration,
     /// Between requests.
     pub idle: Duration,
+    /// While there is something to send: from one byte taken to the next.
+    pub write: Duration,
 }
 
 /// A head of which the first bytes have come, after so many requests.
@@ -118,12 +121,14 @@ pin_project! {
         matched_preface: usize,
         head: Option<BegunHead>,
         timer: Option<Pin<Box<Sleep>>>,
+        // Runs while a write waits; a stream with nothing to say has none.
+        stalled: Option<Pin<Box<Sleep>>>,
     }
 }
 
 impl<T> GuardedIo<T> {
     pub(super) fn new(io: T, progress: Arc<Progress>, patience: Patience) -> Self {
-        Self { io, progress, patience, matched_preface: 0, head: None, timer: None }
+        Self { io, progress, patience, matched_preface: 0, head: None, timer: None, stalled: None }
     }
 }
 
@@ -194,9 +199,27 @@ impl<T: AsyncRead> AsyncRead for GuardedIo<T> {
     }
 }
 
+/// What became of a write, or the error that ends the connection when nothing was taken for `patience`. Flushing needs no such look: a
+/// socket has nothing to flush, and hyper flushes only what it could write.
+fn within_patience(
+    written: Poll<io::Result<usize>>,
+    stalled: &mut Option<Pin<Box<Sleep>>>,
+    patience: Duration,
+    cx: &mut Context<'_>,
+) -> Poll<io::Result<usize>> {
+    if written.is_ready() {
+        *stalled = None;
+        return written;
+    }
+    let timer = stalled.get_or_insert_with(|| Box::pin(tokio::time::sleep(patience)));
+    timer.as_mut().poll(cx).map(|()| Err(io::ErrorKind::TimedOut.into()))
+}
+
 impl<T: AsyncWrite> AsyncWrite for GuardedIo<T> {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        self.project().io.poll_write(cx, bytes)
+        let this = self.project();
+        let written = this.io.poll_write(cx, bytes);
+        within_patience(written, this.stalled, this.patience.write, cx)
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -212,7 +235,9 @@ impl<T: AsyncWrite> AsyncWrite for GuardedIo<T> {
         cx: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        self.project().io.poll_write_vectored(cx, slices)
+        let this = self.project();
+        let written = this.io.poll_write_vectored(cx, slices);
+        within_patience(written, this.stalled, this.patience.write, cx)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -222,7 +247,43 @@ impl<T: AsyncWrite> AsyncWrite for GuardedIo<T> {
 
 #[cfg(test)]
 mod tests {
-    use super::{HTTP2_PREFACE, match_preface};
+    use super::{GuardedIo, HTTP2_PREFACE, Patience, Progress, match_preface};
+    use std::future::poll_fn;
+    use std::io::ErrorKind;
+    use std::pin::Pin;
+    use std::sync::Arc;
+    use std::task::Poll;
+    use std::time::Duration;
+    use tokio::io::{AsyncReadExt as _, AsyncWrite as _, AsyncWriteExt as _, DuplexStream, duplex};
+
+    fn guarded(io: DuplexStream, write: Duration) -> GuardedIo<DuplexStream> {
+        let patience = Patience { head: Duration::from_secs(15), idle: Duration::from_secs(75), write };
+        GuardedIo::new(io, Arc::new(Progress::new()), patience)
+    }
+
+    async fn must_wait(io: &mut GuardedIo<DuplexStream>) -> bool {
+        poll_fn(|cx| Poll::Ready(Pin::new(&mut *io).poll_write(cx, b"x").is_pending())).await
+    }
+
+    #[tokio::test]
+    async fn the_patience_of_a_write_begins_again_with_each_byte_that_is_taken() {
+        let (ours, mut theirs) = duplex(1);
+        let mut ours = guarded(ours, Duration::from_secs(3600));
+        ours.write_all(b"x").await.unwrap();
+        assert!(ours.stalled.is_none(), "a stream with nothing to say waits for nothing");
+        assert!(must_wait(&mut ours).await && must_wait(&mut ours).await);
+        assert!(ours.stalled.is_some());
+        theirs.read_u8().await.unwrap();
+        ours.write_all(b"x").await.unwrap();
+        assert!(ours.stalled.is_none());
+    }
+
+    #[tokio::test]
+    async fn a_peer_that_takes_nothing_is_cut_off() {
+        let (ours, _theirs) = duplex(1);
+        let answer = guarded(ours, Duration::from_millis(1)).write_all(b"xy").await;
+        assert_eq!(answer.unwrap_err().kind(), ErrorKind::TimedOut);
+    }
 
     #[test]
     fn the_preface_is_known_however_it_is_cut() {

@@ -33,6 +33,8 @@ pub struct ServeLimits {
     /// Between requests on one connection; longer than balancers keep theirs (60 s), so that they never send into a
     /// closing one.
     pub idle_timeout: Duration,
+    /// While there is something to send, from one byte that the other side takes to the next; a silent stream waits for nothing.
+    pub write_timeout: Duration,
     /// Bytes of an HTTP/1.1 head, and of HTTP/2 header lists.
     pub head_bytes: usize,
     /// Header lines of an HTTP/1.1 request.
@@ -47,6 +49,7 @@ impl Default for ServeLimits {
             connections: 16_384,
             head_timeout: Duration::from_secs(15),
             idle_timeout: Duration::from_secs(75),
+            write_timeout: Duration::from_secs(30),
             head_bytes: 64 * 1024,
             headers: 128,
             http2_streams: 200,
@@ -77,7 +80,7 @@ pub async fn serve_within(
     let connections = Connections {
         builder: Arc::new(builder(&limits)),
         router: router.with_state(()),
-        patience: Patience { head: limits.head_timeout, idle: limits.idle_timeout },
+        patience: Patience { head: limits.head_timeout, idle: limits.idle_timeout, write: limits.write_timeout },
         permits: Arc::new(Semaphore::new(limits.connections)),
         tracker: TaskTracker::new(),
         shutdown: shutdown.clone(),
@@ -241,6 +244,15 @@ mod tests {
             let first = stream::iter([Ok::<_, std::io::Error>(Bytes::from_static(b"first"))]);
             Body::from_stream(first.chain(stream::pending()))
         };
+        let dropped = Arc::clone(&release);
+        // Tells when the connection lets go of its body.
+        let endless = move || async move {
+            let told = DropTold(dropped);
+            Body::from_stream(stream::repeat_with(move || {
+                let _ = &told;
+                Ok::<_, std::io::Error>(Bytes::from_static(&[0; 65_536]))
+            }))
+        };
         let router =
             Router::new()
                 .route(
@@ -251,9 +263,18 @@ mod tests {
                 )
                 .route("/held", get(held))
                 .route("/upgrade", get(upgrade))
-                .route("/stalled", get(stalled));
+                .route("/stalled", get(stalled))
+                .route("/endless", get(endless));
         let ended = tokio::spawn(serve_within(limits, listeners, router, shutdown.clone(), drain));
         Server { address, shutdown, release, entered, ended }
+    }
+
+    struct DropTold(Arc<Notify>);
+
+    impl Drop for DropTold {
+        fn drop(&mut self) {
+            self.0.notify_one();
+        }
     }
 
     /// Echoes whatever comes after the answer.
@@ -369,6 +390,14 @@ mod tests {
         assert!(still_open.is_err(), "the stream was cut: {still_open:?}");
         server.release.notify_one();
         until(&mut held, "held").await;
+    }
+
+    #[tokio::test]
+    async fn a_peer_that_does_not_read_its_answer_loses_the_connection() {
+        let server = start(ServeLimits { write_timeout: SHORT, ..ServeLimits::default() }, SHORT);
+        let unread = send(&server, "GET /endless HTTP/1.1\r\nhost: a\r\n\r\n").await;
+        within(server.release.notified()).await;
+        drop(unread);
     }
 
     #[tokio::test]
