@@ -99,13 +99,12 @@ impl HostAndOrigin {
 
     fn allows_host(&self, host: &str) -> bool {
         let host = host.to_ascii_lowercase();
-        let without_port = host.rsplit_once(':').filter(|(_, port)| port.bytes().all(|byte| byte.is_ascii_digit()));
-        let name = without_port.map_or(&*host, |(name, _)| name);
+        let Some((name, port)) = split_authority(&host) else { return false };
         // A proxy may leave the scheme's own port out; an entry without a port allows all of its ports.
         self.hosts.iter().any(|allowed| {
             *allowed == host
                 || *allowed == name
-                || (without_port.is_none() && (*allowed == authority(name, 80) || *allowed == authority(name, 443)))
+                || (port.is_none() && (*allowed == authority(name, 80) || *allowed == authority(name, 443)))
         })
     }
 }
@@ -120,6 +119,17 @@ pub fn requested_host<'r>(uri: &'r Uri, headers: &'r HeaderMap) -> Option<&'r st
         (Some(authority), Some(host), None) if host.as_bytes() == authority.as_str().as_bytes() => host.to_str().ok(),
         _ => None,
     }
+}
+
+/// Host and port of an authority without user information (RFC 3986 §3.2): the only colons of a name are in brackets.
+fn split_authority(text: &str) -> Option<(&str, Option<u16>)> {
+    let end = if text.starts_with('[') { text.find(']')? + 1 } else { text.find(':').unwrap_or(text.len()) };
+    let (name, rest) = text.split_at(end);
+    if rest.is_empty() {
+        return Some((name, None));
+    }
+    let digits = rest.strip_prefix(':').filter(|port| port.bytes().all(|byte| byte.is_ascii_digit()))?;
+    Some((name, Some(digits.parse().ok()?)))
 }
 
 fn authority(host: &str, port: u16) -> String {
@@ -177,6 +187,15 @@ mod tests {
         for host in [
             "evil.example",
             "evil.example:9500",
+            "localhost:9500:9500",
+            "localhost:",
+            "localhost:+9500",
+            "localhost:65536",
+            "user@localhost:9500",
+            "localhost:9500/",
+            "::1:9500",
+            "[::1]9500",
+            "[::1]:9500:9500",
             "localhost:9501",
             "localhost",
             "localhost.evil.example:9500",
@@ -200,7 +219,16 @@ mod tests {
         for host in ["mcp.example", "mcp.example:443", "mcp.internal", "mcp.internal:8080"] {
             assert_eq!(check(&rule, host, None), Ok(()), "{host}");
         }
-        for host in ["mcp.example:80", "localhost", "mcp.example.evil.example"] {
+        for host in [
+            "mcp.example:80",
+            "mcp.example:443:443",
+            "mcp.internal:8080:8080",
+            "mcp.internal:",
+            "mcp.internal:99999",
+            "user@mcp.internal:8080",
+            "localhost",
+            "mcp.example.evil.example",
+        ] {
             assert_eq!(check(&rule, host, None), Err(Foreign::Host), "{host}");
         }
         for (origin, allowed) in [
