@@ -47,7 +47,7 @@ shared::settings! {
         body_timeout: DurationSeconds = "15s" where between(1, 600),
         /// How long one call may take, and the stream of its answer.
         call_timeout: DurationSeconds = "60s" where between(1, 3_600),
-        /// How many tokens that were never ours one address block (IPv4 /24, IPv6 /64) may send in a minute before it has to wait.
+        /// How many tokens that were never ours one address block (IPv4 /24, IPv6 /64) may send in a minute before more of them are answered 429.
         forged_tokens_per_minute: u32 = "60" where between(1, 1_000_000),
         /// Sessions for clients of the revisions before 2026-07-28 that need the server to send them requests. They live in this process, so
         /// a client must come back to it. Off: every request stands alone, and any instance answers it.

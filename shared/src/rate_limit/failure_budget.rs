@@ -19,7 +19,7 @@ impl FailureBudget {
         Self { limiter, bucket, limit }
     }
 
-    /// To be asked before anything is verified: the refusal (429), when the budget of `block` is used up.
+    /// To be asked before another failure is counted: the refusal (429), when the budget of `block` is used up.
     ///
     /// # Errors
     /// As [`RateLimiter::check`].

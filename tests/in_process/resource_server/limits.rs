@@ -1,7 +1,8 @@
 //! The limit of a principal, with its headers.
 
-use super::server::Server;
-use axum::http::StatusCode;
+use super::server::{Server, list, post};
+use axum::http::{Request, StatusCode};
+use shared::http::PeerAddress;
 
 #[tokio::test]
 async fn the_121st_request_of_a_minute_is_429_with_headers() {
@@ -29,4 +30,28 @@ async fn the_121st_request_of_a_minute_is_429_with_headers() {
     }
     server.advance(60);
     assert_eq!(server.list(&token).await.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn forged_tokens_of_a_neighbour_shut_nobody_out() {
+    let server = Server::start().await;
+    let from = |address: &str, token: &str| {
+        let mut request: Request<_> = post(token, list().to_string());
+        request.extensions_mut().insert(PeerAddress(format!("{address}:4711").parse().expect("an address")));
+        server.send(request)
+    };
+    let honest = server.token("mcp.read");
+    let (content, _signature) = honest.rsplit_once('.').expect("three parts");
+    let wrong_signature = format!("{content}.{}", "A".repeat(86));
+    for used in 0..60 {
+        let forged = if used % 2 == 0 { "aaaa.bbbb.cccc" } else { &wrong_signature };
+        assert_eq!(from("203.0.113.9", forged).await.status, StatusCode::UNAUTHORIZED);
+    }
+    for forged in ["aaaa.bbbb.cccc", &wrong_signature] {
+        let refused = from("203.0.113.77", forged).await;
+        assert_eq!(refused.status, StatusCode::TOO_MANY_REQUESTS);
+        assert!((1..=60).contains(&refused.header("retry-after").parse::<i64>().expect("seconds")));
+    }
+    let seen_first = from("203.0.113.77", &honest).await;
+    assert_eq!(seen_first.status, StatusCode::OK, "a good token that was never seen, from the same block");
 }
