@@ -29,7 +29,7 @@ pub const WAIT_MAX_SECONDS: u64 = 15;
 /// How many rows of the change log one answer covers; the receiver asks again from the position it got.
 const ROWS_AN_ANSWER: i64 = 1000;
 
-/// Answers at once when something newer is there, else when something comes or the wait ends.
+/// Answers at once when something newer is there or rows are left to be read, else when something comes or the wait ends.
 pub async fn list(
     State(app): State<Arc<App>>,
     headers: HeaderMap,
@@ -45,12 +45,17 @@ pub async fn list(
     let mut feed = read(&app, after, now).await?;
     let deadline = Instant::now() + wait;
     // Without a position everything that matters is answered at once, also if that is nothing.
-    while after.is_some() && feed.events.is_empty() && Instant::now() < deadline {
+    while after.is_some() && is_idle(&feed) && Instant::now() < deadline {
         // Whether something came or the wait ended: the position answered is one that the database told afterwards.
         let _ = timeout_at(deadline, positions.changed()).await;
         feed = read(&app, Some(feed.position), now).await?;
     }
     Ok(json_no_store(StatusCode::OK, &feed))
+}
+
+/// Whether there is nothing to tell: no revocation, no page left.
+const fn is_idle(feed: &RevocationFeed) -> bool {
+    feed.complete && feed.events.is_empty()
 }
 
 /// What was revoked after `after`; without it everything that a living token may be concerned by.
@@ -63,9 +68,14 @@ async fn read(app: &App, after: Option<i64>, now: UnixSeconds) -> Result<Revocat
     // Before the rows: whatever is committed between the two reads is answered by the next poll.
     let position = store::change_log::position(&mut reader).await?;
     let rows = store::change_log::list_after(&mut reader, after, ROWS_AN_ANSWER).await?;
-    let complete = i64::try_from(rows.len()).is_ok_and(|count| count < ROWS_AN_ANSWER);
-    let last = rows.last().map_or(after, |row| row.position);
-    let position = if complete { position.max(last) } else { last };
+    let last = rows.last().map(|row| row.position);
+    let full_page = i64::try_from(rows.len()).is_ok_and(|count| count >= ROWS_AN_ANSWER);
+    let complete = !full_page || last.is_some_and(|last| last >= position);
+    let position = match last {
+        Some(last) if complete => last.max(position),
+        Some(last) => last,
+        None => position.max(after),
+    };
     let events = rows
         .into_iter()
         .filter_map(|row| {
@@ -73,7 +83,7 @@ async fn read(app: &App, after: Option<i64>, now: UnixSeconds) -> Result<Revocat
             Some(Revocation { position: row.position, kind, subject: row.subject, at: row.at })
         })
         .collect();
-    Ok(RevocationFeed { position, events })
+    Ok(RevocationFeed { position, complete, events })
 }
 
 fn number(query: &Parameters, name: &str) -> Result<Option<i64>, OAuthError> {

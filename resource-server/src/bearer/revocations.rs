@@ -24,9 +24,9 @@ const NEVER: i64 = i64::MIN;
 /// How much the set can be trusted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FeedState {
-    /// It was never loaded: nothing can be judged.
+    /// It was never loaded to the end: nothing can be judged.
     NotLoaded,
-    /// It answered lately.
+    /// It was read to its end lately.
     Fresh,
     /// It has not answered for that long.
     Silent {
@@ -58,7 +58,7 @@ impl Revocations {
         }
     }
 
-    /// Takes an answer of the feed in, which came at `now`.
+    /// Takes a page of the feed in, which came at `now`. It makes nothing fresh: see [`Self::confirm`].
     pub fn apply(&self, events: &[Revocation], now: UnixSeconds) {
         if !events.is_empty() {
             let mut set = self.set.write().unwrap_or_else(PoisonError::into_inner);
@@ -70,6 +70,10 @@ impl Revocations {
             let generation = self.generation.fetch_add(1, Ordering::AcqRel) + 1;
             self.changes.send_replace(generation);
         }
+    }
+
+    /// Everything that the issuer knew at `now` was taken in: the last page came.
+    pub fn confirm(&self, now: UnixSeconds) {
         self.answered_at.store(now, Ordering::Release);
     }
 
@@ -165,7 +169,9 @@ mod tests {
     fn says_how_fresh_it_is() {
         let revocations = Revocations::new("r");
         assert_eq!(revocations.state(100), FeedState::NotLoaded);
-        revocations.apply(&[], 100);
+        revocations.apply(&[grant("g")], 100);
+        assert_eq!(revocations.state(100), FeedState::NotLoaded, "a page is not all");
+        revocations.confirm(100);
         assert_eq!(revocations.state(130), FeedState::Fresh);
         assert_eq!(revocations.state(131), FeedState::Silent { for_seconds: 31 });
     }

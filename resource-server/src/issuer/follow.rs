@@ -44,6 +44,25 @@ enum Standing {
     Failing,
 }
 
+/// How far the feed was read.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Place {
+    /// None before the first page.
+    position: Option<i64>,
+    /// Whether nothing was left then.
+    at_the_end: bool,
+}
+
+impl Place {
+    fn after(self, feed: &RevocationFeed) -> Self {
+        // A position behind ours is another history (a database that was restored): load all of it again.
+        if self.position.is_some_and(|before| feed.position < before) {
+            return Self::default();
+        }
+        Self { position: Some(feed.position), at_the_end: feed.complete }
+    }
+}
+
 impl Follower {
     /// Runs until `stop`.
     pub async fn run(self, stop: CancellationToken) {
@@ -54,12 +73,13 @@ impl Follower {
     }
 
     async fn follow(&self) {
-        let (mut standing, mut pause, mut enrolled, mut position) = (Standing::Starting, FIRST_PAUSE, false, None);
+        let (mut standing, mut pause, mut enrolled) = (Standing::Starting, FIRST_PAUSE, false);
+        let mut place = Place::default();
         loop {
-            match self.step(&mut enrolled, &mut position).await {
+            match self.step(&mut enrolled, &mut place).await {
                 Ok(()) => {
                     pause = FIRST_PAUSE;
-                    if position.is_some() && standing != Standing::Following {
+                    if place.at_the_end && standing != Standing::Following {
                         standing = Standing::Following;
                         let issuer = &self.enrolment.endpoints.issuer;
                         tracing::info!(%issuer, "enrolled at the authorization server and following its revocations");
@@ -90,17 +110,19 @@ impl Follower {
     }
 
     /// The next thing to do: enrol, or poll once.
-    async fn step(&self, enrolled: &mut bool, position: &mut Option<i64>) -> Result<(), FetchError> {
+    async fn step(&self, enrolled: &mut bool, place: &mut Place) -> Result<(), FetchError> {
         if !*enrolled {
             self.enrolment.enrol().await?;
             *enrolled = true;
             return Ok(());
         }
-        let feed = self.poll(*position).await?;
-        // A position behind ours is another history (a database that was restored): load all of it again.
-        *position = Some(feed.position).filter(|now| position.is_none_or(|before| *now >= before));
+        let feed = self.poll(*place).await?;
+        *place = place.after(&feed);
         let now = self.clock.now();
         self.revocations.apply(&feed.events, now);
+        if place.at_the_end {
+            self.revocations.confirm(now);
+        }
         let distrusts = |kind| matches!(kind, RevocationKind::Kid | RevocationKind::Unrecognised);
         if feed.events.iter().any(|event| distrusts(event.kind)) {
             self.cache.forget_all();
@@ -109,16 +131,37 @@ impl Follower {
         Ok(())
     }
 
-    async fn poll(&self, position: Option<i64>) -> Result<RevocationFeed, FetchError> {
+    async fn poll(&self, place: Place) -> Result<RevocationFeed, FetchError> {
         let token = self.enrolment.tokens.token().await?;
         let base = &self.enrolment.endpoints.revocations;
-        // The first answer loads what there is; only later ones wait for more.
-        let url = match position {
-            None => format!("{base}?wait_seconds=0"),
-            Some(after) => format!("{base}?after={after}&wait_seconds={POLL_WAIT_SECONDS}"),
+        // The first answers load what there is; only later ones wait for more.
+        let wait = if place.at_the_end { POLL_WAIT_SECONDS } else { 0 };
+        let url = match place.position {
+            None => format!("{base}?wait_seconds={wait}"),
+            Some(after) => format!("{base}?after={after}&wait_seconds={wait}"),
         };
         let request = self.enrolment.fetcher.get(&url).bearer_auth(token.expose());
         let request = request.timeout(Duration::from_secs(POLL_WAIT_SECONDS) + POLL_SLACK);
         send_for_json(&url, request, "a feed of revocations").await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Place;
+    use shared::protocol::security_event::RevocationFeed;
+
+    fn page(position: i64, complete: bool) -> RevocationFeed {
+        RevocationFeed { position, complete, events: vec![] }
+    }
+
+    #[test]
+    fn the_end_is_reached_by_a_complete_page_of_the_same_history() {
+        let first = Place::default().after(&page(1000, false));
+        assert_eq!(first, Place { position: Some(1000), at_the_end: false });
+        let last = first.after(&page(1300, true));
+        assert_eq!(last, Place { position: Some(1300), at_the_end: true });
+        assert_eq!(last.after(&page(1300, true)), last);
+        assert_eq!(last.after(&page(1299, true)), Place::default(), "a restored database is read from its beginning");
     }
 }

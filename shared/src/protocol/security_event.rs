@@ -52,8 +52,11 @@ pub struct Revocation {
 /// The answer of `GET {issuer}/api/revocations`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RevocationFeed {
-    /// Ask for what comes after this next time.
+    /// Ask for what comes after this next time. Smaller than the position asked for: the log is another one than it was (a database that was
+    /// restored), and the receiver must load all of it again.
     pub position: i64,
+    /// Whether nothing is left to be read. Until an answer says so the receiver has not loaded what there is, and asks again at once.
+    pub complete: bool,
     /// What came after the position asked for, in order.
     pub events: Vec<Revocation>,
 }
@@ -155,12 +158,15 @@ mod tests {
 
     #[test]
     fn reads_and_writes_the_feed_and_keeps_unknown_kinds_visible() {
-        let text = r#"{"position":7,"events":[{"position":7,"kind":"user_in_organization","subject":"u/o","at":12}]}"#;
+        let text = r#"{"position":7,"complete":true,"events":[{"position":7,"kind":"user_in_organization","subject":"u/o","at":12}]}"#;
         let feed: RevocationFeed = serde_json::from_str(text).expect("feed");
         assert_eq!(feed.events[0].kind, RevocationKind::UserInOrganization);
         assert_eq!(serde_json::to_string(&feed).expect("json"), text);
         let newer: RevocationFeed =
             serde_json::from_str(&text.replace("user_in_organization", "planet")).expect("feed");
         assert_eq!(newer.events[0].kind, RevocationKind::Unrecognised);
+        // An answer that does not say whether it is the last page is not taken for it.
+        serde_json::from_str::<RevocationFeed>(&text.replace(r#""complete":true,"#, ""))
+            .expect_err("no word on the rest");
     }
 }

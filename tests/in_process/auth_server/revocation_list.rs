@@ -3,6 +3,7 @@
 use super::{TestServer, answer::Answer, test_server::START};
 use auth_server::change_log::{Change, append};
 use serde_json::{Value, json};
+use shared::db::{StoreError, Tx};
 use std::time::Duration;
 
 async fn revoke(server: &TestServer, grant: &str, at: i64) {
@@ -61,6 +62,49 @@ async fn a_waiting_poll_hears_of_a_revocation_at_once() {
     let both = async { tokio::join!(poll, revoking).0 };
     let answer = tokio::time::timeout(Duration::from_secs(10), both).await.expect("long before the wait ends").json();
     assert_eq!(answer["events"][0]["subject"], "g");
+}
+
+async fn change_clients(server: &TestServer, times: usize) {
+    let append_all = |mut tx: Tx| async move {
+        for _ in 0..times {
+            append(&mut tx, Change::ClientChanged("c"), START).await?;
+        }
+        Ok::<_, StoreError>(())
+    };
+    server.app.store.write(append_all).await.expect("appended");
+}
+
+/// Asks as a receiver that would wait, and must not have to.
+async fn ask_at_once(server: &TestServer, token: &str, query: &str) -> Value {
+    let query = format!("?wait_seconds=15{query}");
+    let answer = ask(server, token, &query);
+    tokio::time::timeout(Duration::from_secs(10), answer).await.expect("no wait while something is left").json()
+}
+
+#[tokio::test]
+async fn pages_without_revocations_are_answered_at_once_until_the_last() {
+    let server = TestServer::start().await;
+    let token = server.machine_token().await;
+    change_clients(&server, 2500).await;
+    revoke(&server, "g", START).await;
+    let mut page = ask_at_once(&server, &token, "").await;
+    let mut pages = 1;
+    while page["complete"] == false {
+        assert_eq!(page["events"], json!([]));
+        page = ask_at_once(&server, &token, &format!("&after={}", page["position"])).await;
+        pages += 1;
+    }
+    assert_eq!((pages, &page["events"][0]["subject"]), (3, &json!("g")));
+}
+
+#[tokio::test]
+async fn a_full_page_with_nothing_behind_it_is_the_last() {
+    let server = TestServer::start().await;
+    let token = server.machine_token().await;
+    let position = ask(&server, &token, "?after=0").await.json()["position"].as_i64().expect("a position");
+    change_clients(&server, 1000).await;
+    let page = ask(&server, &token, &format!("?after={position}")).await.json();
+    assert_eq!((&page["complete"], &page["position"]), (&json!(true), &json!(position + 1000)));
 }
 
 #[tokio::test]

@@ -111,7 +111,7 @@ impl Play {
     fn after(&self, position: i64) -> Option<Value> {
         let revoked = self.revoked.lock().expect("unpoisoned");
         let events: Vec<_> = revoked.iter().filter(|event| event.position > position).cloned().collect();
-        (!events.is_empty()).then(|| json!({"position": revoked.len(), "events": events}))
+        (!events.is_empty()).then(|| json!({"position": revoked.len(), "complete": true, "events": events}))
     }
 }
 
@@ -176,7 +176,8 @@ async fn revocations(
     if play.feed_broken.load(Ordering::SeqCst) {
         return StatusCode::BAD_GATEWAY.into_response();
     }
-    Json(play.after(position).unwrap_or(json!({"position": position, "events": []}))).into_response()
+    let nothing = json!({"position": position, "complete": true, "events": []});
+    Json(play.after(position).unwrap_or(nothing)).into_response()
 }
 
 fn members(form: &str) -> HashMap<String, String> {

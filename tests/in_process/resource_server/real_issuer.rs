@@ -3,7 +3,7 @@
 use super::server::{IN_TIME, call, in_memory, list, post, start_app};
 use crate::auth_server::{
     given::{Given, SECRET, TOKEN, basic, confidential_client, public_client},
-    test_server::{RESOURCE_SERVER, START, TestServer},
+    test_server::{RESOURCE, RESOURCE_SERVER, START, TestServer},
 };
 use auth_server::{
     change_log::{Change, append},
@@ -18,6 +18,7 @@ use axum::{
 use http_body_util::BodyExt as _;
 use serde_json::{Value, json};
 use shared::{
+    db::Tx,
     protocol::{jwk::JwkSet, jwt::AssertionSigner},
     random::SystemRandom,
 };
@@ -33,13 +34,23 @@ struct Together {
     _stop: DropGuard,
 }
 
+async fn issuer_at_a_port() -> (TestServer, String) {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let url = format!("http://{}", listener.local_addr().expect("an address"));
+    let issuer = TestServer::start_with(&format!("public_url = \"{url}\"")).await;
+    let served = issuer.router.clone();
+    tokio::spawn(async move { axum::serve(listener, served).await });
+    (issuer, url)
+}
+
 impl Together {
     async fn start() -> Self {
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
-        let url = format!("http://{}", listener.local_addr().expect("an address"));
-        let issuer = TestServer::start_with(&format!("public_url = \"{url}\"")).await;
-        let served = issuer.router.clone();
-        tokio::spawn(async move { axum::serve(listener, served).await });
+        let (issuer, url) = issuer_at_a_port().await;
+        Self::around(issuer, &url).await
+    }
+
+    /// A resource server that meets `issuer`, served at `url`, for the first time.
+    async fn around(issuer: TestServer, url: &str) -> Self {
         let signer = Arc::new(AssertionSigner::generate(&SystemRandom).expect("a key"));
         let jwks = JwkSet::new(vec![signer.public_jwk().clone()]).expect("a set");
         let origins = ["http://localhost:9500".to_owned()];
@@ -47,7 +58,7 @@ impl Together {
         enrol(&issuer.app.store, &issuer.app.issuer, &enrolment, &SystemRandom, START).await.expect("enrolled");
         issuer.follow().await;
         let (router, _clock, stop): (_, _, CancellationToken) =
-            start_app(&url, "", signer, None, in_memory().await).await;
+            start_app(url, "", signer, None, in_memory().await).await;
         Self { issuer, router, _stop: stop.drop_guard() }
     }
 
@@ -103,6 +114,29 @@ async fn a_person_calls_a_tool_steps_up_and_ends_at_revocation() {
     .await
     .expect("refused");
     assert_eq!(both.served(&wider, &list()).await.0, StatusCode::OK, "the other grant lives");
+}
+
+#[tokio::test]
+async fn a_restarted_server_judges_nothing_before_it_read_every_page_of_revocations() {
+    let (issuer, url) = issuer_at_a_port().await;
+    issuer.add_user("ann", &["member"]).await;
+    issuer.add_client(&public_client("app")).await;
+    // The resource is known: an earlier run of the resource server enrolled it.
+    issuer.add_resource(RESOURCE).await;
+    let code = issuer.give(&Given::USUAL).await;
+    let token = issuer.redeem(&code).await.text("access_token");
+    let grant = crate::auth_server::given::claims_of(&token)["grant_id"].as_str().expect("a grant").to_owned();
+    let ended = &grant;
+    let append_all = |mut tx: Tx| async move {
+        for _ in 0..2500 {
+            append(&mut tx, Change::ClientChanged("app"), START).await?;
+        }
+        append(&mut tx, Change::GrantRevoked(ended), START).await
+    };
+    issuer.app.store.write(append_all).await.expect("appended");
+    issuer.follow().await;
+    let both = Together::around(issuer, &url).await;
+    assert_eq!(both.served(&token, &list()).await.0, StatusCode::UNAUTHORIZED, "the first judgement knows of it");
 }
 
 #[tokio::test]
