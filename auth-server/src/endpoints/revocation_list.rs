@@ -45,7 +45,7 @@ pub async fn list(
     let mut feed = read(&app, after, now).await?;
     let deadline = Instant::now() + wait;
     // Without a position everything that matters is answered at once, also if that is nothing.
-    while after.is_some() && is_idle(&feed) && Instant::now() < deadline {
+    while after.is_some_and(|after| is_idle(&feed, after)) && Instant::now() < deadline {
         // Whether something came or the wait ended: the position answered is one that the database told afterwards.
         let _ = timeout_at(deadline, positions.changed()).await;
         feed = read(&app, Some(feed.position), now).await?;
@@ -53,9 +53,9 @@ pub async fn list(
     Ok(json_no_store(StatusCode::OK, &feed))
 }
 
-/// Whether there is nothing to tell: no revocation, no page left.
-const fn is_idle(feed: &RevocationFeed) -> bool {
-    feed.complete && feed.events.is_empty()
+/// Whether there is nothing to tell who stands at `after`: no revocation, no page left, and the log did not go back.
+const fn is_idle(feed: &RevocationFeed, after: i64) -> bool {
+    feed.complete && feed.events.is_empty() && feed.position >= after
 }
 
 /// What was revoked after `after`; without it everything that a living token may be concerned by.
@@ -74,7 +74,8 @@ async fn read(app: &App, after: Option<i64>, now: UnixSeconds) -> Result<Revocat
     let position = match last {
         Some(last) if complete => last.max(position),
         Some(last) => last,
-        None => position.max(after),
+        // Also when it is smaller than what was asked for: whoever asked read another history and must hear of it.
+        None => position,
     };
     let events = rows
         .into_iter()

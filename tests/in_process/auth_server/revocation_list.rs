@@ -108,6 +108,15 @@ async fn a_full_page_with_nothing_behind_it_is_the_last() {
 }
 
 #[tokio::test]
+async fn a_position_of_another_history_is_answered_with_ours_at_once() {
+    let server = TestServer::start().await;
+    let token = server.machine_token().await;
+    let ours = ask(&server, &token, "?after=0").await.json()["position"].as_i64().expect("a position");
+    let page = ask_at_once(&server, &token, &format!("&after={}", ours + 50)).await;
+    assert_eq!((&page["position"], &page["events"]), (&json!(ours), &json!([])), "a restored database is not hidden");
+}
+
+#[tokio::test]
 async fn unusable_queries_are_refused() {
     let server = TestServer::start().await;
     let token = server.machine_token().await;
