@@ -2,8 +2,8 @@
 
 use super::{CommandError, Format, manager::Manager, output::Columns, user};
 use crate::{
-    audit::{self, AuditEvent, AuditKind},
-    change_log::{self, Change},
+    audit::{AuditEvent, AuditKind},
+    grants::revoke_grant::revoke_grant,
     store::{
         authorization_grant::{self, RevocationReason},
         grant_overview::{self, GrantOverview},
@@ -86,18 +86,14 @@ pub(super) async fn execute(
 }
 
 async fn revoke(manager: &Manager, id: &str) -> Result<bool, StoreError> {
-    let event = &AuditEvent::new(AuditKind::GrantRevoked, manager.random.as_ref(), manager.now).grant(id);
+    let Some(grant) = &authorization_grant::find(&mut manager.store.read(), id).await? else { return Ok(false) };
     let now = manager.now;
+    let event = &AuditEvent::new(AuditKind::GrantRevoked, manager.random.as_ref(), now)
+        .user(&grant.user_id)
+        .client(&grant.client_id)
+        .grant(id);
     manager
         .store
-        .write(|mut tx| async move {
-            let tx = &mut tx;
-            if !authorization_grant::revoke(tx, id, RevocationReason::Administrator, now).await? {
-                return Ok(false);
-            }
-            change_log::append(tx, Change::GrantRevoked(id), now).await?;
-            audit::record(tx, event).await?;
-            Ok(true)
-        })
+        .write(|mut tx| async move { revoke_grant(&mut tx, grant, RevocationReason::Administrator, event, now).await })
         .await
 }

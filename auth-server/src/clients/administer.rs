@@ -12,6 +12,7 @@ use crate::{
     store::{
         self,
         authorization_grant::{self, RevocationReason},
+        remembered_consent,
     },
 };
 use shared::{
@@ -114,6 +115,7 @@ pub async fn remove_client(store: &Store, random: &dyn Random, id: &str, now: Un
             if !store::client::remove(tx, id, now).await? {
                 return Ok(false);
             }
+            remembered_consent::forget_of_client(tx, id).await?;
             authorization_grant::revoke_of_client(tx, id, RevocationReason::ClientRemoved, now).await?;
             change_log::append(tx, Change::ClientRevoked(id), now).await?;
             audit::record(tx, event).await?;

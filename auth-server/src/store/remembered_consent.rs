@@ -34,6 +34,12 @@ const FIND: Statement = Statement::new(
 );
 const FORGET_OF_USER: Statement =
     Statement::new("remembered_consent.forget_of_user", "DELETE FROM remembered_consent WHERE user_id = $1");
+const FORGET_OF_GRANT: Statement = Statement::new(
+    "remembered_consent.forget_of_grant",
+    "DELETE FROM remembered_consent WHERE user_id = $1 AND client_id = $2 AND resource = $3",
+);
+const FORGET_OF_CLIENT: Statement =
+    Statement::new("remembered_consent.forget_of_client", "DELETE FROM remembered_consent WHERE client_id = $1");
 
 /// Remembers `scope` in place of what was remembered for the same key.
 ///
@@ -71,4 +77,20 @@ pub async fn find(
 /// [`StoreError`] when the database does not answer.
 pub async fn forget_of_user(tx: &mut Tx, user_id: &str) -> Result<(), StoreError> {
     tx.execute(&FORGET_OF_USER, binds![user_id]).await.map(drop)
+}
+
+/// Forgets what a user allowed a client at a resource, wherever its answers went.
+///
+/// # Errors
+/// [`StoreError`] when the database does not answer.
+pub async fn forget_of_grant(tx: &mut Tx, user_id: &str, client_id: &str, resource: &str) -> Result<(), StoreError> {
+    tx.execute(&FORGET_OF_GRANT, binds![user_id, client_id, resource]).await.map(drop)
+}
+
+/// Forgets all that anybody allowed a client.
+///
+/// # Errors
+/// [`StoreError`] when the database does not answer.
+pub async fn forget_of_client(tx: &mut Tx, client_id: &str) -> Result<(), StoreError> {
+    tx.execute(&FORGET_OF_CLIENT, binds![client_id]).await.map(drop)
 }

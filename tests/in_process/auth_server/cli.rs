@@ -2,6 +2,7 @@
 
 use super::{
     ManualClock,
+    given::public_client,
     test_server::{RESOURCE, START},
 };
 use auth_server::{
@@ -10,11 +11,20 @@ use auth_server::{
     cli::{Arguments, Command, manage},
     config::Settings,
     resources::register::register,
+    store::{
+        self,
+        authorization_grant::NewGrant,
+        remembered_consent::{self, ConsentKey},
+    },
+    users::{NewUser, add_user},
 };
 use clap::Parser as _;
 use serde_json::{Value, json};
 use shared::{
-    clock::SharedClock, config::Sources, protocol::resource_document::ResourceDocument, random::SystemRandom,
+    clock::SharedClock,
+    config::Sources,
+    protocol::{opaque_token::TokenHash, resource_document::ResourceDocument, scope::ScopeSet},
+    random::SystemRandom,
 };
 use std::{os::unix::fs::PermissionsExt as _, sync::Arc};
 use tempfile::TempDir;
@@ -94,6 +104,57 @@ async fn a_client_is_added_listed_and_removed_under_a_running_server() {
     catch_up(&app).await.expect("followed");
     assert!(app.clients.find(id).await.expect("the store").is_none());
     assert!(installation.run(&["client", "remove", id]).await.is_err());
+}
+
+#[tokio::test]
+async fn a_revoked_grant_is_not_taken_back_without_asking() {
+    let installation = Installation::new();
+    let app = with_resource(&installation).await;
+    let new = NewUser { email: "ada@example.com", display_name: "", password: None, is_administrator: false };
+    let user = add_user(&app.store, &app.passwords, &*app.random, &new, START).await.expect("added");
+    let scope = &"mcp.read".parse().expect("scope");
+    let grant = &grant_of(&user.id, scope);
+    let key = |client_id, redirect_host, resource| ConsentKey { user_id: &user.id, client_id, redirect_host, resource };
+    let ended = [key("app", "client.example", RESOURCE), key("app", "other.example", RESOURCE)];
+    let kept = [key("app", "client.example", "https://other.example/mcp"), key("twin", "client.example", RESOURCE)];
+    let keys = &[ended, kept].concat();
+    let given = app.store.write(|mut tx| async move {
+        store::client::insert(&mut tx, &public_client("app")).await?;
+        store::client::insert(&mut tx, &public_client("twin")).await?;
+        store::authorization_grant::insert(&mut tx, grant).await?;
+        for key in keys {
+            remembered_consent::remember(&mut tx, key, scope, 1, START).await?;
+        }
+        Ok::<_, shared::db::StoreError>(())
+    });
+    given.await.expect("given");
+    installation.run(&["grant", "revoke", grant.id]).await.expect("revoked");
+    let mut reader = app.store.read();
+    for key in ended {
+        assert_eq!(remembered_consent::find(&mut reader, &key, 1).await.expect("read"), None, "{key:?}");
+    }
+    for key in kept {
+        assert!(remembered_consent::find(&mut reader, &key, 1).await.expect("read").is_some(), "{key:?}");
+    }
+}
+
+fn grant_of<'a>(user_id: &'a str, scope: &'a ScopeSet) -> NewGrant<'a> {
+    NewGrant {
+        id: "grant",
+        user_id,
+        client_id: "app",
+        resource: RESOURCE,
+        scope,
+        organization_id: None,
+        redirect_uri: "https://client.example/callback",
+        code_hash: TokenHash::of("code"),
+        code_challenge: "challenge",
+        code_expires_at: START + 60,
+        nonce: None,
+        authenticated_at: START,
+        created_at: START,
+        expires_at: START + 3600,
+    }
 }
 
 #[tokio::test]

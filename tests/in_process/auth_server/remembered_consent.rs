@@ -1,20 +1,39 @@
 //! When a person is not asked again, and when `prompt=none` gets a code.
 
 use super::{
-    TestServer,
+    Answer, TestServer,
     browser::{Browser, form},
+    given::TOKEN,
     set_up::reset_path,
     test_server::RESOURCE,
-    visitors::{APP, Ask, LOOPBACK, PASSWORD, WEBSITE, brought, consent_form},
+    visitors::{APP, Ask, LOOPBACK, PASSWORD, VERIFIER, WEBSITE, brought, consent_form},
 };
 
 const ADA: &str = "ada@example.com";
 
-async fn allow(browser: &mut Browser<'_>, ask: &Ask, remember: bool) {
+/// Allows what is asked; the code.
+async fn allow(browser: &mut Browser<'_>, ask: &Ask, remember: bool) -> String {
     let form = consent_form(browser, ask).await.with("decision", "allow");
     let form = if remember { form.with("remember", "on") } else { form };
     let answer = browser.submit(&form).await;
-    assert!(answer.header("location").contains("code="), "{answer:?}");
+    let (_, rest) = answer.header("location").split_once("code=").unwrap_or_else(|| panic!("{answer:?}"));
+    rest.split('&').next().expect("a code").to_owned()
+}
+
+async fn redeem(server: &TestServer, client: &str, code: &str) -> Answer {
+    let form = [
+        ("grant_type", "authorization_code"),
+        ("client_id", client),
+        ("code", code),
+        ("code_verifier", VERIFIER),
+        ("redirect_uri", WEBSITE),
+    ];
+    server.post_form(TOKEN, &form).await
+}
+
+async fn refresh(server: &TestServer, client: &str, token: &str) -> Answer {
+    let form = [("grant_type", "refresh_token"), ("client_id", client), ("refresh_token", token)];
+    server.post_form(TOKEN, &form).await
 }
 
 #[tokio::test]
@@ -45,6 +64,39 @@ async fn only_the_identical_question_is_not_asked_again() {
     let mut bob = Browser::signed_in(&server, "bob@example.com", PASSWORD).await;
     assert!(bob.get(&ask().path()).await.body.contains("id=\"consent-form\""), "another person");
     assert!(ada.get(&ask().with("prompt", "login").path()).await.body.contains("id=\"sign-in-form\""));
+}
+
+#[tokio::test]
+async fn a_replayed_code_is_asked_about_again() {
+    let server = TestServer::start().await;
+    server.add_member(ADA).await;
+    let client = server.register_client("Client").await;
+    let mut browser = Browser::signed_in(&server, ADA, PASSWORD).await;
+    let code = allow(&mut browser, &Ask::of(&client), true).await;
+    assert_eq!(redeem(&server, &client, &code).await.status, 200);
+    server.follow().await;
+    let silent = Ask::of(&client).with("prompt", "none").path();
+    assert!(brought(&browser.get(&silent).await, WEBSITE).contains_key("code"), "until then nobody asks");
+    assert_eq!(redeem(&server, &client, &code).await.error(), "invalid_grant");
+    assert_eq!(brought(&browser.get(&silent).await, WEBSITE)["error"], "consent_required");
+}
+
+#[tokio::test]
+async fn a_stolen_refresh_token_is_asked_about_again() {
+    let server = TestServer::start().await;
+    server.add_member(ADA).await;
+    let client = server.register_client("Client").await;
+    let mut browser = Browser::signed_in(&server, ADA, PASSWORD).await;
+    let code = allow(&mut browser, &Ask::of(&client), true).await;
+    let first = redeem(&server, &client, &code).await.text("refresh_token");
+    server.follow().await;
+    let second = refresh(&server, &client, &first).await.text("refresh_token");
+    assert_eq!(refresh(&server, &client, &second).await.status, 200);
+    server.clock.advance(121);
+    assert_eq!(refresh(&server, &client, &first).await.error(), "invalid_grant");
+    assert_eq!(server.revoked_grants().await, 1);
+    let silent = browser.get(&Ask::of(&client).with("prompt", "none").path()).await;
+    assert_eq!(brought(&silent, WEBSITE)["error"], "consent_required");
 }
 
 #[tokio::test]

@@ -2,10 +2,9 @@
 
 use crate::{
     app::App,
-    audit::{self, AuditEvent, AuditKind},
-    change_log::{self, Change},
-    grants::{GrantRefusal, TokenCall},
-    store::authorization_grant::{self, AuthorizationGrant, RevocationReason},
+    audit::{AuditEvent, AuditKind},
+    grants::{GrantRefusal, TokenCall, revoke_grant::revoke_grant},
+    store::authorization_grant::{AuthorizationGrant, RevocationReason},
 };
 use shared::{
     clock::UnixSeconds,
@@ -49,9 +48,5 @@ pub async fn revoke_in(
     event: &AuditEvent,
     now: UnixSeconds,
 ) -> Result<(), StoreError> {
-    if authorization_grant::revoke(tx, &grant.id, RevocationReason::CodeReplayed, now).await? {
-        change_log::append(tx, Change::GrantRevoked(&grant.id), now).await?;
-        audit::record(tx, event).await?;
-    }
-    Ok(())
+    revoke_grant(tx, grant, RevocationReason::CodeReplayed, event, now).await.map(drop)
 }

@@ -2,13 +2,9 @@
 
 use super::Presentation;
 use crate::{
-    audit::{self, AuditEvent, AuditKind},
-    change_log::{self, Change},
-    grants::{GrantRefusal, TokenAnswer},
-    store::{
-        authorization_grant::{self, RevocationReason},
-        refresh_token,
-    },
+    audit::{AuditEvent, AuditKind},
+    grants::{GrantRefusal, TokenAnswer, revoke_grant::revoke_grant},
+    store::{authorization_grant::RevocationReason, refresh_token},
 };
 use shared::db::{StoreError, Tx};
 
@@ -31,11 +27,7 @@ pub(super) async fn revoke_family(presentation: &Presentation<'_>) -> Result<Opt
             if !is_unchanged(&mut tx, presentation).await? {
                 return Ok(false);
             }
-            if authorization_grant::revoke(&mut tx, &grant.id, RevocationReason::RefreshTokenReplayed, call.now).await?
-            {
-                change_log::append(&mut tx, Change::GrantRevoked(&grant.id), call.now).await?;
-                audit::record(&mut tx, event).await?;
-            }
+            revoke_grant(&mut tx, grant, RevocationReason::RefreshTokenReplayed, event, call.now).await?;
             Ok::<_, StoreError>(true)
         })
         .await?;
