@@ -8,7 +8,7 @@ use super::{
 use crate::{
     audit::{self, AuditEvent, AuditKind},
     change_log::{self, Change},
-    resources::Resource,
+    resources::{Resource, register::remove_of_owner},
     store::{
         self,
         authorization_grant::{self, RevocationReason},
@@ -103,7 +103,7 @@ pub async fn add_client(
     Ok((client, secret))
 }
 
-/// Removes a client; every grant and token of it ends. `false` if there is none.
+/// Removes a client; every grant and token of it ends, and so does every resource it registered. `false` if there is none.
 ///
 /// # Errors
 /// The database failed.
@@ -116,6 +116,7 @@ pub async fn remove_client(store: &Store, random: &dyn Random, id: &str, now: Un
                 return Ok(false);
             }
             remembered_consent::forget_of_client(tx, id).await?;
+            remove_of_owner(tx, id, now).await?;
             authorization_grant::revoke_of_client(tx, id, RevocationReason::ClientRemoved, now).await?;
             change_log::append(tx, Change::ClientRevoked(id), now).await?;
             audit::record(tx, event).await?;

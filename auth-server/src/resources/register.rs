@@ -46,7 +46,7 @@ pub enum RegisterRefusal {
     /// The identifier lies outside of the origins it was enrolled for.
     #[error("the resource is not under an origin of this resource server")]
     ForeignOrigin,
-    /// Another living resource server registered it.
+    /// Another resource server registered it, in this or an equal spelling.
     #[error("the resource is registered by another resource server")]
     OwnedByAnother,
     /// The database failed.
@@ -85,14 +85,16 @@ async fn write(
     if !origins.iter().any(|origin| origin == indicator.origin()) {
         return Err(RegisterRefusal::ForeignOrigin);
     }
-    let existing = store::resource::find(tx, &document.resource).await?;
-    if let Some(existing) = &existing
-        && existing.owner_client_id != client_id
-        && store::client::find(tx, &existing.owner_client_id).await?.is_some_and(|owner| owner.removed_at.is_none())
-    {
+    // Requests name a resource by any equal spelling, so whoever owns one spelling owns them all.
+    let existing = store::resource::find(tx, indicator.canonical()).await?;
+    if existing.as_ref().is_some_and(|existing| existing.owner_client_id != client_id) {
         return Err(RegisterRefusal::OwnedByAnother);
     }
+    if let Some(respelt) = existing.as_ref().filter(|existing| existing.id != document.resource) {
+        remove(tx, &respelt.id, now).await?;
+    }
     let last_version = store::resource::last_policy_version(tx, &document.resource).await?;
+    let existing = existing.filter(|existing| existing.id == document.resource);
     let policy_version = match (&existing, last_version) {
         (Some(existing), Some(version)) if same_policy(&existing.scopes, &document.scopes) => version,
         (_, Some(version)) => version + 1,
@@ -108,10 +110,26 @@ async fn write(
         policy_version,
     };
     if existing.as_ref() != Some(&resource) {
-        store::resource::put(tx, &resource, now).await?;
+        store::resource::put(tx, &resource, indicator.canonical(), now).await?;
         change_log::append(tx, Change::ResourceChanged(&resource.id), now).await?;
     }
     Ok(resource)
+}
+
+/// Removes every resource of the resource server `client_id`: the tokens for them end.
+///
+/// # Errors
+/// The database failed.
+pub async fn remove_of_owner(tx: &mut Tx, client_id: &str, now: UnixSeconds) -> Result<(), StoreError> {
+    for id in store::resource::list_of_owner(tx, client_id).await? {
+        remove(tx, &id, now).await?;
+    }
+    Ok(())
+}
+
+async fn remove(tx: &mut Tx, id: &str, now: UnixSeconds) -> Result<(), StoreError> {
+    store::resource::remove(tx, id, now).await?;
+    change_log::append(tx, Change::ResourceRevoked(id), now).await
 }
 
 /// Whether nothing changed but words for people.

@@ -12,7 +12,7 @@ use shared::{
 const FIND: Statement = Statement::new(
     "resource.find",
     "SELECT id, name, owner_client_id, scopes, access_token_ttl_seconds, algorithm, policy_version \
-     FROM resource WHERE id = $1 AND removed_at IS NULL",
+     FROM resource WHERE canonical = $1 AND removed_at IS NULL",
 );
 const LIST: Statement = Statement::new(
     "resource.list",
@@ -21,18 +21,26 @@ const LIST: Statement = Statement::new(
 );
 const PUT: Statement = Statement::new(
     "resource.put",
-    "INSERT INTO resource (id, name, owner_client_id, scopes, access_token_ttl_seconds, algorithm, policy_version, created_at, updated_at) \
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8) \
+    "INSERT INTO resource (id, canonical, name, owner_client_id, scopes, access_token_ttl_seconds, algorithm, policy_version, created_at, updated_at) \
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9) \
      ON CONFLICT (id) DO UPDATE SET name = excluded.name, owner_client_id = excluded.owner_client_id, scopes = excluded.scopes, \
      access_token_ttl_seconds = excluded.access_token_ttl_seconds, algorithm = excluded.algorithm, \
      policy_version = excluded.policy_version, updated_at = excluded.updated_at, removed_at = NULL",
 );
+const REMOVE: Statement = Statement::new(
+    "resource.remove",
+    "UPDATE resource SET removed_at = $2, updated_at = $2 WHERE id = $1 AND removed_at IS NULL",
+);
+const LIST_OF_OWNER: Statement = Statement::new(
+    "resource.list_of_owner",
+    "SELECT id FROM resource WHERE owner_client_id = $1 AND removed_at IS NULL ORDER BY id",
+);
 const LAST_POLICY_VERSION: Statement =
     Statement::new("resource.last_policy_version", "SELECT policy_version FROM resource WHERE id = $1");
 
-/// The registered resource of that canonical id.
-pub async fn find(db: &mut impl Fetch, id: &str) -> Result<Option<Resource>, StoreError> {
-    db.fetch_optional(&FIND, binds![id]).await?.as_ref().map(resource_row).transpose()
+/// The registered resource with that canonical form, however it was written.
+pub async fn find(db: &mut impl Fetch, canonical: &str) -> Result<Option<Resource>, StoreError> {
+    db.fetch_optional(&FIND, binds![canonical]).await?.as_ref().map(resource_row).transpose()
 }
 
 /// Every registered resource, the oldest first.
@@ -45,10 +53,21 @@ pub async fn last_policy_version(db: &mut impl Fetch, id: &str) -> Result<Option
     db.fetch_optional(&LAST_POLICY_VERSION, binds![id]).await?.map(|row| row.get("policy_version")).transpose()
 }
 
-/// Registers or replaces a resource.
-pub async fn put(tx: &mut Tx, resource: &Resource, now: UnixSeconds) -> Result<(), StoreError> {
+/// The ids of the registered resources of a resource server.
+pub async fn list_of_owner(db: &mut impl Fetch, client_id: &str) -> Result<Vec<String>, StoreError> {
+    db.fetch_all(&LIST_OF_OWNER, binds![client_id]).await?.iter().map(|row| row.get("id")).collect()
+}
+
+/// Removes a resource; its policy version stays known.
+pub async fn remove(tx: &mut Tx, id: &str, now: UnixSeconds) -> Result<(), StoreError> {
+    tx.execute(&REMOVE, binds![id, now]).await.map(drop)
+}
+
+/// Registers or replaces a resource; `canonical` is the canonical form of its id.
+pub async fn put(tx: &mut Tx, resource: &Resource, canonical: &str, now: UnixSeconds) -> Result<(), StoreError> {
     let binds = binds![
         &resource.id,
+        canonical,
         &resource.name,
         &resource.owner_client_id,
         json_list::write(&resource.scopes),

@@ -105,8 +105,10 @@ CREATE TABLE resource_server (
     origins   TEXT NOT NULL
 );
 
+-- The id is as written; equal spellings have one canonical form, and only one of them stands.
 CREATE TABLE resource (
     id                       TEXT PRIMARY KEY,
+    canonical                TEXT NOT NULL,
     name                     TEXT NOT NULL,
     owner_client_id          TEXT NOT NULL REFERENCES client (id),
     scopes                   TEXT NOT NULL,
@@ -117,6 +119,7 @@ CREATE TABLE resource (
     updated_at               BIGINT NOT NULL,
     removed_at               BIGINT
 );
+CREATE UNIQUE INDEX resource_one_a_canonical ON resource (canonical) WHERE removed_at IS NULL;
 
 -- Authorization requests that were decided: the request itself travels sealed, its id is consumed here.
 CREATE TABLE decided_request (

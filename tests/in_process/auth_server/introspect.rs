@@ -30,7 +30,7 @@ async fn server() -> TestServer {
     let mut resource = (*server.app.resources.find(RESOURCE).expect("registered")).clone();
     resource.owner_client_id = "rs".to_owned();
     let resource = &resource;
-    let work = |mut tx| async move { store::resource::put(&mut tx, resource, START).await };
+    let work = |mut tx| async move { store::resource::put(&mut tx, resource, RESOURCE, START).await };
     server.app.store.write::<_, StoreError, _, _>(work).await.expect("stored");
     server.app.resources.reload(&server.app.store).await.expect("reloaded");
     server

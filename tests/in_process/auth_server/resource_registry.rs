@@ -1,7 +1,18 @@
 //! `PUT /api/resources`.
 
-use super::{TestServer, test_server::RESOURCE};
+use super::{
+    TestServer,
+    test_server::{RESOURCE, START, resource_server_key_of_this_run},
+};
+use auth_server::{
+    clients::administer::remove_client,
+    resources::{
+        enrol::{Enrolment, enrol},
+        register::{RegisterRefusal, register},
+    },
+};
 use serde_json::{Value, json};
+use shared::{protocol::jwk::JwkSet, random::SystemRandom};
 
 const RESOURCES: &str = "/api/resources";
 
@@ -42,6 +53,77 @@ async fn words_keep_the_policy_version_and_tools_raise_it() {
         assert_eq!(server.call("PUT", RESOURCES, &token, &document).await.status, 200);
         assert_eq!(server.app.resources.resolve(&[id]).expect("known").policy_version, version, "{words} {tools}");
     }
+}
+
+/// A second resource server with the same origin.
+const NEIGHBOUR: &str = "neighbour";
+
+async fn add_neighbour(server: &TestServer) {
+    let jwks = JwkSet::new(vec![resource_server_key_of_this_run().public_jwk().clone()]).expect("a set");
+    let origins = ["http://localhost:9500".to_owned()];
+    let enrolment = Enrolment { client_id: NEIGHBOUR, name: "Neighbour", origins: &origins, jwks: &jwks };
+    enrol(&server.app.store, &server.app.issuer, &enrolment, &SystemRandom, START).await.expect("enrolled");
+}
+
+#[tokio::test]
+async fn another_spelling_takes_nobodys_resource_over() {
+    let server = TestServer::start().await;
+    add_neighbour(&server).await;
+    let token = server.machine_token().await;
+    let (store, id) = (&server.app.store, "http://localhost:9500/notes");
+    assert_eq!(server.call("PUT", RESOURCES, &token, &document(id)).await.status, 200);
+    for spelling in [id, "http://localhost:9500/notes/"] {
+        let document = serde_json::from_value(document(spelling)).expect("a document");
+        let refused = register(store, NEIGHBOUR, &document, START).await;
+        assert!(matches!(refused, Err(RegisterRefusal::OwnedByAnother)), "{spelling}: {refused:?}");
+    }
+    let theirs = "http://localhost:9500/other/";
+    let theirs_document = serde_json::from_value(document(theirs)).expect("a document");
+    register(store, NEIGHBOUR, &theirs_document, START).await.expect("registered");
+    assert_eq!(server.call("PUT", RESOURCES, &token, &document("http://localhost:9500/other")).await.status, 403);
+    server.follow().await;
+    assert_eq!(server.app.resources.resolve(&["http://localhost:9500/notes/"]).expect("known").id, id);
+    assert_eq!(server.app.resources.resolve(&["http://localhost:9500/other"]).expect("known").id, theirs);
+}
+
+#[tokio::test]
+async fn its_owner_may_spell_a_resource_anew_and_tokens_of_the_old_spelling_end() {
+    let server = TestServer::start().await;
+    let token = server.machine_token().await;
+    let (old, new) = ("http://localhost:9500/notes", "http://localhost:9500/notes/");
+    for spelling in [old, new, old] {
+        assert_eq!(server.call("PUT", RESOURCES, &token, &document(spelling)).await.status, 200, "{spelling}");
+        assert_eq!(server.app.resources.resolve(&[old]).expect("known").id, spelling);
+        assert_eq!(server.app.resources.list().len(), 2);
+    }
+    assert_eq!(revoked_resources(&server, &token).await, [old, new]);
+}
+
+#[tokio::test]
+async fn with_its_owner_a_resource_goes() {
+    let server = TestServer::start().await;
+    add_neighbour(&server).await;
+    let token = server.machine_token().await;
+    let (store, id) = (&server.app.store, "http://localhost:9500/notes");
+    let theirs = serde_json::from_value(document(id)).expect("a document");
+    register(store, NEIGHBOUR, &theirs, START).await.expect("registered");
+    server.follow().await;
+    assert!(server.app.resources.find(id).is_some());
+    assert!(remove_client(store, &SystemRandom, NEIGHBOUR, START).await.expect("removed"));
+    server.follow().await;
+    assert!(server.app.resources.find(id).is_none() && server.app.resources.resolve(&[id]).is_err());
+    assert!(server.app.resources.find(RESOURCE).is_some(), "nobody else's");
+    assert_eq!(revoked_resources(&server, &token).await, [id], "its tokens end");
+    assert_eq!(server.call("PUT", RESOURCES, &token, &document(id)).await.status, 200, "free again");
+    assert_eq!(server.app.resources.find(id).expect("known").policy_version, 2, "versions never come back");
+}
+
+/// The resources whose tokens ended, as resource servers hear it.
+async fn revoked_resources(server: &TestServer, token: &str) -> Vec<String> {
+    let feed = server.call("GET", "/api/revocations?after=0", token, &Value::Null).await.json();
+    let events = feed["events"].as_array().expect("events").iter();
+    let resources = events.filter(|event| event["kind"] == "resource");
+    resources.map(|event| event["subject"].as_str().expect("an id").to_owned()).collect()
 }
 
 #[tokio::test]

@@ -288,7 +288,7 @@ async fn the_resource_chooses_algorithm_and_lifetime() {
     let mut resource = (*server.app.resources.find(RESOURCE).expect("registered")).clone();
     (resource.algorithm, resource.access_token_ttl_seconds) = (TokenAlgorithm::Rs256, Some(120));
     let resource = &resource;
-    let work = |mut tx| async move { auth_server::store::resource::put(&mut tx, resource, START).await };
+    let work = |mut tx| async move { auth_server::store::resource::put(&mut tx, resource, RESOURCE, START).await };
     server.app.store.write::<_, shared::db::StoreError, _, _>(work).await.expect("stored");
     server.app.resources.reload(&server.app.store).await.expect("reloaded");
     let form = [("grant_type", "client_credentials")];
