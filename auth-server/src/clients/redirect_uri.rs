@@ -1,6 +1,7 @@
 //! Redirect URIs: which may be registered, and which registered one a request names.
 
-use url::Url;
+use std::net::IpAddr;
+use url::{Host, Url};
 
 /// A longer one is refused.
 pub const REDIRECT_URI_MAX_BYTES: usize = 2048;
@@ -31,6 +32,8 @@ pub const FORBIDDEN_SCHEMES: [&str; 19] = [
 ];
 
 const LOOPBACK_HOSTS: [&str; 3] = ["127.0.0.1", "[::1]", "localhost"];
+/// Last labels of names that usual hosts files and resolvers lead back to the computer itself.
+const LOCAL_NAMES: [&str; 4] = ["localhost", "localdomain", "ip6-localhost", "ip6-loopback"];
 
 /// Why a redirect URI may not be registered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -114,8 +117,24 @@ pub fn matches(registered: &str, requested: &str) -> bool {
 /// Whether any local program could receive what is sent there: loopback, or anything but `https`.
 pub fn is_local(uri: &str) -> bool {
     let https = uri.get(..8).is_some_and(|start| start.eq_ignore_ascii_case("https://"));
-    let host = Url::parse(uri).ok().and_then(|url| url.host_str().map(str::to_owned));
-    !https || host.is_none_or(|host| LOOPBACK_HOSTS.contains(&host.as_str()))
+    !https || Url::parse(uri).ok().as_ref().and_then(Url::host).is_none_or(is_this_computer)
+}
+
+/// Whether the host leads back to the computer that asks: names below `localhost` (RFC 6761 §6.3), loopback and unspecified
+/// addresses, also those written as IPv6.
+fn is_this_computer(host: Host<&str>) -> bool {
+    let is_local = |address: IpAddr| address.is_loopback() || address.is_unspecified();
+    match host {
+        Host::Domain(name) => {
+            let name = name.trim_end_matches('.');
+            let last = name.rsplit('.').next().unwrap_or_default();
+            LOCAL_NAMES.iter().any(|local| local.eq_ignore_ascii_case(last))
+        }
+        Host::Ipv4(address) => is_local(address.into()),
+        Host::Ipv6(address) => {
+            is_local(address.into()) || address.to_ipv4().is_some_and(|embedded| is_local(embedded.into()))
+        }
+    }
 }
 
 /// A loopback `http` URI without its port.
@@ -255,6 +274,35 @@ mod tests {
     #[test]
     fn local_means_any_program_could_listen() {
         assert!(is_local("http://localhost:1/cb") && is_local("cursor://x/cb") && is_local("https://localhost/cb"));
-        assert!(!is_local("https://claude.ai/api/mcp/auth_callback"));
+        for uri in [
+            "https://localhost./cb",
+            "https://LOCALHOST:8443/cb",
+            "https://app.localhost/cb",
+            "https://app.localhost./cb",
+            "https://localhost.localdomain/cb",
+            "https://127.0.0.2/cb",
+            "https://2130706433/cb",
+            "https://0.0.0.0/cb",
+            "https://0/cb",
+            "https://[::1]/cb",
+            "https://[::]/cb",
+            "https://[::ffff:127.0.0.1]/cb",
+            "https://[::ffff:0.0.0.0]/cb",
+            "https://[::127.0.0.1]/cb",
+        ] {
+            assert!(is_local(uri), "{uri}");
+        }
+        for uri in [
+            "https://claude.ai/api/mcp/auth_callback",
+            "https://localhost.example/cb",
+            "https://mylocalhost.example/cb",
+            "https://notlocalhost/cb",
+            "https://10.0.0.1/cb",
+            "https://128.0.0.1/cb",
+            "https://[2001:db8::1]/cb",
+            "https://[::ffff:10.0.0.1]/cb",
+        ] {
+            assert!(!is_local(uri), "{uri}");
+        }
     }
 }
