@@ -1,6 +1,6 @@
 //! The client metadata of a registration request (RFC 7591 §2), read leniently where real clients differ and bounded everywhere.
 
-use super::RegistrationRefusal;
+use super::{RegistrationRefusal, visible_text::is_visible};
 use serde_json::{Map, Value};
 use shared::protocol::jwk::JwkSet;
 
@@ -103,10 +103,7 @@ fn line(members: &Map<String, Value>, name: &str) -> Result<Option<String>, Regi
     if text.chars().count() > NAME_MAX_CHARACTERS {
         return Err(RegistrationRefusal::TextTooLong);
     }
-    let turns_writing =
-        |c: char| matches!(c, '\u{200e}' | '\u{200f}' | '\u{061c}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    let breaks_line = |c: char| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}');
-    if text.chars().any(|c| turns_writing(c) || breaks_line(c)) {
+    if !is_visible(text) {
         return Err(RegistrationRefusal::UnreadableName);
     }
     Ok(Some(text.to_owned()))
@@ -148,7 +145,9 @@ mod tests {
         assert_eq!(refusal(r#"{"redirect_uris":{}}"#), Refusal::WrongType);
         assert_eq!(refusal(r#"{"client_name":7}"#), Refusal::WrongType);
         assert_eq!(refusal(r#"{"client_name":"a\nb"}"#), Refusal::UnreadableName);
-        assert_eq!(refusal(r#"{"client_name":"a\u202eb"}"#), Refusal::UnreadableName);
+        for unseen in ["a\\u202eb", "\\u3164", "\\u200b", "\\u2800"] {
+            assert_eq!(refusal(&format!(r#"{{"client_name":"{unseen}"}}"#)), Refusal::UnreadableName);
+        }
         assert_eq!(refusal(&format!(r#"{{"client_name":"{}"}}"#, "x".repeat(201))), Refusal::TextTooLong);
         let many = vec!["\"https://a.example/\""; 33].join(",");
         assert_eq!(refusal(&format!(r#"{{"redirect_uris":[{many}]}}"#)), Refusal::ListTooLong);

@@ -7,6 +7,7 @@ mod budget;
 mod document;
 mod negotiate;
 mod refusal;
+mod visible_text;
 
 pub use budget::check_budget;
 pub use document::{RegistrationDocument, read};
