@@ -101,9 +101,9 @@ const TABLE: &[Route] = &[
     Route::public(Place::Origin, "/register", || post(register::register)).only_when(registration_is_open),
     Route::private(Place::Issuer, paths::RESOURCES, || put(resource_registry::put)),
     Route::private(Place::Issuer, paths::REVOCATIONS, || get(revocation_list::list)),
-    Route::private(Place::Issuer, paths::AUTHORIZE, || get(authorize::authorize)),
-    Route::private(Place::Origin, "/authorize", || get(authorize::authorize)),
-    Route::private(Place::Issuer, "/oauth2/consent", || get(consent::show).post(consent::decide)),
+    Route::private(Place::Issuer, paths::AUTHORIZE, || only_get(get(authorize::authorize))),
+    Route::private(Place::Origin, "/authorize", || only_get(get(authorize::authorize))),
+    Route::private(Place::Issuer, "/oauth2/consent", || only_get(get(consent::show)).post(consent::decide)),
     Route::private(Place::Issuer, "/sign-in", || get(sign_in::show).post(sign_in::submit)),
     Route::private(Place::Issuer, "/sign-out", || post(sign_out::submit)),
     Route::private(Place::Issuer, "/signed-out", || get(sign_out::show)),
@@ -112,6 +112,11 @@ const TABLE: &[Route] = &[
     Route::private(Place::Issuer, "/assets/{name}", || get(assets::asset)),
     Route::private(Place::Issuer, "/", || get(home::home)),
 ];
+
+/// Where a `GET` may make a grant, `HEAD` is not answered with it (RFC 9110 §9.2.1: it must stay safe).
+fn only_get(answers: MethodRouter<Arc<App>>) -> MethodRouter<Arc<App>> {
+    answers.head(not_found::head_not_allowed)
+}
 
 fn registration_is_open(settings: &Settings) -> bool {
     settings.auth_server.registration == RegistrationPolicy::Open

@@ -11,8 +11,12 @@ use crate::{
 use shared::{
     clock::UnixSeconds,
     protocol::{error_code::ErrorCode, scope::ScopeSet},
+    rate_limit::Limit,
 };
 use std::sync::Arc;
+
+/// For one user and one client: a site that loops, or loads the authorization page where nobody sees it, makes grants no faster.
+pub const SILENT_GRANTS: Limit = Limit { requests: 30, window_seconds: 60 * 60 };
 
 /// What comes next.
 pub enum NextStep {
@@ -61,13 +65,28 @@ pub async fn next_step(
         refuse_if_silent(request, ErrorCode::InteractionRequired, "The account may not grant any of these scopes.")?;
         return Ok(NextStep::Consent(Box::new(question)));
     }
-    if !request.prompt.consent && is_remembered(app, session, &question).await? {
+    if !request.prompt.consent
+        && is_remembered(app, session, &question).await?
+        && may_answer_silently(app, session, &question).await
+    {
         let allowed =
             decide::Allowed { request, session, question: &question, scope: &question.offered, remember: false };
         return Ok(NextStep::Answer(decide::allow(app, &allowed, now).await?));
     }
     refuse_if_silent(request, ErrorCode::ConsentRequired, "The person has to be asked.")?;
     Ok(NextStep::Consent(Box::new(question)))
+}
+
+/// Counts an answer that nobody sees. What cannot be counted is asked, as what is too much.
+async fn may_answer_silently(app: &App, session: &Session, question: &Question) -> bool {
+    let key = format!("{} {}", session.user.id, question.client.id);
+    match app.limits.check("silent-grants", &key, SILENT_GRANTS).await {
+        Ok(decision) => decision.allowed,
+        Err(cause) => {
+            tracing::warn!(%cause, "answers without a question cannot be counted");
+            false
+        }
+    }
 }
 
 async fn is_remembered(app: &App, session: &Session, question: &Question) -> Result<bool, AuthorizationError> {

@@ -1,6 +1,6 @@
 //! `GET /oauth2/authorize` (RFC 6749 §3.1), and what follows it in the same browser until the decision. A look at it changes nothing:
 //! fastmcp fetches it beforehand to see whether it is still registered. Only in a browser whose user told us not to ask again does it
-//! answer at once.
+//! answer at once, and then never to `HEAD` or to a browser that loads ahead: a grant is made for somebody who came.
 
 use super::{
     page::{page, see_other},
@@ -53,6 +53,9 @@ pub(super) async fn proceed(
     request: &PendingRequest,
     session: Option<&Session>,
 ) -> Result<Response, Stop> {
+    if visit.is_ahead_of_the_person() {
+        return Err(Stop::Ahead);
+    }
     match (next_step(visit.app, request, session, visit.now).await?, session) {
         (NextStep::Answer(location), _) => Ok(see_other(&location)),
         (NextStep::Consent(question), Some(session)) => {

@@ -2,7 +2,7 @@
 
 use crate::endpoints::respond::json_no_store;
 use axum::response::Response;
-use http::StatusCode;
+use http::{HeaderValue, StatusCode, header};
 use serde_json::json;
 
 /// 404.
@@ -15,4 +15,11 @@ pub async fn not_found() -> Response {
 pub async fn method_not_allowed() -> Response {
     let body = json!({ "error": "method_not_allowed", "error_description": "This URL does not answer this method." });
     json_no_store(StatusCode::METHOD_NOT_ALLOWED, &body)
+}
+
+/// 405 for `HEAD` where only `GET` is answered.
+pub async fn head_not_allowed() -> Response {
+    let mut response = method_not_allowed().await;
+    response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET"));
+    response
 }

@@ -31,6 +31,11 @@ pub(super) fn page(status: StatusCode, template: &impl Template) -> Response {
     response
 }
 
+/// 503 without a page, upon which a browser that loads ahead drops what it has and asks again when the person comes.
+pub(super) fn nothing_ahead() -> Response {
+    (StatusCode::SERVICE_UNAVAILABLE, [(header::CACHE_CONTROL, "no-store")]).into_response()
+}
+
 /// A redirect by which a POST becomes a GET (RFC 9110 §15.4.4), so that nothing posted here is ever posted there (RFC 9700 §4.12).
 pub(super) fn see_other(location: &str) -> Response {
     let Ok(location) = HeaderValue::from_str(location) else {

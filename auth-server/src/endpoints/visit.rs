@@ -34,6 +34,8 @@ pub(super) enum Stop {
     Redirect(String),
     /// The client is told.
     Refused(AuthorizationError),
+    /// The browser loads ahead; when the person comes, it asks again.
+    Ahead,
 }
 
 impl<'a> Visit<'a> {
@@ -49,6 +51,12 @@ impl<'a> Visit<'a> {
             Some(cookie) => Ok(session::find(&self.app.store, cookie, self.now).await?),
             None => Ok(None),
         }
+    }
+
+    /// Whether the browser loads ahead of a person who may never come (Fetch, `Sec-Purpose`; older browsers: `Purpose`, `X-Moz`).
+    pub(super) fn is_ahead_of_the_person(&self) -> bool {
+        let says = |value: &HeaderValue| value.as_bytes().to_ascii_lowercase().windows(3).any(|part| part == b"pre");
+        ["sec-purpose", "purpose", "x-moz"].into_iter().flat_map(|name| self.headers.get_all(name)).any(says)
     }
 
     /// A form, if it was sent from one of our pages.
@@ -74,6 +82,7 @@ impl<'a> Visit<'a> {
         match result {
             Ok(response) => response,
             Err(Stop::Notice(notice)) => self.notice(notice),
+            Err(Stop::Ahead) => page::nothing_ahead(),
             Err(Stop::Redirect(location)) => page::see_other(&location),
             Err(Stop::Refused(AuthorizationError::ShowPage(refusal))) => self.notice(refusal.into()),
             Err(Stop::Refused(AuthorizationError::Redirect { address, refusal })) => {

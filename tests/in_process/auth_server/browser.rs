@@ -61,6 +61,13 @@ impl<'a> Browser<'a> {
         self.send(Request::get(path).header("sec-fetch-site", "none"), Body::empty()).await
     }
 
+    /// Asks for a page by `method`, with these headers.
+    pub async fn ask(&mut self, method: &str, path: &str, headers: &[(&str, &str)]) -> Answer {
+        let request = Request::builder().method(method).uri(path);
+        let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
+        self.send(request, Body::empty()).await
+    }
+
     /// Sends a form as one of our own pages does: no referrer, so the origin is `null`.
     pub async fn submit(&mut self, form: &Form) -> Answer {
         self.submit_from(form, &[("origin", "null"), ("sec-fetch-site", "same-origin")]).await

@@ -100,6 +100,48 @@ async fn a_stolen_refresh_token_is_asked_about_again() {
 }
 
 #[tokio::test]
+async fn what_nobody_looks_at_makes_no_grant() {
+    let server = TestServer::start().await;
+    server.add_member(ADA).await;
+    let client = server.register_client("Client").await;
+    let mut browser = Browser::signed_in(&server, ADA, PASSWORD).await;
+    allow(&mut browser, &Ask::of(&client), true).await;
+    let rows = server.rows().await;
+    let path = Ask::of(&client).path();
+    assert_eq!(browser.ask("HEAD", &path, &[]).await.status, 405);
+    assert_eq!(browser.ask("HEAD", &path.replace("/oauth2/authorize", "/authorize"), &[]).await.status, 405);
+    for ahead in [("sec-purpose", "prefetch"), ("sec-purpose", "prefetch;prerender"), ("purpose", "prefetch")] {
+        assert_eq!(browser.ask("GET", &path, &[ahead]).await.status, 503, "{ahead:?}");
+    }
+    assert_eq!(server.rows().await, rows);
+    assert!(brought(&browser.get(&path).await, WEBSITE).contains_key("code"));
+}
+
+#[tokio::test]
+async fn a_client_that_asks_in_a_loop_meets_the_person_again() {
+    let server = TestServer::start().await;
+    server.add_member(ADA).await;
+    server.add_member("bob@example.com").await;
+    let client = server.register_client("Client").await;
+    let mut ada = Browser::signed_in(&server, ADA, PASSWORD).await;
+    let mut bob = Browser::signed_in(&server, "bob@example.com", PASSWORD).await;
+    allow(&mut ada, &Ask::of(&client), true).await;
+    allow(&mut bob, &Ask::of(&client), true).await;
+    let path = Ask::of(&client).path();
+    for _ in 0..30 {
+        assert!(brought(&ada.get(&path).await, WEBSITE).contains_key("code"));
+    }
+    let grants = server.grants().await;
+    assert!(ada.get(&path).await.body.contains("id=\"consent-form\""));
+    let silent = ada.get(&Ask::of(&client).with("prompt", "none").path()).await;
+    assert_eq!(brought(&silent, WEBSITE)["error"], "consent_required");
+    assert_eq!(server.grants().await, grants);
+    assert!(brought(&bob.get(&path).await, WEBSITE).contains_key("code"), "another person has another share");
+    server.clock.advance(3600);
+    assert!(brought(&ada.get(&path).await, WEBSITE).contains_key("code"), "an hour later");
+}
+
+#[tokio::test]
 async fn more_than_was_remembered_is_asked() {
     let server = TestServer::start().await;
     server.add_member(ADA).await;
