@@ -8,7 +8,8 @@ use shared::{
     random::{Random, random_id},
 };
 
-/// What happened.
+/// What happened. A registration is not among it: anybody may register, events stay, and what stands in `client` (when, from
+/// where) tells the same for as long as the client lives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AuditKind {
     /// A refresh token was presented whose family had moved on: the family is revoked.
@@ -41,18 +42,12 @@ pub enum AuditKind {
     UserDisabled,
     /// A client was made by an administrator.
     ClientAdded,
-    /// A client registered itself.
-    ClientRegistered,
     /// A client was removed.
     ClientRemoved,
     /// A resource server was enrolled.
     ResourceServerAdded,
     /// The keys or origins of a resource server were replaced.
     ResourceServerChanged,
-    /// A signing key was made.
-    SigningKeyMade,
-    /// A signing key was revoked.
-    SigningKeyRevoked,
 }
 
 impl AuditKind {
@@ -74,12 +69,9 @@ impl AuditKind {
             Self::UserAdded => "user_added",
             Self::UserDisabled => "user_disabled",
             Self::ClientAdded => "client_added",
-            Self::ClientRegistered => "client_registered",
             Self::ClientRemoved => "client_removed",
             Self::ResourceServerAdded => "resource_server_added",
             Self::ResourceServerChanged => "resource_server_changed",
-            Self::SigningKeyMade => "signing_key_made",
-            Self::SigningKeyRevoked => "signing_key_revoked",
         }
     }
 }

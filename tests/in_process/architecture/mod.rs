@@ -2,6 +2,7 @@
 //! stands beside a test that shows it a violation, so that it is known to be able to fail.
 
 mod arrows;
+mod audit_kinds;
 mod documents;
 mod foreign_crates;
 mod migrations;
