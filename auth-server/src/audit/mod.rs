@@ -127,13 +127,6 @@ impl AuditEvent {
         self.row.address_block = block.map(ToString::to_string);
         self
     }
-
-    /// A constant word more.
-    #[must_use]
-    pub fn detail(mut self, detail: &'static str) -> Self {
-        self.row.detail = Some(detail.to_owned());
-        self
-    }
 }
 
 /// Appends the event in the caller's transaction.

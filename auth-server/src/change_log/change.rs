@@ -102,8 +102,6 @@ impl ChangeKind {
 pub enum Change<'a> {
     /// A grant was revoked, by id.
     GrantRevoked(&'a str),
-    /// One access token was revoked, by `jti`.
-    TokenRevoked(&'a str),
     /// A user was disabled: everything the user holds ended.
     UserRevoked(&'a str),
     /// A client was removed: everything it holds ended.
@@ -112,8 +110,6 @@ pub enum Change<'a> {
     ResourceRevoked(&'a str),
     /// A signing key was stolen.
     KeyRevoked(&'a str),
-    /// Everything issued until now ended.
-    AllRevoked,
     /// A client was made, altered or confirmed.
     ClientChanged(&'a str),
     /// A resource was registered or altered.
@@ -129,12 +125,10 @@ impl Change<'_> {
     pub const fn kind(&self) -> ChangeKind {
         match self {
             Self::GrantRevoked(_) => ChangeKind::Grant,
-            Self::TokenRevoked(_) => ChangeKind::Jti,
             Self::UserRevoked(_) => ChangeKind::User,
             Self::ClientRevoked(_) => ChangeKind::Client,
             Self::ResourceRevoked(_) => ChangeKind::Resource,
             Self::KeyRevoked(_) => ChangeKind::Kid,
-            Self::AllRevoked => ChangeKind::AllBefore,
             Self::ClientChanged(_) => ChangeKind::ClientChanged,
             Self::ResourceChanged(_) => ChangeKind::ResourceChanged,
             Self::UserChanged(_) => ChangeKind::UserChanged,
@@ -142,12 +136,10 @@ impl Change<'_> {
         }
     }
 
-    /// Whom it concerns; empty for everybody.
+    /// Whom it concerns.
     pub const fn subject(&self) -> &str {
         match self {
-            Self::AllRevoked => "",
             Self::GrantRevoked(id)
-            | Self::TokenRevoked(id)
             | Self::UserRevoked(id)
             | Self::ClientRevoked(id)
             | Self::ResourceRevoked(id)
@@ -181,6 +173,5 @@ mod tests {
         assert!(Change::ClientChanged("c").kind().revocation().is_none());
         assert!(Change::SigningKeysChanged("k").kind().revocation().is_none());
         assert_eq!(Change::GrantRevoked("g").subject(), "g");
-        assert_eq!(Change::AllRevoked.subject(), "");
     }
 }

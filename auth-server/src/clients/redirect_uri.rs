@@ -5,9 +5,6 @@ use url::{Host, Url};
 
 /// A longer one is refused.
 pub const REDIRECT_URI_MAX_BYTES: usize = 2048;
-/// Private-use schemes (RFC 8252 §7.1) accepted unless the configuration says otherwise: editors that register theirs
-/// together with others in one request, and whose users would otherwise be locked out.
-pub const DEFAULT_PRIVATE_USE_SCHEMES: [&str; 5] = ["claude", "cursor", "vscode", "vscode-insiders", "windsurf"];
 /// Schemes that no configuration can allow: a browser would execute or read what they name, or send the code in clear.
 pub const FORBIDDEN_SCHEMES: [&str; 19] = [
     "about",
@@ -182,11 +179,13 @@ fn has_dot_segments(path: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{DEFAULT_PRIVATE_USE_SCHEMES, RedirectUriRefusal as Refusal, check_registrable, is_local, matches};
+    use super::{RedirectUriRefusal as Refusal, check_registrable, is_local, matches};
+    use crate::config::Settings;
+    use shared::config::Sources;
 
     fn check(uri: &str) -> Result<(), Refusal> {
-        let schemes: Vec<String> = DEFAULT_PRIVATE_USE_SCHEMES.iter().map(|scheme| (*scheme).to_owned()).collect();
-        check_registrable(uri, &schemes)
+        let settings = Settings::load(&Sources::new()).expect("defaults");
+        check_registrable(uri, &settings.auth_server.redirect_schemes)
     }
 
     #[test]

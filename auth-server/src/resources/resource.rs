@@ -5,7 +5,6 @@ use shared::protocol::{
     scope::ScopeSet,
     token_algorithm::TokenAlgorithm,
 };
-use std::collections::BTreeSet;
 
 /// Scopes that begin so belong to this server's own management interface.
 pub const MANAGEMENT_SCOPE_PREFIX: &str = "postern.";
@@ -66,20 +65,6 @@ impl Resource {
     pub fn all_scopes(&self) -> ScopeSet {
         self.scopes.iter().map(|scope| scope.name.as_str()).collect()
     }
-
-    /// The scopes that holding `held` amounts to under the hierarchy, `held` included.
-    pub fn closure(&self, held: &ScopeSet) -> ScopeSet {
-        let mut reached: BTreeSet<&str> = BTreeSet::new();
-        let mut pending: Vec<&str> = held.iter().collect();
-        while let Some(name) = pending.pop() {
-            if reached.insert(name)
-                && let Some(scope) = self.scope(name)
-            {
-                pending.extend(scope.implies.iter().map(String::as_str));
-            }
-        }
-        reached.into_iter().collect()
-    }
 }
 
 #[cfg(test)]
@@ -112,15 +97,5 @@ pub(crate) mod tests {
             algorithm: TokenAlgorithm::Es256,
             policy_version: 1,
         }
-    }
-
-    #[test]
-    fn hierarchy_is_followed_and_cycles_end() {
-        let mut resource = resource();
-        let closure = |resource: &Resource, held: &str| resource.closure(&held.parse().expect("scope")).to_string();
-        assert_eq!(closure(&resource, "mcp.admin"), "mcp.admin mcp.read mcp.write");
-        assert_eq!(closure(&resource, "mcp.write"), "mcp.write");
-        resource.scopes[0].implies.push("mcp.admin".to_owned());
-        assert_eq!(closure(&resource, "mcp.read"), "mcp.admin mcp.read mcp.write");
     }
 }

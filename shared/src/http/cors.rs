@@ -7,7 +7,6 @@ use axum::extract::Request;
 use axum::response::{IntoResponse as _, Response};
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::{Method, StatusCode};
-use std::collections::HashSet;
 
 /// Headers that clients send to OAuth and MCP endpoints; `Mcp-Param-*` is echoed, since CORS knows no prefixes.
 const ALLOWED_HEADERS: &str = "Authorization, Content-Type, Accept, MCP-Protocol-Version, Mcp-Session-Id, Mcp-Method, Mcp-Name, Last-Event-ID, \
@@ -25,38 +24,17 @@ const ECHOED_PREFIX: &str = "mcp-param-";
 const MAX_ECHOED_HEADERS: usize = 64;
 const MAX_ECHOED_CHARACTERS: usize = 128;
 
-/// Who may read the answers of a route.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum CorsPolicy {
-    /// Every page: metadata, keys, and endpoints that prove everything themselves (token, register).
-    Public,
-    /// Pages of these origins, compared byte by byte with what the browser sends.
-    AllowList(HashSet<String>),
-    /// None, and preflights go unanswered: the authorization endpoint, our pages.
-    None,
-}
-
-/// Answers preflights, without authentication, and marks answers.
+/// Lets every page read the answers: metadata, keys, and endpoints that prove everything themselves (token, register). Answers preflights,
+/// without authentication, and marks answers. Routes without it (the authorization endpoint, our pages) no page reads.
 #[derive(Debug, Clone)]
 pub struct Cors {
-    policy: CorsPolicy,
     methods: HeaderValue,
 }
 
 impl Cors {
-    /// That policy, for `GET`, `HEAD`, `POST`, `PUT`, `PATCH` and `DELETE`.
-    pub fn new(policy: CorsPolicy) -> Self {
-        Self { policy, methods: HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS") }
-    }
-
-    /// [`CorsPolicy::Public`].
+    /// For `GET`, `HEAD`, `POST`, `PUT`, `PATCH` and `DELETE`.
     pub fn public() -> Self {
-        Self::new(CorsPolicy::Public)
-    }
-
-    /// [`CorsPolicy::AllowList`].
-    pub fn allow_list(origins: impl IntoIterator<Item = String>) -> Self {
-        Self::new(CorsPolicy::AllowList(origins.into_iter().collect()))
+        Self { methods: HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS") }
     }
 
     /// The methods that preflights allow, separated by commas.
@@ -66,64 +44,32 @@ impl Cors {
         self
     }
 
-    /// What `Access-Control-Allow-Origin` says to a request from `origin`.
-    fn allowed(&self, origin: Option<&HeaderValue>) -> Option<HeaderValue> {
-        match &self.policy {
-            CorsPolicy::Public => Some(ANY_ORIGIN),
-            CorsPolicy::AllowList(origins) => {
-                let listed = origin?.to_str().is_ok_and(|origin| origin != "null" && origins.contains(origin));
-                origin.filter(|_| listed).cloned()
-            }
-            CorsPolicy::None => None,
-        }
-    }
-
-    fn mark(&self, allowed: Option<HeaderValue>, headers: &mut HeaderMap) {
-        if matches!(self.policy, CorsPolicy::AllowList(_)) {
-            headers.append(header::VARY, HeaderValue::from_static("Origin"));
-        }
-        if let Some(origin) = allowed {
-            headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
-            headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED_HEADERS);
-        }
-    }
-
-    fn answer_preflight(&self, allowed: Option<HeaderValue>, asked: &HeaderMap) -> Response {
-        let Some(origin) = allowed else {
-            let mut refusal =
-                (StatusCode::FORBIDDEN, "this origin is not on the server's list of allowed origins\n").into_response();
-            self.mark(None, refusal.headers_mut());
-            return refusal;
-        };
+    fn answer_preflight(&self, asked: &HeaderMap) -> Response {
         let mut answer = StatusCode::NO_CONTENT.into_response();
         let headers = answer.headers_mut();
+        headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, ANY_ORIGIN);
         headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, self.methods.clone());
         headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, allowed_headers(asked));
         headers.insert(header::ACCESS_CONTROL_MAX_AGE, MAX_AGE_SECONDS);
         headers.append(header::VARY, HeaderValue::from_static("Access-Control-Request-Headers"));
-        self.mark(Some(origin), headers);
-        headers.remove(header::ACCESS_CONTROL_EXPOSE_HEADERS);
         answer
     }
 }
 
 impl Manner for Cors {
-    type Kept = Option<HeaderValue>;
+    type Kept = ();
 
     fn begin(&self, request: &mut Request) -> Result<Self::Kept, Box<Response>> {
-        let origin = request.headers().get(header::ORIGIN);
-        let allowed = self.allowed(origin);
         let preflight = request.method() == Method::OPTIONS
-            && origin.is_some()
+            && request.headers().contains_key(header::ORIGIN)
             && request.headers().contains_key(header::ACCESS_CONTROL_REQUEST_METHOD);
-        if preflight && self.policy != CorsPolicy::None {
-            return Err(Box::new(self.answer_preflight(allowed, request.headers())));
-        }
-        Ok(allowed)
+        if preflight { Err(Box::new(self.answer_preflight(request.headers()))) } else { Ok(()) }
     }
 
-    fn finish(&self, kept: Self::Kept, response: &mut Response) {
-        self.mark(kept, response.headers_mut());
+    fn finish(&self, (): Self::Kept, response: &mut Response) {
+        let headers = response.headers_mut();
+        headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, ANY_ORIGIN);
+        headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED_HEADERS);
     }
 }
 
@@ -153,7 +99,7 @@ fn is_echoed(name: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{Cors, CorsPolicy};
+    use super::Cors;
     use crate::http::manner::Manner as _;
     use axum::Router;
     use axum::body::Body;
@@ -176,31 +122,27 @@ mod tests {
         response.headers().get(name).map(|value| value.to_str().unwrap())
     }
 
-    fn listed() -> Cors {
-        Cors::allow_list(["https://app.example".to_owned(), "null".to_owned()])
-    }
-
     const PREFLIGHT: (&str, &str) = ("access-control-request-method", "POST");
 
     #[tokio::test]
     async fn a_preflight_is_answered_without_authentication() {
         let asked =
             ("access-control-request-headers", "authorization, mcp-param-Region, x-evil, mcp-param-, mcp-param-a b");
-        for cors in [Cors::public(), listed()] {
-            let response = ask(cors, "OPTIONS", &[("origin", "https://app.example"), PREFLIGHT, asked]).await;
-            assert_eq!(response.status(), StatusCode::NO_CONTENT);
-            let allowed = header(&response, "access-control-allow-headers").unwrap();
-            for name in ["Authorization", "MCP-Protocol-Version", "Last-Event-ID", "mcp-param-Region"] {
-                assert!(allowed.split(", ").any(|each| each == name), "{name} in {allowed}");
-            }
-            assert!(
-                !allowed.contains("x-evil") && !allowed.contains("mcp-param-a") && !allowed.ends_with("mcp-param-"),
-                "{allowed}"
-            );
-            assert!(header(&response, "access-control-allow-methods").unwrap().contains("DELETE"));
-            assert_eq!(header(&response, "access-control-max-age"), Some("7200"));
-            assert_eq!(header(&response, "access-control-allow-credentials"), None);
+        let response = ask(Cors::public(), "OPTIONS", &[("origin", "https://app.example"), PREFLIGHT, asked]).await;
+        assert_eq!(response.status(), StatusCode::NO_CONTENT);
+        let allowed = header(&response, "access-control-allow-headers").unwrap();
+        for name in ["Authorization", "MCP-Protocol-Version", "Last-Event-ID", "mcp-param-Region"] {
+            assert!(allowed.split(", ").any(|each| each == name), "{name} in {allowed}");
         }
+        assert!(
+            !allowed.contains("x-evil") && !allowed.contains("mcp-param-a") && !allowed.ends_with("mcp-param-"),
+            "{allowed}"
+        );
+        assert!(header(&response, "access-control-allow-methods").unwrap().contains("DELETE"));
+        assert_eq!(header(&response, "access-control-max-age"), Some("7200"));
+        assert_eq!(header(&response, "access-control-allow-credentials"), None);
+        assert_eq!(header(&response, "access-control-allow-origin"), Some("*"));
+        assert_eq!(header(&response, "access-control-expose-headers"), None);
     }
 
     #[tokio::test]
@@ -211,36 +153,6 @@ mod tests {
         assert!(header(&response, "access-control-expose-headers").unwrap().contains("WWW-Authenticate"));
         assert_eq!(header(&response, "access-control-allow-credentials"), None);
         assert_eq!(ask(Cors::public(), "GET", &[]).await.status(), StatusCode::METHOD_NOT_ALLOWED);
-    }
-
-    #[tokio::test]
-    async fn only_listed_origins_read() {
-        let allowed = ask(listed(), "POST", &[("origin", "https://app.example")]).await;
-        assert_eq!(header(&allowed, "access-control-allow-origin"), Some("https://app.example"));
-        assert_eq!(header(&allowed, "vary"), Some("Origin"));
-        for origin in
-            ["https://evil.example", "https://app.example.evil", "http://app.example", "https://APP.example", "null"]
-        {
-            let response = ask(listed(), "POST", &[("origin", origin)]).await;
-            assert_eq!(header(&response, "access-control-allow-origin"), None, "{origin}");
-            assert_eq!(header(&response, "vary"), Some("Origin"));
-            let preflight = ask(listed(), "OPTIONS", &[("origin", origin), PREFLIGHT]).await;
-            assert_eq!(preflight.status(), StatusCode::FORBIDDEN, "{origin}");
-            assert_eq!(header(&preflight, "access-control-allow-origin"), None, "{origin}");
-        }
-        let without = ask(listed(), "POST", &[]).await;
-        assert_eq!(header(&without, "vary"), Some("Origin"), "caches must not mix the answers");
-    }
-
-    #[tokio::test]
-    async fn none_means_none() {
-        let none = || Cors::new(CorsPolicy::None);
-        let preflight = ask(none(), "OPTIONS", &[("origin", "https://app.example"), PREFLIGHT]).await;
-        assert_eq!(preflight.status(), StatusCode::METHOD_NOT_ALLOWED);
-        let response = ask(none(), "POST", &[("origin", "https://app.example")]).await;
-        for response in [preflight, response] {
-            assert!(!response.headers().keys().any(|name| name.as_str().starts_with("access-control")));
-        }
     }
 
     #[tokio::test]

@@ -24,7 +24,7 @@ pub use access_log::{ACCESS_LOG_TARGET, AccessLog};
 pub use address_range::AddressRange;
 pub use body_limit::{BODY_TIMEOUT, BodyLimit, BodyRefusal, MCP_BODY_BYTES, OAUTH_BODY_BYTES, read_body};
 pub use client_address::{AddressBlock, ClientAddress, ClientAddresses, PeerAddress};
-pub use cors::{Cors, CorsPolicy};
+pub use cors::Cors;
 pub use health::{DatabaseCheck, ReadinessCheck, health_router};
 pub use listen::{BindError, bind};
 pub use manner::{Manner, MannerFuture, MannerLayer, Mannered};

@@ -145,7 +145,8 @@ async fn a_revoked_token_is_refused_at_the_next_look() {
     let server = TestServer::start().await;
     let token = format!("Bearer {}", signed(&server, "at+jwt", &claims()));
     assert_eq!(guarded(&server, &token).await.status, 200);
-    let work = |mut tx| async move { change_log::append(&mut tx, change_log::Change::TokenRevoked("j"), START).await };
+    let work =
+        |mut tx| async move { change_log::append(&mut tx, change_log::Change::ClientRevoked("machine"), START).await };
     server.app.store.write::<_, StoreError, _, _>(work).await.expect("appended");
     server.follow().await;
     assert_eq!(guarded(&server, &token).await.refusal(), (401, "invalid_token".to_owned()));
