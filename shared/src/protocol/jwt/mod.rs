@@ -4,6 +4,7 @@
 //! checked, members are unique, claims must be there with one value each, and time is a parameter.
 
 mod access_token;
+mod algorithm;
 mod assertion_signer;
 mod claims;
 mod client_assertion;
