@@ -3,6 +3,7 @@
 pub mod assets;
 pub mod authorize;
 pub mod consent;
+mod cookie;
 pub mod form;
 pub mod guard;
 pub mod health;
@@ -20,7 +21,6 @@ pub mod resource_registry;
 pub mod respond;
 pub mod revocation_list;
 mod same_origin;
-mod session_cookie;
 pub mod set_up;
 pub mod sign_in;
 pub mod sign_out;

@@ -2,7 +2,7 @@
 //! the access log nor a referrer carries.
 
 use super::{
-    page::{page, see_other},
+    page::page,
     visit::{Stop, Visit},
 };
 use crate::{
@@ -20,7 +20,7 @@ use axum::{
     extract::{Path, State},
     response::Response,
 };
-use http::{HeaderMap, StatusCode, header};
+use http::{HeaderMap, StatusCode};
 use shared::{http::RequestId, secret::Secret};
 use std::sync::Arc;
 
@@ -60,11 +60,7 @@ pub async fn submit(
             is_administrator: true,
         };
         match complete(&app.store, &app.passwords, &*app.random, &link, &new, visit.now).await {
-            Ok(done) => {
-                let mut response = see_other(&visit.site.home);
-                response.headers_mut().append(header::SET_COOKIE, visit.cookie.set(&done.session));
-                Ok(response)
-            }
+            Ok(done) => Ok(visit.signed_in(&visit.site.home, &done.session, &done.user)),
             Err(cause) => refused(&visit, &link, &new, cause),
         }
     };

@@ -14,14 +14,13 @@ use crate::{
     pages::{Notice, SignInPage},
     users::{
         password_hash::PasswordHashError,
-        sign_in::{Attempt, SignInError, sign_in},
+        sign_in::{Attempt, SignInError, SignedIn, sign_in},
     },
 };
 use axum::{body::Body, extract::State, response::Response};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use shared::{
     http::{ClientAddress, RequestId},
-    protocol::opaque_token::OpaqueToken,
     sealing::SealingError,
     secret::Secret,
 };
@@ -60,9 +59,16 @@ pub async fn submit(
         let email = form.get("email").unwrap_or_default();
         let password = Secret::new(form.get("password").unwrap_or_default());
         let replaced = visit.session().await?.map(|session| session.hash);
-        let attempt = Attempt { email, password: &password, replaced: replaced.as_ref(), block: address.block() };
+        let known = visit.known_user().await?;
+        let attempt = Attempt {
+            email,
+            password: &password,
+            replaced: replaced.as_ref(),
+            known: known.as_ref(),
+            block: address.block(),
+        };
         match sign_in(&app.store, &app.passwords, &app.limits, &*app.random, &attempt, visit.now).await {
-            Ok(cookie) => Ok(signed_in(&visit, request, &cookie)),
+            Ok(signed_in) => Ok(go_on(&visit, request, &signed_in)),
             Err(cause) => refused(&visit, request.as_ref(), email, cause).await,
         }
     };
@@ -96,14 +102,12 @@ fn open_form(visit: &Visit<'_>, text: &str) -> Result<Option<PendingRequest>, St
     }
 }
 
-fn signed_in(visit: &Visit<'_>, request: Option<PendingRequest>, cookie: &OpaqueToken) -> Response {
+fn go_on(visit: &Visit<'_>, request: Option<PendingRequest>, SignedIn { user, session }: &SignedIn) -> Response {
     let location = match request {
-        Some(request) => again(visit, &PendingRequest { signed_in: Some(SessionKey::of(&cookie.hash())), ..request }),
+        Some(request) => again(visit, &PendingRequest { signed_in: Some(SessionKey::of(&session.hash())), ..request }),
         None => visit.site.home.clone(),
     };
-    let mut response = see_other(&location);
-    response.headers_mut().append(header::SET_COOKIE, visit.cookie.set(cookie));
-    response
+    visit.signed_in(&location, session, user)
 }
 
 /// The same page for whatever was wrong, or another one when nothing could be said about it.

@@ -1,12 +1,12 @@
 //! One request of a browser: who is signed in, what was sent, and how whatever stops it becomes a page.
 
-use super::{page, same_origin::is_same_origin, session_cookie::SessionCookie};
+use super::{cookie::Cookie, page, same_origin::is_same_origin};
 use crate::parameters::{FormError, Parameters};
 use crate::{
     app::App,
     authorization::{AuthorizationError, PageRefusal},
     pages::{Link, MessagePage, Notice, Site},
-    users::{Session, session},
+    users::{Session, User, known_device, session},
 };
 use axum::{body::Body, response::Response};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
@@ -14,6 +14,7 @@ use shared::{
     clock::UnixSeconds,
     db::StoreError,
     http::{BodyLimit, BodyRefusal, OAUTH_BODY_BYTES, RequestId, read_body},
+    protocol::opaque_token::OpaqueToken,
 };
 
 /// What handlers of pages share.
@@ -21,7 +22,8 @@ pub(super) struct Visit<'a> {
     pub(super) app: &'a App,
     pub(super) now: UnixSeconds,
     pub(super) site: Site,
-    pub(super) cookie: SessionCookie,
+    pub(super) cookie: Cookie,
+    device: Cookie,
     headers: &'a HeaderMap,
     request_id: &'a RequestId,
 }
@@ -41,8 +43,8 @@ pub(super) enum Stop {
 impl<'a> Visit<'a> {
     /// Reads the clock: once a request.
     pub(super) fn new(app: &'a App, headers: &'a HeaderMap, request_id: &'a RequestId) -> Self {
-        let (site, cookie) = (Site::of(&app.issuer), SessionCookie::of(&app.issuer));
-        Self { app, now: app.clock.now(), site, cookie, headers, request_id }
+        let (cookie, device) = (Cookie::session(&app.issuer), Cookie::known_device(&app.issuer));
+        Self { app, now: app.clock.now(), site: Site::of(&app.issuer), cookie, device, headers, request_id }
     }
 
     /// Who is signed in in this browser.
@@ -57,6 +59,28 @@ impl<'a> Visit<'a> {
     pub(super) fn is_ahead_of_the_person(&self) -> bool {
         let says = |value: &HeaderValue| value.as_bytes().to_ascii_lowercase().windows(3).any(|part| part == b"pre");
         ["sec-purpose", "purpose", "x-moz"].into_iter().flat_map(|name| self.headers.get_all(name)).any(says)
+    }
+
+    /// Who signed in in this browser before.
+    pub(super) async fn known_user(&self) -> Result<Option<User>, Stop> {
+        match self.device.read(self.headers) {
+            Some(cookie) => Ok(known_device::find_user(&self.app.store, &self.app.sealing, cookie, self.now).await?),
+            None => Ok(None),
+        }
+    }
+
+    /// The way on for a browser in which somebody has just signed in, and will be known.
+    pub(super) fn signed_in(&self, location: &str, session: &OpaqueToken, user: &User) -> Response {
+        let known = known_device::seal(&self.app.sealing, user, self.now);
+        let mut response = page::see_other(location);
+        let cookies = [
+            self.cookie.set(session.expose()),
+            self.device.set_for(known.expose(), known_device::KNOWN_DEVICE_SECONDS),
+        ];
+        for cookie in cookies {
+            response.headers_mut().append(header::SET_COOKIE, cookie);
+        }
+        response
     }
 
     /// A form, if it was sent from one of our pages.

@@ -3,6 +3,7 @@
 pub mod add_user;
 pub mod disable_user;
 pub mod email;
+pub mod known_device;
 pub mod password_hash;
 pub mod password_rules;
 pub mod reset_password;

@@ -31,6 +31,8 @@ pub struct Attempt<'a> {
     pub password: &'a Secret,
     /// The session that this browser has already, whoever's; it ends.
     pub replaced: Option<&'a TokenHash>,
+    /// Who signed in in this browser before.
+    pub known: Option<&'a User>,
     /// Where the browser is.
     pub block: AddressBlock,
 }
@@ -58,7 +60,15 @@ pub enum SignInError {
     Store(#[from] StoreError),
 }
 
-/// Signs somebody in; returns the cookie of the new session.
+/// Somebody signed in.
+pub struct SignedIn {
+    /// Who it is.
+    pub user: User,
+    /// The cookie of the new session.
+    pub session: OpaqueToken,
+}
+
+/// Signs somebody in.
 ///
 /// # Errors
 /// [`SignInError`].
@@ -69,8 +79,8 @@ pub async fn sign_in(
     random: &dyn Random,
     attempt: &Attempt<'_>,
     now: UnixSeconds,
-) -> Result<OpaqueToken, SignInError> {
-    let guess = Guess::of(attempt.email, attempt.block);
+) -> Result<SignedIn, SignInError> {
+    let guess = Guess::of(attempt.email, attempt.block, attempt.known);
     if let Some(retry_after_seconds) = guess.begin(limits).await? {
         return Err(SignInError::TooMany { retry_after_seconds });
     }
@@ -85,9 +95,9 @@ pub async fn sign_in(
             return Err(SignInError::Refused);
         }
     };
-    let cookie = session::new_token(random);
+    let session = session::new_token(random);
     let event = AuditEvent::new(AuditKind::SignedIn, random, now).user(&user.id).from_block(Some(&attempt.block));
-    let (hash, user_id, rehashed, event) = (&cookie.hash(), user.id.as_str(), rehashed.as_ref(), &event);
+    let (hash, user_id, rehashed, event) = (&session.hash(), user.id.as_str(), rehashed.as_ref(), &event);
     store
         .write(|mut tx| async move {
             let tx = &mut tx;
@@ -98,7 +108,7 @@ pub async fn sign_in(
             audit::record(tx, event).await
         })
         .await?;
-    Ok(cookie)
+    Ok(SignedIn { user, session })
 }
 
 /// What a password turned out to be.

@@ -3,7 +3,11 @@
 //!
 //! A guess is counted before anything is compared and taken back when it was no wrong guess: guesses made at once are no more than guesses made
 //! one by one.
+//!
+//! Whoever uses up the limit of an account shuts its owner out too, from everywhere but where the owner signed in before: a known device counts
+//! apart, so that strangers cannot use up its limit.
 
+use super::{Email, User};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use sha2::{Digest as _, Sha256};
 use shared::{
@@ -16,6 +20,8 @@ use shared::{
 pub const BY_ACCOUNT_AND_BLOCK: Limit = Limit { requests: 10, window_seconds: 15 * 60 };
 /// For one account from everywhere: high, because whoever reaches it locks the account's owner out too.
 pub const BY_ACCOUNT: Limit = Limit { requests: 100, window_seconds: 60 * 60 };
+/// For one account from all devices on which its owner signed in before.
+pub const BY_KNOWN_DEVICE: Limit = BY_ACCOUNT;
 /// For all accounts from one address block.
 pub const BY_BLOCK: Limit = Limit { requests: 100, window_seconds: 15 * 60 };
 
@@ -25,15 +31,17 @@ pub struct Guess {
 }
 
 impl Guess {
-    /// A guess for the account that `typed` names, if there is one.
-    pub fn of(typed: &str, block: AddressBlock) -> Self {
+    /// A guess for the account that `typed` names, if there is one, in a browser where `known` signed in before.
+    pub fn of(typed: &str, block: AddressBlock, known: Option<&User>) -> Self {
         // Hashed: counters may lie in another store, and addresses of people have no business there.
         let account = URL_SAFE_NO_PAD.encode(Sha256::digest(typed.trim().to_lowercase().as_bytes()));
-        let counters = [
-            ("sign-in account and block", format!("{account} {block}"), BY_ACCOUNT_AND_BLOCK),
-            ("sign-in account", account, BY_ACCOUNT),
-            ("sign-in block", block.to_string(), BY_BLOCK),
-        ];
+        let by_account_and_block = ("sign-in account and block", format!("{account} {block}"), BY_ACCOUNT_AND_BLOCK);
+        let by_account =
+            match known.filter(|user| Email::parse(typed).is_ok_and(|typed| typed.key() == user.email.key())) {
+                Some(user) => ("sign-in known device", user.id.clone(), BY_KNOWN_DEVICE),
+                None => ("sign-in account", account, BY_ACCOUNT),
+            };
+        let counters = [by_account_and_block, by_account, ("sign-in block", block.to_string(), BY_BLOCK)];
         Self { counters }
     }
 

@@ -3,13 +3,16 @@
 use super::{
     Answer, TestServer,
     browser::{Browser, form},
+    test_server::START,
     visitors::{Ask, PASSWORD},
 };
-use auth_server::users::{disable_user, session};
+use auth_server::users::{User, disable_user, known_device, session, sign_in_limits::Guess};
 use futures_util::future::join_all;
+use shared::http::AddressBlock;
 
 const ADA: &str = "ada@example.com";
 const COOKIE: &str = "postern-9400";
+const DEVICE: &str = "postern-9400-device";
 
 async fn server_with_ada() -> TestServer {
     let server = TestServer::start().await;
@@ -28,7 +31,7 @@ async fn try_password(server: &TestServer, email: &str, password: &str) -> Answe
 }
 
 #[tokio::test]
-async fn signing_in_sets_one_cookie_and_goes_home() {
+async fn signing_in_sets_two_cookies_and_goes_home() {
     let server = server_with_ada().await;
     let mut browser = Browser::new(&server);
     let answer = browser.sign_in("/sign-in", " ADA@example.COM ", PASSWORD).await;
@@ -36,6 +39,10 @@ async fn signing_in_sets_one_cookie_and_goes_home() {
     let cookie = answer.header("set-cookie");
     assert!(cookie.starts_with("postern-9400=postern_bs_"), "{cookie}");
     assert!(cookie.ends_with("; Path=/; HttpOnly; SameSite=Lax"), "{cookie}");
+    let cookies: Vec<_> = answer.headers.get_all("set-cookie").iter().filter_map(|line| line.to_str().ok()).collect();
+    assert_eq!(cookies.len(), 2);
+    assert!(cookies[1].starts_with("postern-9400-device=") && !cookies[1].contains(ADA), "{cookies:?}");
+    assert!(cookies[1].ends_with("; Path=/; HttpOnly; SameSite=Lax; Max-Age=15552000"), "{cookies:?}");
     let home = browser.follow(&answer).await;
     assert!(home.body.contains(ADA) && home.body.contains("id=\"sign-out-form\""));
     assert_eq!(browser.get("/sign-in").await.header("location"), "/");
@@ -115,6 +122,59 @@ async fn guesses_at_once_are_no_more_than_guesses_one_by_one() {
 }
 
 #[tokio::test]
+async fn strangers_lock_nobody_out_of_a_browser_that_is_known() {
+    let server = server_with_ada().await;
+    server.add_member("eve@example.com").await;
+    let mut ada = Browser::signed_in(&server, ADA, PASSWORD).await;
+    let page = ada.get("/").await;
+    ada.submit(&form(&page, "sign-out-form")).await;
+    let mut eve = Browser::signed_in(&server, "eve@example.com", PASSWORD).await;
+    let mut forged = ada.copy();
+    forged.cookies.insert(DEVICE.to_owned(), format!("{}x", ada.cookies[DEVICE]));
+
+    for email in [ADA, "nobody@example.com"] {
+        guess_from_everywhere(&server, email, None).await;
+        let strange = try_password(&server, email, PASSWORD).await;
+        assert_eq!((strange.status.as_u16(), strange.header("set-cookie")), (429, ""), "{email}");
+    }
+    let expected = constant_part(&try_password(&server, ADA, PASSWORD).await, ADA);
+    for other in [&mut eve, &mut forged] {
+        let page = other.get("/sign-in").await;
+        let page = if page.status == 303 { Browser::new(&server).get("/sign-in").await } else { page };
+        let answer = other.submit(&form(&page, "sign-in-form").with("email", ADA).with("password", PASSWORD)).await;
+        assert_eq!((answer.status.as_u16(), constant_part(&answer, ADA)), (429, expected.clone()));
+    }
+    assert_eq!(ada.sign_in("/sign-in", ADA, PASSWORD).await.status, 303);
+}
+
+#[tokio::test]
+async fn a_known_browser_guesses_no_more_than_another() {
+    let server = server_with_ada().await;
+    let ada = Browser::signed_in(&server, ADA, PASSWORD).await;
+    let known = known_device::find_user(&server.app.store, &server.app.sealing, &ada.cookies[DEVICE], START);
+    let known = known.await.expect("an answer").expect("Ada");
+    let end = START + known_device::KNOWN_DEVICE_SECONDS;
+    let late = known_device::find_user(&server.app.store, &server.app.sealing, &ada.cookies[DEVICE], end);
+    assert_eq!(late.await.expect("an answer"), None, "half a year is the end");
+    guess_from_everywhere(&server, ADA, Some(&known)).await;
+    let mut stolen = Browser::new(&server);
+    stolen.cookies.insert(DEVICE.to_owned(), ada.cookies[DEVICE].clone());
+    assert_eq!(stolen.sign_in("/sign-in", ADA, PASSWORD).await.status, 429);
+    assert_eq!(try_password(&server, ADA, PASSWORD).await.status, 303, "other browsers count apart");
+}
+
+/// Wrong guesses from ten address blocks until the limit of the account is used up.
+async fn guess_from_everywhere(server: &TestServer, email: &str, known: Option<&User>) {
+    for network in 0..10 {
+        let block = AddressBlock::of(std::net::Ipv4Addr::new(198, 51, network, 1).into());
+        for _ in 0..10 {
+            let refused = Guess::of(email, block, known).begin(&server.app.limits).await.expect("counted");
+            assert_eq!(refused, None);
+        }
+    }
+}
+
+#[tokio::test]
 async fn right_passwords_meet_no_limit() {
     let server = server_with_ada().await;
     for _ in 0..12 {
@@ -159,7 +219,7 @@ async fn sign_out_ends_the_session_itself_and_takes_a_token() {
     assert!(thief.get("/").await.body.contains(ADA), "nothing ended yet");
     let answer = browser.submit(&sign_out).await;
     assert!(browser.follow(&answer).await.body.contains("You are signed out"));
-    assert!(browser.cookies.is_empty());
+    assert!(!browser.cookies.contains_key(COOKIE));
     assert!(!thief.get("/").await.body.contains(ADA), "a copied cookie ends too");
     assert_eq!(browser.submit(&sign_out).await.status, 303, "signing out twice is fine");
     assert_eq!(server.get("/sign-out").await.status, 405);
