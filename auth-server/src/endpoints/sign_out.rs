@@ -7,14 +7,13 @@ use super::{
 };
 use crate::{
     app::App,
-    audit::{self, AuditEvent, AuditKind},
     authorization::PendingRequest,
     pages::{Link, MessagePage, Notice},
-    store::browser_session,
+    users::sign_out::sign_out,
 };
 use axum::{body::Body, extract::State, response::Response};
 use http::{HeaderMap, StatusCode, header};
-use shared::{db::StoreError, http::RequestId};
+use shared::http::RequestId;
 use std::sync::Arc;
 
 /// Ends the session; goes on with a request that somebody else is to decide, if there is one.
@@ -26,15 +25,7 @@ pub async fn submit(State(app): State<Arc<App>>, id: RequestId, headers: HeaderM
             if !session.csrf.matches(form.get("csrf")) {
                 return Err(Notice::ForeignForm.into());
             }
-            let event = &AuditEvent::new(AuditKind::SignedOut, &*app.random, visit.now).user(&session.user.id);
-            let (hash, now) = (&session.hash, visit.now);
-            app.store
-                .write(|mut tx| async move {
-                    browser_session::end(&mut tx, hash, now).await?;
-                    audit::record(&mut tx, event).await?;
-                    Ok::<_, StoreError>(())
-                })
-                .await?;
+            sign_out(&app.store, &*app.random, &session, visit.now).await?;
         }
         let request =
             form.get("request").map(|sealed| PendingRequest::open(&app.sealing, visit.now, sealed)).transpose()?;

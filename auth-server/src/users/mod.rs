@@ -11,6 +11,7 @@ pub mod session;
 pub mod set_up;
 pub mod sign_in;
 pub mod sign_in_limits;
+pub mod sign_out;
 pub mod user;
 
 pub use add_user::{NewUser, add_user};
