@@ -128,6 +128,19 @@ async fn rule_5_theft_ends_the_family_for_both_and_is_written_down_once() {
 }
 
 #[tokio::test]
+async fn rule_5_a_thief_who_waited_past_the_tokens_idle_end_is_seen() {
+    let server = TestServer::with_app().await;
+    let first = server.family().await;
+    let second = server.refresh(&first).await.text("refresh_token");
+    server.clock.advance(6 * DAY);
+    let third = server.refresh(&second).await.text("refresh_token");
+    server.clock.advance(2 * DAY);
+    assert_eq!(server.refresh(&first).await.refusal(), invalid_grant());
+    assert_eq!((server.revoked_grants().await, server.audited("refresh_token_theft").await), (1, 1));
+    assert_eq!(server.refresh(&third).await.refusal(), invalid_grant());
+}
+
+#[tokio::test]
 async fn the_period_is_the_clients_own() {
     let server = TestServer::with_app().await;
     server.add_client(&Client { refresh_grace_seconds: Some(3600), ..public_client("codex") }).await;

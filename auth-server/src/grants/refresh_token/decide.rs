@@ -1,6 +1,7 @@
 //! The refresh rule: what a presented token is worth, as a pure function of what is stored and the time.
 //!
-//! 1. Unknown, expired, or of a revoked family: refused.
+//! 1. Unknown, or of a family that ended or was revoked: refused. A token past its own idle end buys nothing, but rule 5
+//!    still judges it: whoever stole it may have waited.
 //! 2. Live: consumed, and its successor created, in one transaction.
 //! 3. Consumed or superseded no longer than the grace period ago: answered with the family's live token, whatever its
 //!    generation; nothing rotates. Too many of these for one token have to wait.
@@ -60,7 +61,7 @@ pub struct Live {
 /// predicate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RefreshDecision {
-    /// Rule 1: expired or revoked; `invalid_grant`, and nothing is written.
+    /// Rule 1: ended or revoked; `invalid_grant`, and nothing is written.
     Refuse,
     /// Rule 2: consume it, create its successor.
     Rotate,
@@ -79,24 +80,26 @@ pub enum RefreshDecision {
 
 /// Decides rules 1 to 5 for a token that exists (an unknown one is refused before).
 pub fn decide(presented: &Presented, family: &Family, grace_seconds: i64, now: UnixSeconds) -> RefreshDecision {
-    if family.revoked || family.expires_at <= now || presented.expires_at <= now {
+    if family.revoked || family.expires_at <= now {
         return RefreshDecision::Refuse;
     }
+    let is_over = presented.expires_at <= now;
     let Some(left_at) = presented.answered_at.or(presented.superseded_at) else {
-        return RefreshDecision::Rotate;
+        return if is_over { RefreshDecision::Refuse } else { RefreshDecision::Rotate };
     };
     let Some(live) = family.live.filter(|live| live.expires_at > now) else {
         return RefreshDecision::Refuse;
     };
     // A clock that stepped back makes the age negative: that is young.
     let age_seconds = now - left_at;
-    if age_seconds <= grace_seconds {
-        return answer_again(presented, age_seconds);
+    let is_young = age_seconds <= grace_seconds;
+    let was_lost = presented.answered_at.is_some() && !live.successor_presented;
+    match (is_young, was_lost) {
+        (false, false) => RefreshDecision::Theft,
+        _ if is_over => RefreshDecision::Refuse,
+        (true, _) => answer_again(presented, age_seconds),
+        (false, true) => RefreshDecision::Supersede,
     }
-    if presented.answered_at.is_some() && !live.successor_presented {
-        return RefreshDecision::Supersede;
-    }
-    RefreshDecision::Theft
 }
 
 fn answer_again(presented: &Presented, age_seconds: i64) -> RefreshDecision {
@@ -138,8 +141,10 @@ mod tests {
     #[test]
     fn rule_1_expired_or_revoked_is_refused_whatever_else() {
         for presented in [LIVE_TOKEN, consumed(0), consumed(GRACE_SECONDS + 1), superseded(0), superseded(1000)] {
-            assert_eq!(judge(&presented, &Family { revoked: true, ..FAMILY }), RefreshDecision::Refuse);
-            assert_eq!(judge(&presented, &Family { expires_at: NOW, ..FAMILY }), RefreshDecision::Refuse);
+            assert_eq!(judge(&presented, &Family { revoked: true, ..moved_on() }), RefreshDecision::Refuse);
+            assert_eq!(judge(&presented, &Family { expires_at: NOW, ..moved_on() }), RefreshDecision::Refuse);
+        }
+        for presented in [LIVE_TOKEN, consumed(0), consumed(GRACE_SECONDS + 1), superseded(0)] {
             assert_eq!(judge(&Presented { expires_at: NOW, ..presented }, &FAMILY), RefreshDecision::Refuse);
         }
     }
@@ -193,6 +198,14 @@ mod tests {
     }
 
     #[test]
+    fn rule_5_does_not_end_with_the_tokens_own_idle_end() {
+        for presented in [consumed(700_000), superseded(700_000)] {
+            let over = Presented { expires_at: NOW - 90_000, ..presented };
+            assert_eq!(judge(&over, &moved_on()), RefreshDecision::Theft, "{presented:?}");
+        }
+    }
+
+    #[test]
     fn the_period_is_the_clients() {
         assert_eq!(decide(&consumed(3600), &moved_on(), 3600, NOW), RefreshDecision::AnswerAgain { counted: true });
         assert_eq!(decide(&consumed(10), &moved_on(), 9, NOW), RefreshDecision::Theft);
@@ -219,16 +232,19 @@ mod tests {
                     superseded_at,
                     replays: 0,
                 };
-                let dead = flag(0) || flag(1) || flag(4);
+                let (dead, over) = (flag(0) || flag(1), flag(4));
                 let age = answered_at.or(superseded_at).map(|left| NOW - left);
+                let lost = answered_at.is_some() && !flag(3);
                 let expected = match (dead, age) {
                     (true, _) => RefreshDecision::Refuse,
+                    (false, None) if over => RefreshDecision::Refuse,
                     (false, None) => RefreshDecision::Rotate,
                     (false, Some(_)) if flag(2) => RefreshDecision::Refuse,
+                    (false, Some(age)) if age > GRACE_SECONDS && !lost => RefreshDecision::Theft,
+                    (false, Some(_)) if over => RefreshDecision::Refuse,
                     (false, Some(..=RACE_SECONDS)) => RefreshDecision::AnswerAgain { counted: false },
                     (false, Some(..=GRACE_SECONDS)) => RefreshDecision::AnswerAgain { counted: true },
-                    (false, Some(_)) if answered_at.is_some() && !flag(3) => RefreshDecision::Supersede,
-                    (false, Some(_)) => RefreshDecision::Theft,
+                    (false, Some(_)) => RefreshDecision::Supersede,
                 };
                 assert_eq!(judge(&presented, &family), expected, "{presented:?} {family:?}");
             }
