@@ -1,17 +1,29 @@
 //! Limits of the token endpoint: by grant for what a user allowed, by client for machines, never by address alone (many
-//! people come from one address). What is worthless is refused before any limit, so that 429 never hides `invalid_grant`.
+//! people come from one address). What is worthless is refused before any limit, so that 429 never hides `invalid_grant`, and
+//! what is refused spends nothing.
 
 use super::GrantRefusal;
 use crate::app::App;
-use shared::rate_limit::Limit;
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use shared::{protocol::opaque_token::TokenHash, rate_limit::Limit};
 
-/// Counts a refresh of a grant.
+/// Counts a refresh of a grant by its live token.
 ///
 /// # Errors
 /// [`GrantRefusal::TooMany`].
 pub async fn check_grant(app: &App, grant_id: &str) -> Result<(), GrantRefusal> {
     let limit = Limit::per_minute(app.settings.auth_server.refreshes_per_minute);
     check(app, "refresh-of-grant", grant_id, limit).await
+}
+
+/// Counts an answer to a token that is not live any more, by that token: whoever holds an old one spends nothing of what
+/// the holder of the live one has.
+///
+/// # Errors
+/// [`GrantRefusal::TooMany`].
+pub async fn check_left_token(app: &App, token: &TokenHash) -> Result<(), GrantRefusal> {
+    let limit = Limit::per_minute(app.settings.auth_server.refreshes_per_minute);
+    check(app, "answers-to-left-token", &URL_SAFE_NO_PAD.encode(token.0), limit).await
 }
 
 /// Counts a token for a machine.

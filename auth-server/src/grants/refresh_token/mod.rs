@@ -20,6 +20,7 @@ use super::{
 };
 use crate::{
     app::App,
+    resources::Resource,
     store::refresh_token::{self, LiveToken, PresentedToken},
     tokens::{AccessToken, AccessTokenRequest, GrantClaims, mint},
 };
@@ -28,6 +29,7 @@ use shared::protocol::{
     opaque_token::{OpaqueToken, TokenKind},
     scope::ScopeSet,
 };
+use std::sync::Arc;
 
 /// A request that loses more races than this is told to come back.
 const RACES_MAX: u32 = 16;
@@ -77,10 +79,11 @@ async fn attempt(
     if presentation.decide() == RefreshDecision::Refuse {
         return Err(GrantRefusal::RefreshTokenEnded);
     }
+    let (resource, scope) = presentation.check_access()?;
     if first {
-        rate_limits::check_grant(app, &presentation.stored.grant.id).await?;
+        presentation.check_limit().await?;
     }
-    let (access_token, scope) = presentation.checked_access_token()?;
+    let access_token = presentation.sign(&resource, &scope)?;
     let outcome = match presentation.decide() {
         RefreshDecision::Refuse => return Err(GrantRefusal::RefreshTokenEnded),
         RefreshDecision::Wait => {
@@ -136,32 +139,46 @@ impl Presentation<'_> {
         decide(&presented, &family, grace_seconds, self.call.now)
     }
 
-    /// Checks target, user and scope, runs the machine and signs; nothing of this uses anything up.
-    fn checked_access_token(&self) -> Result<(AccessToken, ScopeSet), GrantRefusal> {
+    /// Counts what is about to be answered. Theft is not: it can happen once, and no limit may hide it.
+    async fn check_limit(&self) -> Result<(), GrantRefusal> {
+        match self.decide() {
+            RefreshDecision::Refuse | RefreshDecision::Theft => Ok(()),
+            RefreshDecision::Rotate => rate_limits::check_grant(self.app, &self.stored.grant.id).await,
+            RefreshDecision::AnswerAgain { .. } | RefreshDecision::Wait | RefreshDecision::Supersede => {
+                rate_limits::check_left_token(self.app, &self.token.hash()).await
+            }
+        }
+    }
+
+    /// Checks target, user and scope and runs the machine; nothing of this uses anything up.
+    fn check_access(&self) -> Result<(Arc<Resource>, ScopeSet), GrantRefusal> {
         let (app, call, grant) = (self.app, self.call, &self.stored.grant);
         let resource = check_target(&app.resources, call.parameters, &grant.resource)?;
         if self.stored.user_disabled_at.is_some() {
             return Err(GrantRefusal::UserGone);
         }
-        let roles = &self.stored.user_roles;
-        let held = held_scope(&grant.scope, &call.client.client, roles, &resource)?;
+        let held = held_scope(&grant.scope, &call.client.client, &self.stored.user_roles, &resource)?;
         let asked = narrow_scope(call.parameters.get("scope"), held)?;
         let scope = drive_machine::drive_machine(call, grant, &asked)?;
+        Ok((resource, scope))
+    }
+
+    fn sign(&self, resource: &Resource, scope: &ScopeSet) -> Result<AccessToken, GrantRefusal> {
+        let (app, grant) = (self.app, &self.stored.grant);
         let request = AccessTokenRequest {
             issuer: &app.issuer,
             subject: &grant.user_id,
             client_id: &grant.client_id,
-            resource: &resource,
-            scope: &scope,
+            resource,
+            scope,
             user: Some(GrantClaims {
                 grant_id: &grant.id,
                 grant_expires_at: grant.expires_at,
-                roles,
+                roles: &self.stored.user_roles,
                 authenticated_at: grant.authenticated_at,
                 organization_id: grant.organization_id.as_deref(),
             }),
         };
-        let access_token = mint(&request, &app.keys, &app.lifetimes, &*app.random, call.now)?;
-        Ok((access_token, scope))
+        Ok(mint(&request, &app.keys, &app.lifetimes, &*app.random, self.call.now)?)
     }
 }
