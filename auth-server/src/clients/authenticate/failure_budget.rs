@@ -1,7 +1,7 @@
-//! A budget of failed authentications for each client and network: spent, the next attempt is refused before any look-up,
-//! hash or signature check.
+//! A budget of failed authentications for each client and network: spent, further failures are told to wait. Who proves
+//! itself never meets it, whatever its neighbours did (`docs/decisions/`).
 //!
-//! Kept by each instance for itself: generated secrets cannot be guessed, so the budget only sheds load.
+//! Kept by each instance for itself: generated secrets cannot be guessed, so the budget only slows clients that go on failing.
 
 use super::AuthenticationError;
 use moka::sync::Cache;
@@ -38,7 +38,7 @@ impl Default for FailureBudget {
 }
 
 impl FailureBudget {
-    /// Lets an attempt through unless the budget is spent.
+    /// Lets a failure be told as one unless the budget is spent.
     ///
     /// # Errors
     /// [`AuthenticationError::TooManyFailures`].

@@ -1,7 +1,7 @@
 //! Client authentication (RFC 6749 §2.3, RFC 7523 §2.2), always before any grant is looked at.
 //!
-//! The order: one method only → the failure budget → the client → its registered method → the proof. A look-up that fails is
-//! 503, never `invalid_client`, because clients throw their registration away on that.
+//! The order: one method only → the client → its registered method → the proof → the failure budget, of which only failures
+//! know. A look-up that fails is 503, never `invalid_client`, because clients throw their registration away on that.
 
 pub mod basic;
 pub mod credentials;
@@ -125,10 +125,10 @@ impl Authenticator<'_> {
     ) -> Result<AuthenticatedClient, AuthenticationError> {
         let credentials = Credentials::of(request.headers, request.parameters)?;
         let client_id = credentials.client_id();
-        self.failures.check(client_id, request.address_block, now)?;
         let client = self.clients.find(client_id).await?;
         match self.prove(&credentials, client, request, now).await {
             Err(AuthenticationError::Failed { cause, used_basic }) => {
+                self.failures.check(client_id, request.address_block, now)?;
                 tracing::info!(%cause, "a client was not authenticated");
                 self.failures.record(client_id, request.address_block, now);
                 Err(AuthenticationError::Failed { cause, used_basic })
