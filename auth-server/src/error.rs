@@ -141,7 +141,8 @@ impl From<AuthenticationError> for OAuthError {
             }
             AuthenticationError::Missing => invalid_client(false),
             AuthenticationError::Failed { used_basic, .. } => invalid_client(used_basic),
-            AuthenticationError::TooManyFailures { retry_after_seconds } => {
+            AuthenticationError::TooManyFailures { retry_after_seconds }
+            | AuthenticationError::TooManyAssertions { retry_after_seconds } => {
                 Self::too_many_requests(retry_after_seconds)
             }
             AuthenticationError::Store(cause) => cause.into(),

@@ -19,7 +19,8 @@ pub async fn introspect(
 ) -> Result<Response, OAuthError> {
     let now = app.clock.now();
     let parameters = form::read(&headers, body).await?;
-    let caller = authenticate(&app, &headers, &parameters, address.block(), paths::INTROSPECT, now).await?;
+    let block = address.block();
+    let caller = authenticate(&app, &headers, &parameters, block, paths::INTROSPECT, now, |_| Ok(())).await?;
     let token =
         parameters.get("token").ok_or_else(|| OAuthError::invalid_request("The parameter token is missing."))?;
     let answer = introspect::introspect(&app, &caller.client, token, now).await?;

@@ -4,7 +4,10 @@ use super::{form, respond::json_no_store};
 use crate::parameters::Parameters;
 use crate::{
     app::App,
-    clients::authenticate::{AuthenticatedClient, Authenticator, ClientRequest},
+    clients::{
+        Client,
+        authenticate::{AuthenticatedClient, Authenticator, ClientRequest},
+    },
     error::OAuthError,
     grants::{self, TokenAnswer, TokenCall},
     router::paths,
@@ -33,14 +36,16 @@ pub async fn token(
     let now = app.clock.now();
     let parameters = form::read(&headers, body).await?;
     let block = address.block();
-    let client = authenticate(&app, &headers, &parameters, block, paths::TOKEN, now).await?;
+    let may_ask = |client: &Client| Ok(grants::check_grant_type(&parameters, client).map(drop)?);
+    let client = authenticate(&app, &headers, &parameters, block, paths::TOKEN, now, may_ask).await?;
     let call = TokenCall { parameters: &parameters, client: &client, address_block: Some(block), now };
     let answer = grants::answer(&app, &call).await?;
     Ok(json_no_store(StatusCode::OK, &TokenResponse::of(&answer)))
 }
 
 /// Authenticates the client of a request to the endpoint at `path`. A client assertion may be for the issuer, for the token
-/// endpoint, its alias, or the endpoint that is called (RFC 7523 §3; clients differ).
+/// endpoint, its alias, or the endpoint that is called (RFC 7523 §3; clients differ). Whom `may_ask` refuses has proved
+/// itself, but its assertion is not used up and leaves no row.
 ///
 /// # Errors
 /// RFC 6749 §5.2.
@@ -51,12 +56,19 @@ pub async fn authenticate(
     block: AddressBlock,
     path: &str,
     now: UnixSeconds,
+    may_ask: impl FnOnce(&Client) -> Result<(), OAuthError>,
 ) -> Result<AuthenticatedClient, OAuthError> {
     let audiences = || assertion_audiences(&app.issuer, path);
     let request = ClientRequest { headers, parameters, assertion_audiences: &audiences, address_block: Some(block) };
-    let authenticator =
-        Authenticator { clients: &app.clients, store: &app.store, failures: &app.authentication_failures };
-    Ok(authenticator.authenticate(&request, now).await?)
+    let authenticator = Authenticator {
+        clients: &app.clients,
+        store: &app.store,
+        failures: &app.authentication_failures,
+        limits: &app.limits,
+    };
+    let proven = authenticator.prove(&request, now).await?;
+    may_ask(&proven.client)?;
+    Ok(authenticator.accept(proven, &request, now).await?)
 }
 
 fn assertion_audiences(issuer: &str, path: &str) -> Vec<String> {

@@ -1,7 +1,7 @@
 //! One file a grant type, through the machines of oxide-auth.
 //!
-//! The order for every grant: the client is authenticated (by the endpoint), the grant type is allowed, our checks pass and
-//! theft is decided, then the machine runs, the token is signed, and the transaction decides whether it is shown.
+//! The order for every grant: the client's proof fits, the grant type is allowed, the client is authenticated (by the endpoint;
+//! only now is its assertion used up), our checks pass and theft is decided, then the machine runs, the token is signed, and the transaction decides whether it is shown.
 
 pub mod authorization_code;
 pub mod check_target;
@@ -17,7 +17,7 @@ pub use refusal::GrantRefusal;
 
 use crate::{
     app::App,
-    clients::{GrantType, authenticate::AuthenticatedClient},
+    clients::{Client, GrantType, authenticate::AuthenticatedClient},
     parameters::Parameters,
     tokens::AccessToken,
 };
@@ -51,17 +51,22 @@ pub struct TokenAnswer {
     pub scope: ScopeSet,
 }
 
+/// The grant type a request names, if its client may use it. Writes nothing.
+///
+/// # Errors
+/// It is missing, not served, or not for this client.
+pub fn check_grant_type(parameters: &Parameters, client: &Client) -> Result<GrantType, GrantRefusal> {
+    let word = parameters.get("grant_type").ok_or(GrantRefusal::Missing("grant_type"))?;
+    let grant_type = GrantType::parse(word).ok_or(GrantRefusal::UnsupportedGrantType)?;
+    if client.allows_grant(grant_type) { Ok(grant_type) } else { Err(GrantRefusal::UnauthorizedClient) }
+}
+
 /// Answers a token request by its `grant_type` (RFC 6749 §4).
 ///
 /// # Errors
 /// Why there is no token.
 pub async fn answer(app: &App, call: &TokenCall<'_>) -> Result<TokenAnswer, GrantRefusal> {
-    let word = call.parameters.get("grant_type").ok_or(GrantRefusal::Missing("grant_type"))?;
-    let grant_type = GrantType::parse(word).ok_or(GrantRefusal::UnsupportedGrantType)?;
-    if !call.client.client.allows_grant(grant_type) {
-        return Err(GrantRefusal::UnauthorizedClient);
-    }
-    match grant_type {
+    match check_grant_type(call.parameters, &call.client.client)? {
         GrantType::AuthorizationCode => authorization_code::answer(app, call).await,
         GrantType::RefreshToken => refresh_token::answer(app, call).await,
         GrantType::ClientCredentials => client_credentials::answer(app, call).await,

@@ -35,6 +35,13 @@ pub async fn check_client(app: &App, client_id: &str) -> Result<(), GrantRefusal
     check(app, "tokens-of-machine", client_id, limit).await
 }
 
+/// Whether this client's attempt at this grant's refresh token is to be written down: once an hour, for whoever knows a
+/// token could write as fast as it asks.
+pub async fn is_foreign_attempt_news(app: &App, grant_id: &str, client_id: &str) -> bool {
+    let once_an_hour = Limit { requests: 1, window_seconds: 3600 };
+    check(app, "foreign-attempt", &format!("{grant_id}:{client_id}"), once_an_hour).await.is_ok()
+}
+
 async fn check(app: &App, bucket: &str, key: &str, limit: Limit) -> Result<(), GrantRefusal> {
     match app.limits.check(bucket, key, limit).await {
         Ok(decision) if decision.allowed => Ok(()),

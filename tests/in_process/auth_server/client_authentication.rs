@@ -5,7 +5,7 @@ use super::{
     given::{SECRET, TOKEN, basic, confidential_client, form_request, public_client},
     test_server::START,
 };
-use auth_server::clients::{AuthMethod, Client};
+use auth_server::clients::{AuthMethod, Client, ClientOrigin, GrantType};
 use keys::{SigningKey, install_crypto_provider};
 use serde_json::{Value, json};
 use shared::{
@@ -176,12 +176,21 @@ async fn a_spent_failure_budget_slows_failures_and_never_the_right_secret() {
 
 /// A client with a key, and what signs for it.
 async fn with_key() -> (TestServer, SigningKey) {
+    with_key_of(ClientOrigin::Administered).await
+}
+
+async fn with_key_of(origin: ClientOrigin) -> (TestServer, SigningKey) {
     install_crypto_provider();
     let server = TestServer::start().await;
     let key = SigningKey::generate(TokenAlgorithm::Es256).expect("a key");
     let jwks = JwkSet::new(vec![key.public_jwk().clone()]).expect("a set");
     let method = AuthMethod::PrivateKeyJwt;
-    let client = Client { auth_method: method, secret_hash: None, jwks: Some(jwks), ..confidential_client("signer") };
+    let grant_types = match origin {
+        ClientOrigin::Dynamic => GrantType::SELF_REGISTERED.to_vec(),
+        _ => GrantType::ALL.to_vec(),
+    };
+    let usual = confidential_client("signer");
+    let client = Client { origin, grant_types, auth_method: method, secret_hash: None, jwks: Some(jwks), ..usual };
     server.add_client(&client).await;
     (server, key)
 }
@@ -249,4 +258,38 @@ async fn thirty_two_racers_use_one_assertion_once() {
     let token = key.sign("JWT", &assertion(&json!(ISSUER), "raced")).expect("signed");
     let answers = futures_util::future::join_all((0..32).map(|_| present(&server, TOKEN, &token))).await;
     assert_eq!(answers.iter().filter(|answer| is_authenticated(answer)).count(), 1);
+}
+
+#[tokio::test]
+async fn refused_assertions_leave_a_bounded_number_of_rows() {
+    let (server, key) = with_key_of(ClientOrigin::Dynamic).await;
+    let sign = |jti: &str| key.sign("JWT", &assertion(&json!(ISSUER), jti)).expect("signed");
+    let ask = |token: String, grant: &'static [(&'static str, &'static str)]| {
+        let server = &server;
+        async move {
+            let proof = [("client_assertion_type", CLIENT_ASSERTION_TYPE), ("client_assertion", token.as_str())];
+            server.post_form(TOKEN, &[grant, &proof].concat()).await
+        }
+    };
+    let refused: [(&[(&str, &str)], &str); 3] = [
+        (&[("grant_type", "client_credentials")], "unauthorized_client"),
+        (&[("grant_type", "password")], "unsupported_grant_type"),
+        (&[], "invalid_request"),
+    ];
+    for (number, (grant, code)) in refused.iter().cycle().take(300).enumerate() {
+        let answer = ask(sign(&format!("refused {number}")), grant).await;
+        assert_eq!(answer.refusal(), (400, (*code).to_owned()));
+    }
+    assert_eq!(server.used_assertions("signer").await, 0, "nothing was bought");
+    let mut limited = 0;
+    for number in 0..700 {
+        let answer = ask(sign(&format!("worthless {number}")), &GRANT).await;
+        limited += u32::from(answer.status == 429);
+        assert!(is_authenticated(&answer) || !answer.header("retry-after").is_empty(), "{answer:?}");
+    }
+    assert_eq!((limited, server.used_assertions("signer").await), (100, 600));
+    server.clock.advance(60);
+    let mut fresh = assertion(&json!(ISSUER), "later");
+    (fresh["iat"], fresh["exp"]) = (json!(START + 60), json!(START + 120));
+    assert!(is_authenticated(&ask(key.sign("JWT", &fresh).expect("signed"), &GRANT).await), "the next minute");
 }

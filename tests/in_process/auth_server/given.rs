@@ -32,6 +32,8 @@ pub const SECRET: &str = "postern_cs_a.secret~of-letters";
 
 const COUNT_EVENTS: Statement =
     Statement::new("test.count_events", "SELECT COUNT(*) AS rows_there FROM audit_event WHERE kind = $1");
+const COUNT_ASSERTIONS: Statement =
+    Statement::new("test.count_assertions", "SELECT COUNT(*) AS rows_there FROM used_assertion WHERE client_id = $1");
 const COUNT_CHANGES: Statement =
     Statement::new("test.count_changes", "SELECT COUNT(*) AS rows_there FROM change_log WHERE kind = $1");
 
@@ -201,6 +203,11 @@ impl TestServer {
     /// How many events of this kind the audit log holds.
     pub async fn audited(&self, kind: &str) -> i64 {
         self.count(&COUNT_EVENTS, kind).await
+    }
+
+    /// How many assertions of this client are remembered.
+    pub async fn used_assertions(&self, client_id: &str) -> i64 {
+        self.count(&COUNT_ASSERTIONS, client_id).await
     }
 
     /// How many revocations of grants the change log holds.

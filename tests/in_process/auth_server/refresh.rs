@@ -239,6 +239,29 @@ async fn checks_come_first_and_use_nothing_up() {
 }
 
 #[tokio::test]
+async fn a_foreign_client_writes_one_line_an_hour() {
+    let server = TestServer::with_app().await;
+    for id in ["other", "third"] {
+        server.add_client(&public_client(id)).await;
+    }
+    let token = server.family().await;
+    let ask = |id: &'static str| {
+        let form = [("grant_type", "refresh_token"), ("client_id", id), ("refresh_token", token.as_str())];
+        let server = &server;
+        async move { assert_eq!(server.post_form(TOKEN, &form).await.refusal(), invalid_grant()) }
+    };
+    for _ in 0..100 {
+        ask("other").await;
+    }
+    ask("third").await;
+    assert_eq!(server.audited("refresh_token_of_another_client").await, 2, "one for each client");
+    server.clock.advance(3600);
+    ask("other").await;
+    assert_eq!(server.audited("refresh_token_of_another_client").await, 3);
+    assert_eq!(server.refresh(&token).await.status, 200);
+}
+
+#[tokio::test]
 async fn a_disabled_user_gets_nothing() {
     let server = TestServer::with_app().await;
     let token = server.family().await;

@@ -19,6 +19,8 @@ use shared::{
     clock::UnixSeconds,
     db::{Store, StoreError},
     http::AddressBlock,
+    protocol::jwt::ClientAssertion,
+    rate_limit::RateLimiter,
 };
 use std::sync::Arc;
 
@@ -44,6 +46,12 @@ pub enum AuthenticationError {
     #[error("too many failed attempts")]
     TooManyFailures {
         /// When the budget is whole again.
+        retry_after_seconds: u32,
+    },
+    /// More assertions than a client that registered itself may use in a minute.
+    #[error("too many assertions")]
+    TooManyAssertions {
+        /// When it may go on.
         retry_after_seconds: u32,
     },
     /// Nothing is known about the client.
@@ -72,6 +80,14 @@ pub enum FailureCause {
     /// The assertion was used before.
     #[error("the assertion was used before")]
     AssertionReplayed,
+}
+
+/// A client whose proof fits, while what it asks for may still be refused: nothing is written and its assertion not used.
+#[derive(Debug)]
+pub struct ProvenClient {
+    /// The client.
+    pub client: Arc<Client>,
+    assertion: Option<ClientAssertion>,
 }
 
 /// A client that proved who it is (a public one only says so).
@@ -111,58 +127,88 @@ pub struct Authenticator<'a> {
     pub store: &'a Store,
     /// Failures so far.
     pub failures: &'a FailureBudget,
+    /// Counts assertions.
+    pub limits: &'a RateLimiter,
 }
 
 impl Authenticator<'_> {
-    /// Authenticates the client of a request.
+    /// Finds the client of a request and judges its proof.
     ///
     /// # Errors
     /// Any [`AuthenticationError`].
-    pub async fn authenticate(
+    pub async fn prove(
         &self,
         request: &ClientRequest<'_>,
         now: UnixSeconds,
-    ) -> Result<AuthenticatedClient, AuthenticationError> {
+    ) -> Result<ProvenClient, AuthenticationError> {
         let credentials = Credentials::of(request.headers, request.parameters)?;
-        let client_id = credentials.client_id();
-        let client = self.clients.find(client_id).await?;
-        match self.prove(&credentials, client, request, now).await {
-            Err(AuthenticationError::Failed { cause, used_basic }) => {
-                self.failures.check(client_id, request.address_block, now)?;
-                tracing::info!(%cause, "a client was not authenticated");
-                self.failures.record(client_id, request.address_block, now);
-                Err(AuthenticationError::Failed { cause, used_basic })
-            }
-            other => other,
-        }
+        let client = self.clients.find(credentials.client_id()).await?;
+        judge(&credentials, client, request, now)
+            .map_err(|error| self.count_failure(error, credentials.client_id(), request, now))
     }
 
-    async fn prove(
+    /// Authenticates a proven client: its assertion is used up.
+    ///
+    /// # Errors
+    /// The assertion was used before, or there were too many; or the store did not answer.
+    pub async fn accept(
         &self,
-        credentials: &Credentials,
-        client: Option<Arc<Client>>,
+        proven: ProvenClient,
         request: &ClientRequest<'_>,
         now: UnixSeconds,
     ) -> Result<AuthenticatedClient, AuthenticationError> {
-        let failed = |cause| AuthenticationError::Failed { cause, used_basic: credentials.used_basic() };
-        // Compared for an unknown client too, so that knowing an id cannot be told from the time it takes.
-        if let Credentials::Secret { secret, .. } = credentials {
-            let stored = client.as_ref().and_then(|client| client.secret_hash);
-            let fits = secret::matches(stored.as_ref(), secret);
-            let Some(client) = client else { return Err(failed(FailureCause::UnknownClient)) };
-            if !client.auth_method.has_secret() {
-                return Err(failed(FailureCause::Method));
-            }
-            return if fits { Ok(AuthenticatedClient { client }) } else { Err(failed(FailureCause::Secret)) };
+        let ProvenClient { client, assertion } = proven;
+        if let Some(assertion) = assertion {
+            private_key_jwt::check_limit(self.limits, &client).await?;
+            private_key_jwt::use_up(self.store, &client.id, &assertion)
+                .await
+                .map_err(|error| self.count_failure(error, &client.id, request, now))?;
         }
+        Ok(AuthenticatedClient { client })
+    }
+
+    fn count_failure(
+        &self,
+        error: AuthenticationError,
+        client_id: &str,
+        request: &ClientRequest<'_>,
+        now: UnixSeconds,
+    ) -> AuthenticationError {
+        let AuthenticationError::Failed { cause, .. } = &error else { return error };
+        if let Err(spent) = self.failures.check(client_id, request.address_block, now) {
+            return spent;
+        }
+        tracing::info!(%cause, "a client was not authenticated");
+        self.failures.record(client_id, request.address_block, now);
+        error
+    }
+}
+
+fn judge(
+    credentials: &Credentials,
+    client: Option<Arc<Client>>,
+    request: &ClientRequest<'_>,
+    now: UnixSeconds,
+) -> Result<ProvenClient, AuthenticationError> {
+    let failed = |cause| AuthenticationError::Failed { cause, used_basic: credentials.used_basic() };
+    let proven = |client, assertion| Ok(ProvenClient { client, assertion });
+    // Compared for an unknown client too, so that knowing an id cannot be told from the time it takes.
+    if let Credentials::Secret { secret, .. } = credentials {
+        let stored = client.as_ref().and_then(|client| client.secret_hash);
+        let fits = secret::matches(stored.as_ref(), secret);
         let Some(client) = client else { return Err(failed(FailureCause::UnknownClient)) };
-        match (credentials, client.auth_method) {
-            (Credentials::None { .. }, AuthMethod::None) => Ok(AuthenticatedClient { client }),
-            (Credentials::Assertion { assertion, .. }, AuthMethod::PrivateKeyJwt) => {
-                private_key_jwt::accept(self.store, &client, assertion, &(request.assertion_audiences)(), now).await?;
-                Ok(AuthenticatedClient { client })
-            }
-            _ => Err(failed(FailureCause::Method)),
+        if !client.auth_method.has_secret() {
+            return Err(failed(FailureCause::Method));
         }
+        return if fits { proven(client, None) } else { Err(failed(FailureCause::Secret)) };
+    }
+    let Some(client) = client else { return Err(failed(FailureCause::UnknownClient)) };
+    match (credentials, client.auth_method) {
+        (Credentials::None { .. }, AuthMethod::None) => proven(client, None),
+        (Credentials::Assertion { assertion, .. }, AuthMethod::PrivateKeyJwt) => {
+            let verified = private_key_jwt::verify(&client, assertion, &(request.assertion_audiences)(), now)?;
+            proven(client, Some(verified))
+        }
+        _ => Err(failed(FailureCause::Method)),
     }
 }
