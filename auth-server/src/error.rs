@@ -17,6 +17,8 @@ use std::borrow::Cow;
 /// What a client is told to wait when a store, a key or a cache cannot be reached.
 pub const UNAVAILABLE_RETRY_AFTER_SECONDS: u32 = 2;
 
+const NUL_DESCRIPTION: &str = "The request contains U+0000.";
+
 /// A refusal as it goes over the wire (RFC 6749 §5.2): never a cause, never text from the request.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{code}: {description}")]
@@ -87,7 +89,13 @@ impl OAuthError {
 
 impl From<StoreError> for OAuthError {
     /// A store that fails decides nothing: 503, never `invalid_grant` or `invalid_client` (clients wipe what they hold on those).
+    ///
+    /// [`StoreError::Nul`] is the one error that the request caused: trying again would not help.
     fn from(cause: StoreError) -> Self {
+        if let StoreError::Nul { statement } = cause {
+            tracing::warn!(statement, "a text with U+0000 came as far as the store");
+            return Self::invalid_request(NUL_DESCRIPTION);
+        }
         tracing::error!(%cause, "the store could not answer");
         Self::unavailable()
     }
@@ -103,6 +111,7 @@ impl From<FormError> for OAuthError {
             }
             FormError::TooMany => Self::invalid_request("The request has too many parameters."),
             FormError::NotUtf8 => Self::invalid_request("A parameter is not UTF-8."),
+            FormError::Nul => Self::invalid_request(NUL_DESCRIPTION),
             FormError::Repeated => Self::invalid_request("A parameter is repeated."),
         }
     }

@@ -29,6 +29,9 @@ pub enum FormError {
     /// A name or value is not UTF-8 after decoding.
     #[error("a parameter is not UTF-8")]
     NotUtf8,
+    /// A name or value has U+0000, which no database stores as text alike.
+    #[error("a parameter contains U+0000")]
+    Nul,
     /// The same name twice.
     #[error("a parameter is repeated")]
     Repeated,
@@ -114,7 +117,8 @@ pub fn is_form(headers: &HeaderMap) -> bool {
 /// WHATWG form decoding, but strict about UTF-8.
 fn decode(text: &str) -> Result<String, FormError> {
     let spaced = text.replace('+', " ");
-    percent_decode_str(&spaced).decode_utf8().map(std::borrow::Cow::into_owned).map_err(|_| FormError::NotUtf8)
+    let decoded = percent_decode_str(&spaced).decode_utf8().map_err(|_| FormError::NotUtf8)?;
+    if decoded.contains('\0') { Err(FormError::Nul) } else { Ok(decoded.into_owned()) }
 }
 
 #[cfg(test)]
@@ -157,6 +161,9 @@ mod tests {
         assert_eq!(Parameters::from_form(&form(), large.as_bytes()), Err(FormError::TooLarge));
         assert_eq!(Parameters::from_query(Some("a=%FF")), Err(FormError::NotUtf8));
         assert_eq!(Parameters::from_form(&form(), b"a=\xff"), Err(FormError::NotUtf8));
+        for nul in ["a=b%00", "a%00=b", "resource=%00"] {
+            assert_eq!(Parameters::from_query(Some(nul)), Err(FormError::Nul), "{nul}");
+        }
         assert_eq!(Parameters::from_query(None), Ok(Parameters::default()));
     }
 
@@ -180,8 +187,13 @@ mod tests {
         #[test]
         fn what_is_encoded_reads_back(name in "[a-z]{1,8}", value in any::<String>()) {
             let text: String = form_urlencoded::Serializer::new(String::new()).append_pair(&name, &value).finish();
-            let parameters = Parameters::from_query(Some(&text)).expect("own encoding");
-            prop_assert_eq!(parameters.get(&name).unwrap_or_default(), value);
+            let parameters = Parameters::from_query(Some(&text));
+            if value.contains('\0') {
+                prop_assert_eq!(parameters, Err(FormError::Nul));
+            } else {
+                let parameters = parameters.expect("own encoding");
+                prop_assert_eq!(parameters.get(&name).unwrap_or_default(), value);
+            }
         }
     }
 }

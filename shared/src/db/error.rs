@@ -13,6 +13,12 @@ pub enum StoreError {
         /// What the database said.
         cause: String,
     },
+    /// A text with U+0000 was bound: PostgreSQL has no such text, so neither database is asked. Trying again does not help.
+    #[error("statement {statement} was given a text with U+0000")]
+    Nul {
+        /// The name of the statement.
+        statement: &'static str,
+    },
     /// Another transaction won. [`Store::write`](super::Store::write) runs these again by itself, so rules never see one.
     #[error("statement {statement} conflicts with another transaction")]
     Conflict {

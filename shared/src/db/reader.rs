@@ -29,6 +29,7 @@ impl Reader {
         statement: &'static Statement,
         binds: impl IntoIterator<Item = Bind, IntoIter: Send> + Send,
     ) -> Result<Option<Row>, StoreError> {
+        let binds = statement.storable(binds)?;
         self.before(statement)?;
         let span = statement.span();
         let result = match self.store.backend() {
@@ -56,6 +57,7 @@ impl Reader {
         statement: &'static Statement,
         binds: impl IntoIterator<Item = Bind, IntoIter: Send> + Send,
     ) -> Result<Vec<Row>, StoreError> {
+        let binds = statement.storable(binds)?;
         self.before(statement)?;
         let span = statement.span();
         let result: Result<Vec<Row>, sqlx::Error> = match self.store.backend() {

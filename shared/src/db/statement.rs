@@ -91,6 +91,15 @@ macro_rules! binds {
     ($($value:expr),* $(,)?) => { [$($crate::db::Bind::from($value)),*] };
 }
 
+impl Statement {
+    /// The values, unless one is a text that only one of the databases would take.
+    pub(super) fn storable(&self, binds: impl IntoIterator<Item = Bind>) -> Result<Vec<Bind>, StoreError> {
+        let binds: Vec<Bind> = binds.into_iter().collect();
+        let has_nul = |bind: &Bind| matches!(bind, Bind::Text(Some(text)) if text.contains('\0'));
+        if binds.iter().any(has_nul) { Err(StoreError::Nul { statement: self.name }) } else { Ok(binds) }
+    }
+}
+
 /// The statement with its values, ready for one of the two databases.
 pub(super) fn query<D>(
     statement: &Statement,

@@ -48,7 +48,7 @@ impl Tx {
         statement: &'static Statement,
         binds: impl IntoIterator<Item = Bind, IntoIter: Send> + Send,
     ) -> Result<u64, StoreError> {
-        let fault = self.before(statement)?;
+        let (fault, binds) = self.before(statement, binds)?;
         let result = match self.connection(statement)? {
             Connection::Sqlite(seat) => {
                 let done = query(statement, binds).execute(seat.connection_of(statement)?);
@@ -68,7 +68,7 @@ impl Tx {
         statement: &'static Statement,
         binds: impl IntoIterator<Item = Bind, IntoIter: Send> + Send,
     ) -> Result<Option<Row>, StoreError> {
-        let fault = self.before(statement)?;
+        let (fault, binds) = self.before(statement, binds)?;
         let result = match self.connection(statement)? {
             Connection::Sqlite(seat) => {
                 let row = query(statement, binds).fetch_optional(seat.connection_of(statement)?);
@@ -88,7 +88,7 @@ impl Tx {
         statement: &'static Statement,
         binds: impl IntoIterator<Item = Bind, IntoIter: Send> + Send,
     ) -> Result<Vec<Row>, StoreError> {
-        let fault = self.before(statement)?;
+        let (fault, binds) = self.before(statement, binds)?;
         let result = match self.connection(statement)? {
             Connection::Sqlite(seat) => {
                 let rows = query(statement, binds).fetch_all(seat.connection_of(statement)?);
@@ -107,14 +107,19 @@ impl Tx {
         self.connection.as_mut().ok_or_else(|| statement.failed("the transaction has ended"))
     }
 
-    fn before(&mut self, statement: &Statement) -> Result<Option<Fault>, StoreError> {
+    fn before(
+        &mut self,
+        statement: &Statement,
+        binds: impl IntoIterator<Item = Bind>,
+    ) -> Result<(Option<Fault>, Vec<Bind>), StoreError> {
         if let Some(failure) = &self.failure {
             return Err(failure.clone());
         }
+        let binds = statement.storable(binds).map_err(|error| self.failure.insert(error).clone())?;
         let fault = self.faults.as_ref().and_then(|faults| faults.at(statement.name()));
         match fault.and_then(|fault| fault.before(statement.name())) {
             Some(error) => Err(self.failure.insert(error).clone()),
-            None => Ok(fault),
+            None => Ok((fault, binds)),
         }
     }
 

@@ -13,6 +13,7 @@ mod introspect;
 mod keys_at_start;
 mod manual_clock;
 mod metadata;
+mod nul;
 mod pages;
 mod refresh;
 mod register;

@@ -3,10 +3,10 @@
 use super::for_each_database;
 use shared::{
     binds,
-    db::{Statement, Store, StoreError},
+    db::{Statement, Store, StoreError, Tx},
 };
 
-for_each_database!(values_round_trip, nulls_keep_their_type, a_wrong_column_is_an_error);
+for_each_database!(values_round_trip, nulls_keep_their_type, a_text_with_nul_is_refused, a_wrong_column_is_an_error);
 
 const INSERT: Statement =
     Statement::new("token.insert", "insert into token(hash, family, consumed_at, note) values ($1, $2, $3, $4)");
@@ -56,6 +56,18 @@ async fn nulls_keep_their_type(store: &Store) {
         store.read().fetch_optional(&FIND, binds![None::<Vec<u8>>]).await.unwrap().is_none(),
         "null equals nothing"
     );
+}
+
+async fn a_text_with_nul_is_refused(store: &Store) {
+    let work = |mut tx: Tx| async move {
+        tx.execute(&INSERT, binds![vec![3], 5, None::<i64>, "fine"]).await?;
+        assert!(tx.execute(&INSERT, binds![vec![4], 5, None::<i64>, "a\0b"]).await.is_err());
+        Ok::<_, StoreError>(())
+    };
+    assert_eq!(store.write(work).await, Err(StoreError::Nul { statement: "token.insert" }));
+    assert!(store.read().fetch_optional(&FIND, binds![vec![3]]).await.unwrap().is_none(), "nothing of it was kept");
+    let read = store.read().fetch_all(&FIND, binds!["\0"]).await;
+    assert_eq!(read.unwrap_err(), StoreError::Nul { statement: "token.find" });
 }
 
 async fn a_wrong_column_is_an_error(store: &Store) {

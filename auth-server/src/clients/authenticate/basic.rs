@@ -36,7 +36,7 @@ pub fn parse(header: &HeaderValue) -> Option<BasicCredentials> {
     let text = Secret::new(String::from_utf8(bytes).ok()?);
     let (client_id, secret) = text.expose().split_once(':')?;
     let client_id = form_decode(client_id)?;
-    if client_id.is_empty() || secret.is_empty() {
+    if client_id.is_empty() || client_id.contains('\0') || secret.is_empty() {
         return None;
     }
     let decoded = form_decode(secret).filter(|decoded| decoded != secret).map(Secret::new);
@@ -74,7 +74,14 @@ mod tests {
 
     #[test]
     fn what_is_not_basic_is_not_read() {
-        for bad in [header("Bearer", "a:b"), header("Basic", "ab"), header("Basic", ":b"), header("Basic", "a:")] {
+        for bad in [
+            header("Bearer", "a:b"),
+            header("Basic", "ab"),
+            header("Basic", ":b"),
+            header("Basic", "a:"),
+            header("Basic", "a\0:b"),
+            header("Basic", "a%00:b"),
+        ] {
             assert!(parse(&bad).is_none(), "{bad:?}");
         }
         for bad in ["Basic", "Basic !!!", "Basic /w==", ""] {

@@ -20,7 +20,7 @@ pub const SELF_REGISTERED_ASSERTIONS: Limit = Limit::per_minute(600);
 
 /// Whom an assertion claims to be from, before anything is verified; only good for finding the keys.
 pub fn claimed_client_id(assertion: &str) -> Option<String> {
-    jwt::claimed_client_id(assertion)
+    jwt::claimed_client_id(assertion).filter(|id| !id.contains('\0'))
 }
 
 /// Verifies the assertion with the client's own keys. It is not used up.

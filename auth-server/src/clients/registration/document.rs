@@ -74,16 +74,21 @@ pub(super) fn read_keys(jwks: &Value) -> Result<JwkSet, RegistrationRefusal> {
 fn text<'a>(members: &'a Map<String, Value>, name: &str) -> Result<Option<&'a str>, RegistrationRefusal> {
     match members.get(name) {
         None | Some(Value::Null) => Ok(None),
-        Some(Value::String(text)) => Ok(Some(text)),
+        Some(Value::String(text)) => stored(text).map(Some),
         Some(_) => Err(RegistrationRefusal::WrongType),
     }
+}
+
+/// A text without U+0000, which not every database stores.
+fn stored(text: &str) -> Result<&str, RegistrationRefusal> {
+    if text.contains('\0') { Err(RegistrationRefusal::Nul) } else { Ok(text) }
 }
 
 /// A list of strings; one string counts as a list of one.
 fn words(members: &Map<String, Value>, name: &str) -> Result<Option<Vec<String>>, RegistrationRefusal> {
     let items = match members.get(name) {
         None | Some(Value::Null) => return Ok(None),
-        Some(Value::String(word)) => return Ok(Some(vec![word.clone()])),
+        Some(Value::String(word)) => return Ok(Some(vec![stored(word)?.to_owned()])),
         Some(Value::Array(items)) => items,
         Some(_) => return Err(RegistrationRefusal::WrongType),
     };
@@ -92,7 +97,7 @@ fn words(members: &Map<String, Value>, name: &str) -> Result<Option<Vec<String>>
     }
     items
         .iter()
-        .map(|item| item.as_str().map(str::to_owned).ok_or(RegistrationRefusal::WrongType))
+        .map(|item| stored(item.as_str().ok_or(RegistrationRefusal::WrongType)?).map(str::to_owned))
         .collect::<Result<_, _>>()
         .map(Some)
 }
@@ -114,8 +119,8 @@ fn https_url(members: &Map<String, Value>, name: &str) -> Result<Option<String>,
     if text.len() > URL_MAX_BYTES {
         return Err(RegistrationRefusal::TextTooLong);
     }
-    let usable = url::Url::parse(text).is_ok_and(|url| url.scheme() == "https" && url.username().is_empty());
-    Ok(usable.then(|| text.to_owned()))
+    let url = url::Url::parse(text).ok().filter(|url| url.scheme() == "https" && url.username().is_empty());
+    Ok(url.map(String::from))
 }
 
 #[cfg(test)]
@@ -148,6 +153,10 @@ mod tests {
         for unseen in ["a\\u202eb", "\\u3164", "\\u200b", "\\u2800"] {
             assert_eq!(refusal(&format!(r#"{{"client_name":"{unseen}"}}"#)), Refusal::UnreadableName);
         }
+        for member in ["client_name", "client_uri", "scope", "software_id", "application_type", "redirect_uris"] {
+            assert_eq!(refusal(&format!(r#"{{"{member}":"https://a.example/\u0000"}}"#)), Refusal::Nul, "{member}");
+        }
+        assert_eq!(refusal(r#"{"redirect_uris":["https://a.example/\u0000"]}"#), Refusal::Nul);
         assert_eq!(refusal(&format!(r#"{{"client_name":"{}"}}"#, "x".repeat(201))), Refusal::TextTooLong);
         let many = vec!["\"https://a.example/\""; 33].join(",");
         assert_eq!(refusal(&format!(r#"{{"redirect_uris":[{many}]}}"#)), Refusal::ListTooLong);

@@ -11,6 +11,8 @@ pub enum RegistrationRefusal {
     ListTooLong,
     /// A text with too many characters.
     TextTooLong,
+    /// A text with U+0000.
+    Nul,
     /// A name that could pretend to be another.
     UnreadableName,
     /// None was sent.
@@ -40,6 +42,7 @@ impl RegistrationRefusal {
             }
             Self::ListTooLong => "A list is too long: at most 32 elements.",
             Self::TextTooLong => "A text is too long: names have at most 200 characters, URLs 2048.",
+            Self::Nul => "No text may contain U+0000: it cannot be stored.",
             Self::UnreadableName => {
                 "Names must not contain control characters, line breaks or marks that change the direction of writing."
             }
