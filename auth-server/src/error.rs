@@ -132,7 +132,7 @@ impl From<TargetError> for OAuthError {
     fn from(cause: TargetError) -> Self {
         let description = match cause {
             TargetError::Missing => "The request names no resource, and there is no default.",
-            TargetError::Malformed => "The resource is not an absolute URI without fragment.",
+            TargetError::Malformed => "The resource is no https URI (or http on loopback) without fragment.",
             TargetError::Unknown => "The resource is not registered here.",
             TargetError::Several => "The request names more than one resource.",
             TargetError::OutOfDate => return Self::unavailable(),

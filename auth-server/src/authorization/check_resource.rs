@@ -21,7 +21,7 @@ pub(super) fn check_resource(
         TargetError::OutOfDate => ResourceRefusal::Unavailable,
         TargetError::Missing => refusal("Name the resource that the token is for (RFC 8707)."),
         TargetError::Several => refusal("A token is for one resource; send one resource parameter."),
-        TargetError::Malformed => refusal("The resource is not an absolute URI without fragment."),
+        TargetError::Malformed => refusal("The resource is no https URI (or http on loopback) without fragment."),
         TargetError::Unknown => refusal("No such resource is registered here."),
     })?;
     // Nobody consents to management: its tokens go to enrolled resource servers, by client credentials.
