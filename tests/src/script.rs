@@ -31,7 +31,7 @@ impl Script {
         }
         let mut command = Command::new("node");
         command.arg(format!("{name}.mjs")).arg(input.to_string()).current_dir(folder);
-        Ok(Self { process: Process::spawn(command).context("Node.js 20 or newer is needed")?, taken: 0 })
+        Ok(Self { process: Process::spawn(command).context("Node.js 22 or newer is needed")?, taken: 0 })
     }
 
     /// The next step, which must be the one named.
