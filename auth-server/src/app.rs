@@ -22,11 +22,17 @@ use shared::{
 };
 use std::sync::Arc;
 
-const MIGRATIONS: &[Migration] = &[Migration {
-    name: "0001_foundation",
-    sqlite: include_str!("../../migrations/auth-server/sqlite/0001_foundation.sql"),
-    postgres: include_str!("../../migrations/auth-server/postgres/0001_foundation.sql"),
-}];
+macro_rules! migrations {
+    ($($name:literal),* $(,)?) => {
+        &[$(Migration {
+            name: $name,
+            sqlite: include_str!(concat!("../../migrations/auth-server/sqlite/", $name, ".sql")),
+            postgres: include_str!(concat!("../../migrations/auth-server/postgres/", $name, ".sql")),
+        }),*]
+    };
+}
+
+const MIGRATIONS: &[Migration] = migrations!["0001_foundation", "0002_job_lease"];
 
 /// The schema of this server.
 pub const SCHEMA: Schema = Schema::new("auth_server", MIGRATIONS);

@@ -45,7 +45,7 @@ impl Server {
         let ended = CancellationToken::new();
         let mut running = JoinSet::new();
         running.spawn(change_log::follower::follow(Arc::clone(&app), ended.clone()));
-        running.spawn(jobs::sweep(Arc::clone(&app), ended.clone()));
+        jobs::start(&app, &mut running, &ended);
         let router = router::router(Arc::clone(&app), stop.clone());
         http::serve(listeners, router, stop).await;
         ended.cancel();

@@ -1,5 +1,22 @@
 //! What a server does by itself, over and over.
 
+pub mod elected;
 pub mod sweep;
 
-pub use sweep::sweep;
+pub use elected::{ElectedJob, run_elected};
+pub use sweep::SWEEP;
+
+use crate::app::App;
+use std::sync::Arc;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+/// The jobs that one instance runs for all.
+pub static ELECTED: [&ElectedJob; 1] = [&SWEEP];
+
+/// Starts every job; they end with `ended`.
+pub fn start(app: &Arc<App>, running: &mut JoinSet<()>, ended: &CancellationToken) {
+    for job in ELECTED {
+        running.spawn(run_elected(Arc::clone(app), job, ended.clone()));
+    }
+}

@@ -1,31 +1,27 @@
 //! Forgets what has expired: codes, links, sessions, assertions, clients that nobody consented to, ended grants, old changes.
 
+use super::elected::{ElectedJob, JobRun};
 use crate::{
     app::App,
     store::expired::{self, ROWS_A_STATEMENT},
 };
 use shared::{clock::UnixSeconds, db::Store, db::StoreError};
 use std::{sync::Arc, time::Duration};
-use tokio_util::sync::CancellationToken;
 
-/// How often an instance sweeps. Several at once do no harm: they delete what is expired, and only that.
-pub const SWEEP_INTERVAL: Duration = Duration::from_secs(60);
+/// Sweeping by one instance: several would only lose conflicts against each other.
+pub static SWEEP: ElectedJob =
+    ElectedJob { name: "sweep", period: Duration::from_secs(60), lease_seconds: 60, run: &sweep };
 /// A table with more to forget than this many statements take waits for the next round, so that sweeping never starves writers.
 const STATEMENTS_A_ROUND: u32 = 20;
 
-/// Sweeps until `stop`.
-pub async fn sweep(app: Arc<App>, stop: CancellationToken) {
-    loop {
-        tokio::select! {
-            () = stop.cancelled() => return,
-            () = tokio::time::sleep(SWEEP_INTERVAL) => {}
+fn sweep(app: Arc<App>) -> JobRun {
+    Box::pin(async move {
+        let rows = sweep_once(&app.store, app.clock.now()).await?;
+        if rows > 0 {
+            tracing::debug!(rows, "forgot what had expired");
         }
-        match sweep_once(&app.store, app.clock.now()).await {
-            Ok(0) => {}
-            Ok(rows) => tracing::debug!(rows, "forgot what had expired"),
-            Err(error) => tracing::warn!(%error, "what has expired could not be forgotten"),
-        }
-    }
+        Ok(())
+    })
 }
 
 /// One round over all tables; returns how many rows went.

@@ -8,6 +8,7 @@ pub mod client;
 pub mod decided_request;
 pub mod expired;
 pub mod grant_overview;
+pub mod job_lease;
 pub(crate) mod json_list;
 pub mod milestone;
 pub mod one_time_link;

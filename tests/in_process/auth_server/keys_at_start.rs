@@ -24,17 +24,21 @@ fn settings(data_dir: &Path) -> Settings {
 }
 
 async fn start(store: &Store, key_encryption_keys: &str) -> Arc<App> {
+    start_at(store, key_encryption_keys, &Arc::new(ManualClock::at(START))).await
+}
+
+/// An instance on this database, with these key-encryption keys and this clock.
+pub async fn start_at(store: &Store, key_encryption_keys: &str, clock: &Arc<ManualClock>) -> Arc<App> {
     auth_server::install_crypto_provider();
-    let clock = Arc::new(ManualClock::at(START));
     let random = Arc::new(SystemRandom);
     let keys = KeyEncryptionKeys::parse(key_encryption_keys).expect("keys");
     let parts = Parts {
         settings: settings(Path::new("unused")),
         store: store.clone(),
-        clock: clock.clone(),
+        clock: Arc::<ManualClock>::clone(clock),
         sealing: Sealing::new(keys, random.clone()),
         random,
-        ephemeral: Arc::new(MemoryEphemeral::new(clock)),
+        ephemeral: Arc::new(MemoryEphemeral::new(clock.clone())),
     };
     App::build(parts).await.expect("an application")
 }

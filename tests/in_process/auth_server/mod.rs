@@ -8,6 +8,7 @@ mod client_authentication;
 mod client_directory;
 mod consent;
 pub mod database;
+mod elected_jobs;
 pub mod given;
 mod introspect;
 mod keys_at_start;
