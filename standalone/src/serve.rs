@@ -6,6 +6,7 @@ use crate::{
     settings::Settings,
 };
 use auth_server::{
+    audit::Actor,
     resources::enrol::{Enrolment, enrol},
     serve::Server as AuthServer,
     users::set_up,
@@ -43,7 +44,7 @@ pub async fn serve(settings: Settings, surroundings: Surroundings) -> Result<(),
         origins: &[origin],
         jwks: &jwks,
     };
-    enrol(&app.store, &app.issuer, &enrolment, random.as_ref(), clock.now()).await?;
+    enrol(&app.store, &app.issuer, &enrolment, random.as_ref(), &Actor::Installation, clock.now()).await?;
     let identity = EnrolledIdentity { client_id: RESOURCE_SERVER_CLIENT_ID.to_owned(), signer };
     let protected =
         ResourceServer::open(resource_server, clock.clone(), random.clone(), Some(identity), stop.clone()).await?;

@@ -1,5 +1,9 @@
 //! The audit log: typed events, recorded in the transaction of the act they tell of, so that neither exists without the other.
 
+pub mod actor;
+
+pub use actor::Actor;
+
 use crate::store::audit_event::{self, AuditRow};
 use shared::{
     clock::UnixSeconds,
@@ -32,6 +36,8 @@ pub enum AuditKind {
     SignInRefused,
     /// A user signed out.
     SignedOut,
+    /// A link was made through which a user chooses a password.
+    PasswordLinkMade,
     /// A password was set through a one-time link.
     PasswordSet,
     /// The first administrator was made.
@@ -64,6 +70,7 @@ impl AuditKind {
             Self::SignedIn => "signed_in",
             Self::SignInRefused => "sign_in_refused",
             Self::SignedOut => "signed_out",
+            Self::PasswordLinkMade => "password_link_made",
             Self::PasswordSet => "password_set",
             Self::AdministratorMade => "administrator_made",
             Self::UserAdded => "user_added",
@@ -96,6 +103,7 @@ impl AuditEvent {
             grant_id: None,
             address_block: None,
             detail: None,
+            actor: None,
         };
         Self { row }
     }
@@ -118,6 +126,13 @@ impl AuditEvent {
     #[must_use]
     pub fn grant(mut self, id: &str) -> Self {
         self.row.grant_id = Some(id.to_owned());
+        self
+    }
+
+    /// Somebody who administers did it.
+    #[must_use]
+    pub fn by(mut self, actor: &Actor) -> Self {
+        self.row.actor = Some(actor.to_string());
         self
     }
 

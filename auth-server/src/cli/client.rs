@@ -2,6 +2,7 @@
 
 use super::{CommandError, Format, manager::Manager, output::Columns};
 use crate::{
+    audit::Actor,
     clients::{
         Client,
         administer::{NewClient, add_client, remove_client},
@@ -123,7 +124,9 @@ pub(super) async fn execute(
         ClientCommand::Add(arguments) => add(&arguments, manager, output).await,
         ClientCommand::List(format) => list(format, manager, output).await,
         ClientCommand::Remove(arguments) => {
-            if !remove_client(&manager.store, manager.random.as_ref(), &arguments.id, manager.now).await? {
+            if !remove_client(&manager.store, manager.random.as_ref(), &Actor::CommandLine, &arguments.id, manager.now)
+                .await?
+            {
                 return Err(CommandError::refused(format!("there is no client {}", arguments.id)));
             }
             let answer = Removed { client_id: &arguments.id, removed: true };
@@ -142,7 +145,8 @@ async fn add(arguments: &AddArguments, manager: &Manager, output: &mut dyn Write
         is_public: arguments.public,
     };
     let schemes = &manager.settings.auth_server.redirect_schemes;
-    let added = add_client(&manager.store, schemes, manager.random.as_ref(), &new, manager.now).await;
+    let added =
+        add_client(&manager.store, schemes, manager.random.as_ref(), &Actor::CommandLine, &new, manager.now).await;
     let (client, secret) = added.map_err(|refusal| CommandError::refused(refusal.to_string()))?;
     let mut text = format!("client_id      {}", client.id);
     if let Some(secret) = &secret {

@@ -2,7 +2,7 @@
 
 use super::{CommandError, Format, manager::Manager, output::Columns, user};
 use crate::{
-    audit::{AuditEvent, AuditKind},
+    audit::{Actor, AuditEvent, AuditKind},
     grants::revoke_grant::revoke_grant,
     store::{
         authorization_grant::{self, RevocationReason},
@@ -91,7 +91,8 @@ async fn revoke(manager: &Manager, id: &str) -> Result<bool, StoreError> {
     let event = &AuditEvent::new(AuditKind::GrantRevoked, manager.random.as_ref(), now)
         .user(&grant.user_id)
         .client(&grant.client_id)
-        .grant(id);
+        .grant(id)
+        .by(&Actor::CommandLine);
     manager
         .store
         .write(|mut tx| async move { revoke_grant(&mut tx, grant, RevocationReason::Administrator, event, now).await })

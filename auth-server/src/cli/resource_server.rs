@@ -2,6 +2,7 @@
 
 use super::{CommandError, Format, manager::Manager};
 use crate::{
+    audit::Actor,
     clients::registration::CLIENT_ID_PREFIX,
     resources::enrol::{Enrolment, enrol},
 };
@@ -66,7 +67,9 @@ pub(super) async fn execute(
     let enrolment =
         Enrolment { client_id: &client_id, name: &arguments.name, origins: &arguments.origins, jwks: &jwks };
     let random = manager.random.as_ref();
-    if let Err(error) = enrol(&manager.store, manager.issuer(), &enrolment, random, manager.now).await {
+    if let Err(error) =
+        enrol(&manager.store, manager.issuer(), &enrolment, random, &Actor::CommandLine, manager.now).await
+    {
         // A key that nobody knows would only be in the way of the next try.
         let _ = std::fs::remove_file(&arguments.key_file);
         return Err(error.into());

@@ -2,6 +2,7 @@
 
 use super::{CommandError, Format, manager::Manager, output::Columns, password};
 use crate::{
+    audit::Actor,
     store::user_account,
     users::{Email, NewUser, PasswordHasher, User, add_user, disable_user, reset_password},
 };
@@ -106,7 +107,9 @@ pub(super) async fn execute(
         }
         UserCommand::Disable(arguments) => {
             let user = find(&arguments.email, manager).await?;
-            if !disable_user(&manager.store, manager.random.as_ref(), &user.id, manager.now).await? {
+            if !disable_user(&manager.store, manager.random.as_ref(), &Actor::CommandLine, &user.id, manager.now)
+                .await?
+            {
                 return Err(CommandError::refused(format!("{} is disabled already", arguments.email)));
             }
             let line = Line { disabled: true, ..user.into() };
@@ -125,14 +128,17 @@ async fn add(arguments: &AddArguments, manager: &Manager, output: &mut dyn Write
         password: Some(&password),
         is_administrator: arguments.administrator,
     };
-    let user = add_user(&manager.store, &passwords, manager.random.as_ref(), &new, manager.now).await?;
+    let user =
+        add_user(&manager.store, &passwords, manager.random.as_ref(), &Actor::CommandLine, &new, manager.now).await?;
     let line = Line::from(user);
     arguments.format.one(&line, &format!("{} can sign in ({})", line.email, line.roles.join(" ")), output)
 }
 
 async fn reset(arguments: &AccountArguments, manager: &Manager, output: &mut dyn Write) -> Result<(), CommandError> {
     let user = find(&arguments.email, manager).await?;
-    let token = reset_password::fresh_link(&manager.store, manager.random.as_ref(), &user.id, manager.now).await?;
+    let token =
+        reset_password::fresh_link(&manager.store, manager.random.as_ref(), &Actor::CommandLine, &user.id, manager.now)
+            .await?;
     let token = token.ok_or_else(|| CommandError::refused(format!("{} is disabled", arguments.email)))?;
     let link = reset_password::link_url(manager.issuer(), &token).expose().to_owned();
     let answer = ResetLink { link, expires_in_seconds: reset_password::RESET_LINK_SECONDS };

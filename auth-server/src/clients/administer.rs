@@ -6,7 +6,7 @@ use super::{
     registration::give_identity,
 };
 use crate::{
-    audit::{self, AuditEvent, AuditKind},
+    audit::{self, Actor, AuditEvent, AuditKind},
     change_log::{self, Change},
     resources::{Resource, register::remove_of_owner},
     store::{
@@ -83,13 +83,14 @@ pub async fn add_client(
     store: &Store,
     redirect_schemes: &[String],
     random: &dyn Random,
+    by: &Actor,
     new: &NewClient<'_>,
     now: UnixSeconds,
 ) -> Result<(Client, Option<Secret>), AddClientRefusal> {
     let registered = store::resource::list(&mut store.read()).await?;
     let client = check(new, redirect_schemes, &registered, now)?;
     let (client, secret) = give_identity(client, random);
-    let event = &AuditEvent::new(AuditKind::ClientAdded, random, now).client(&client.id);
+    let event = &AuditEvent::new(AuditKind::ClientAdded, random, now).client(&client.id).by(by);
     let written = &client;
     store
         .write(|mut tx| async move {
@@ -107,8 +108,14 @@ pub async fn add_client(
 ///
 /// # Errors
 /// The database failed.
-pub async fn remove_client(store: &Store, random: &dyn Random, id: &str, now: UnixSeconds) -> Result<bool, StoreError> {
-    let event = &AuditEvent::new(AuditKind::ClientRemoved, random, now).client(id);
+pub async fn remove_client(
+    store: &Store,
+    random: &dyn Random,
+    by: &Actor,
+    id: &str,
+    now: UnixSeconds,
+) -> Result<bool, StoreError> {
+    let event = &AuditEvent::new(AuditKind::ClientRemoved, random, now).client(id).by(by);
     store
         .write(|mut tx| async move {
             let tx = &mut tx;

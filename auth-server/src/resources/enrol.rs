@@ -2,7 +2,7 @@
 
 use super::Resource;
 use crate::{
-    audit::{self, AuditEvent, AuditKind},
+    audit::{self, Actor, AuditEvent, AuditKind},
     change_log::{self, Change},
     clients::{ApplicationType, AuthMethod, Client, ClientOrigin, GrantType},
     store,
@@ -55,6 +55,7 @@ pub async fn enrol(
     issuer: &str,
     enrolment: &Enrolment<'_>,
     random: &dyn Random,
+    by: &Actor,
     now: UnixSeconds,
 ) -> Result<(), EnrolRefusal> {
     if enrolment.origins.is_empty() {
@@ -64,7 +65,7 @@ pub async fn enrol(
         return Err(EnrolRefusal::NotAnOrigin(wrong.clone()));
     }
     let client = client(issuer, enrolment, now);
-    let event = |kind| AuditEvent::new(kind, random, now).client(enrolment.client_id);
+    let event = |kind| AuditEvent::new(kind, random, now).client(enrolment.client_id).by(by);
     let events =
         Events { added: event(AuditKind::ResourceServerAdded), changed: event(AuditKind::ResourceServerChanged) };
     store

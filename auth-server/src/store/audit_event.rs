@@ -8,12 +8,12 @@ use shared::{
 
 const INSERT: Statement = Statement::new(
     "audit_event.insert",
-    "INSERT INTO audit_event (id, at, kind, user_id, client_id, grant_id, address_block, detail) \
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+    "INSERT INTO audit_event (id, at, kind, user_id, client_id, grant_id, address_block, detail, actor) \
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
 );
 const LIST: Statement = Statement::new(
     "audit_event.list",
-    "SELECT id, at, kind, user_id, client_id, grant_id, address_block, detail FROM audit_event \
+    "SELECT id, at, kind, user_id, client_id, grant_id, address_block, detail, actor FROM audit_event \
      WHERE at >= $1 ORDER BY at, id LIMIT $2",
 );
 
@@ -36,6 +36,8 @@ pub struct AuditRow {
     pub address_block: Option<String>,
     /// A word or two more; never text from a request.
     pub detail: Option<String>,
+    /// Who administered, as `audit::Actor` prints.
+    pub actor: Option<String>,
 }
 
 /// Appends a row.
@@ -52,6 +54,7 @@ pub async fn insert(tx: &mut Tx, row: &AuditRow) -> Result<(), StoreError> {
         row.grant_id.as_deref(),
         row.address_block.as_deref(),
         row.detail.as_deref(),
+        row.actor.as_deref(),
     ];
     tx.execute(&INSERT, binds).await.map(drop)
 }
@@ -74,5 +77,6 @@ fn read(row: &Row) -> Result<AuditRow, StoreError> {
         grant_id: row.get("grant_id")?,
         address_block: row.get("address_block")?,
         detail: row.get("detail")?,
+        actor: row.get("actor")?,
     })
 }

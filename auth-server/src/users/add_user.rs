@@ -7,7 +7,7 @@ use super::{
     user::{display_name, roles_of_new_user},
 };
 use crate::{
-    audit::{self, AuditEvent, AuditKind},
+    audit::{self, Actor, AuditEvent, AuditKind},
     store::{milestone, one_time_link, user_account},
 };
 use shared::{
@@ -130,10 +130,12 @@ pub async fn add_user(
     store: &Store,
     passwords: &PasswordHasher,
     random: &dyn Random,
+    by: &Actor,
     new: &NewUser<'_>,
     now: UnixSeconds,
 ) -> Result<User, AddUserError> {
     let prepared = prepare(passwords, random, new, now).await?;
+    let prepared = PreparedUser { audit: prepared.audit.by(by), ..prepared };
     let written = &prepared;
     let is_new = store.write(|mut tx| async move { insert(&mut tx, written, now).await }).await?;
     if is_new { Ok(prepared.user) } else { Err(AddUserError::Taken) }

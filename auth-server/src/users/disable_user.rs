@@ -1,7 +1,7 @@
 //! Closing an account.
 
 use crate::{
-    audit::{self, AuditEvent, AuditKind},
+    audit::{self, Actor, AuditEvent, AuditKind},
     change_log::{self, Change},
     store::{
         authorization_grant::{self, RevocationReason},
@@ -22,10 +22,11 @@ use shared::{
 pub async fn disable_user(
     store: &Store,
     random: &dyn Random,
+    by: &Actor,
     user_id: &str,
     now: UnixSeconds,
 ) -> Result<bool, StoreError> {
-    let event = &AuditEvent::new(AuditKind::UserDisabled, random, now).user(user_id);
+    let event = &AuditEvent::new(AuditKind::UserDisabled, random, now).user(user_id).by(by);
     store
         .write(|mut tx| async move {
             let tx = &mut tx;

@@ -6,7 +6,7 @@ use super::{
     password_rules::{PasswordProblem, check_password},
 };
 use crate::{
-    audit::{self, AuditEvent, AuditKind},
+    audit::{self, Actor, AuditEvent, AuditKind},
     store::{
         browser_session,
         one_time_link::{self, LinkPurpose},
@@ -49,11 +49,13 @@ pub enum ResetPasswordError {
 pub async fn fresh_link(
     store: &Store,
     random: &dyn Random,
+    by: &Actor,
     user_id: &str,
     now: UnixSeconds,
 ) -> Result<Option<OpaqueToken>, StoreError> {
     let token = OpaqueToken::generate(TokenKind::OneTimeLink, random);
     let hash = &token.hash();
+    let event = &AuditEvent::new(AuditKind::PasswordLinkMade, random, now).user(user_id).by(by);
     let is_open = store
         .write(|mut tx| async move {
             let tx = &mut tx;
@@ -63,6 +65,7 @@ pub async fn fresh_link(
             one_time_link::consume_of_user(tx, user_id, now).await?;
             let ends = now + RESET_LINK_SECONDS;
             one_time_link::insert(tx, hash, LinkPurpose::ResetPassword, Some(user_id), now, ends).await?;
+            audit::record(tx, event).await?;
             Ok(true)
         })
         .await?;

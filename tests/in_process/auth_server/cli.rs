@@ -7,6 +7,7 @@ use super::{
 };
 use auth_server::{
     app::App,
+    audit::Actor,
     change_log::follower::catch_up,
     cli::{Arguments, Command, manage},
     config::Settings,
@@ -111,7 +112,8 @@ async fn a_revoked_grant_is_not_taken_back_without_asking() {
     let installation = Installation::new();
     let app = with_resource(&installation).await;
     let new = NewUser { email: "ada@example.com", display_name: "", password: None, is_administrator: false };
-    let user = add_user(&app.store, &app.passwords, &*app.random, &new, START).await.expect("added");
+    let user =
+        add_user(&app.store, &app.passwords, &*app.random, &Actor::CommandLine, &new, START).await.expect("added");
     let scope = &"mcp.read".parse().expect("scope");
     let grant = &grant_of(&user.id, scope);
     let key = |client_id, redirect_host, resource| ConsentKey { user_id: &user.id, client_id, redirect_host, resource };

@@ -1,6 +1,7 @@
 //! The client cache: quick, and never behind the change log.
 
 use super::{TestServer, database::for_each_database, given};
+use auth_server::audit::Actor;
 use auth_server::{clients::administer::remove_client, store::client};
 use shared::{db::Store, random::SystemRandom};
 
@@ -13,8 +14,8 @@ async fn a_removed_client_is_gone_as_soon_as_the_change_is_followed(store: &Stor
     let find = || async { server.app.clients.find("c").await.expect("the store") };
     assert!(find().await.is_some());
     let now = inserted.created_at;
-    assert!(remove_client(store, &SystemRandom, "c", now).await.expect("removed"));
-    assert!(!remove_client(store, &SystemRandom, "c", now).await.expect("asked"), "only once");
+    assert!(remove_client(store, &SystemRandom, &Actor::CommandLine, "c", now).await.expect("removed"));
+    assert!(!remove_client(store, &SystemRandom, &Actor::CommandLine, "c", now).await.expect("asked"), "only once");
     server.follow().await;
     assert!(find().await.is_none());
     assert!(find().await.is_none(), "and stays so");

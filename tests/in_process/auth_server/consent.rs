@@ -5,6 +5,7 @@ use super::{
     browser::{Browser, form},
     visitors::{APP, Ask, LOOPBACK, PASSWORD, VERIFIER, WEBSITE, brought, consent_form},
 };
+use auth_server::audit::Actor;
 use auth_server::store::authorization_grant;
 use shared::protocol::opaque_token::TokenHash;
 
@@ -263,7 +264,9 @@ async fn accounts_sessions_and_clients_that_end_meanwhile_get_nothing() {
     let mut browser = Browser::signed_in(&server, "bob@example.com", PASSWORD).await;
     let form = consent_form(&mut browser, &Ask::of(&client)).await.with("decision", "allow");
     let app = &server.app;
-    auth_server::users::disable_user(&app.store, &*app.random, &bob.id, app.clock.now()).await.expect("disabled");
+    auth_server::users::disable_user(&app.store, &*app.random, &Actor::CommandLine, &bob.id, app.clock.now())
+        .await
+        .expect("disabled");
     let answer = browser.submit(&form).await;
     assert!(answer.header("location").starts_with("/oauth2/consent?"), "{answer:?}");
     assert!(browser.follow(&answer).await.body.contains("id=\"sign-in-form\""));

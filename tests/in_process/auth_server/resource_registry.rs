@@ -5,6 +5,7 @@ use super::{
     test_server::{RESOURCE, START, resource_server_key_of_this_run},
 };
 use auth_server::{
+    audit::Actor,
     clients::administer::remove_client,
     resources::{
         enrol::{Enrolment, enrol},
@@ -62,7 +63,9 @@ async fn add_neighbour(server: &TestServer) {
     let jwks = JwkSet::new(vec![resource_server_key_of_this_run().public_jwk().clone()]).expect("a set");
     let origins = ["http://localhost:9500".to_owned()];
     let enrolment = Enrolment { client_id: NEIGHBOUR, name: "Neighbour", origins: &origins, jwks: &jwks };
-    enrol(&server.app.store, &server.app.issuer, &enrolment, &SystemRandom, START).await.expect("enrolled");
+    enrol(&server.app.store, &server.app.issuer, &enrolment, &SystemRandom, &Actor::CommandLine, START)
+        .await
+        .expect("enrolled");
 }
 
 #[tokio::test]
@@ -109,7 +112,7 @@ async fn with_its_owner_a_resource_goes() {
     register(store, NEIGHBOUR, &theirs, START).await.expect("registered");
     server.follow().await;
     assert!(server.app.resources.find(id).is_some());
-    assert!(remove_client(store, &SystemRandom, NEIGHBOUR, START).await.expect("removed"));
+    assert!(remove_client(store, &SystemRandom, &Actor::CommandLine, NEIGHBOUR, START).await.expect("removed"));
     server.follow().await;
     assert!(server.app.resources.find(id).is_none() && server.app.resources.resolve(&[id]).is_err());
     assert!(server.app.resources.find(RESOURCE).is_some(), "nobody else's");

@@ -6,6 +6,7 @@ use super::{
     visitors::PASSWORD,
 };
 use auth_server::{
+    audit::Actor,
     store::user_account,
     users::{Email, NewUser, add_user, disable_user, reset_password, set_up},
 };
@@ -22,7 +23,8 @@ async fn set_up_path(server: &TestServer) -> String {
 /// A link on which this user chooses a password.
 pub async fn reset_path(server: &TestServer, user_id: &str) -> String {
     let app = &server.app;
-    let link = reset_password::fresh_link(&app.store, &*app.random, user_id, app.clock.now()).await;
+    let link =
+        reset_password::fresh_link(&app.store, &*app.random, &Actor::CommandLine, user_id, app.clock.now()).await;
     path_of(reset_password::link_url(&app.issuer, &link.expect("an answer").expect("a link")).expose())
 }
 
@@ -97,7 +99,7 @@ async fn a_closed_administrator_does_not_open_the_set_up_again() {
     let root = server.add_administrator("root@example.com").await;
     assert_eq!(server.get(&path).await.status, 410, "made by a command meanwhile");
     let app = &server.app;
-    disable_user(&app.store, &*app.random, &root.id, app.clock.now()).await.expect("disabled");
+    disable_user(&app.store, &*app.random, &Actor::CommandLine, &root.id, app.clock.now()).await.expect("disabled");
     assert!(set_up::fresh_link(&app.store, &*app.random, app.clock.now()).await.expect("an answer").is_none());
 }
 
@@ -176,13 +178,18 @@ async fn an_account_without_a_password_waits_for_its_link() {
     let server = TestServer::start().await;
     let app = &server.app;
     let new = NewUser { email: "new@example.com", display_name: "New", password: None, is_administrator: false };
-    let user = add_user(&app.store, &app.passwords, &*app.random, &new, app.clock.now()).await.expect("added");
-    assert!(add_user(&app.store, &app.passwords, &*app.random, &new, app.clock.now()).await.is_err(), "taken");
+    let user = add_user(&app.store, &app.passwords, &*app.random, &Actor::CommandLine, &new, app.clock.now())
+        .await
+        .expect("added");
+    assert!(
+        add_user(&app.store, &app.passwords, &*app.random, &Actor::CommandLine, &new, app.clock.now()).await.is_err(),
+        "taken"
+    );
     assert_eq!(Browser::new(&server).sign_in("/sign-in", "new@example.com", "").await.status, 403);
     let path = reset_path(&server, &user.id).await;
     let mut browser = Browser::new(&server);
     let page = browser.get(&path).await;
     let filled = form(&page, "reset-password-form").with("password", NEW_PASSWORD);
-    disable_user(&app.store, &*app.random, &user.id, app.clock.now()).await.expect("disabled");
+    disable_user(&app.store, &*app.random, &Actor::CommandLine, &user.id, app.clock.now()).await.expect("disabled");
     assert_eq!(browser.submit(&filled).await.status, 410, "links of a closed account are void");
 }

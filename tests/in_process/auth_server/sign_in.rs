@@ -6,6 +6,7 @@ use super::{
     test_server::START,
     visitors::{Ask, PASSWORD},
 };
+use auth_server::audit::Actor;
 use auth_server::users::{User, disable_user, known_device, session, sign_in_limits::Guess};
 use futures_util::future::join_all;
 use shared::http::AddressBlock;
@@ -68,7 +69,9 @@ async fn under_https_the_cookie_is_bound_to_the_host() {
 async fn nobody_learns_which_accounts_exist() {
     let server = server_with_ada().await;
     let closed = server.add_member("closed@example.com").await;
-    disable_user(&server.app.store, &*server.app.random, &closed.id, server.app.clock.now()).await.expect("disabled");
+    disable_user(&server.app.store, &*server.app.random, &Actor::CommandLine, &closed.id, server.app.clock.now())
+        .await
+        .expect("disabled");
     let expected = try_password(&server, ADA, "not her password").await;
     assert_eq!(expected.status, 403);
     assert_eq!(expected.header("set-cookie"), "");

@@ -3,6 +3,7 @@
 use super::{Answer, ManualClock};
 use auth_server::{
     app::{App, Parts, SCHEMA},
+    audit::Actor,
     change_log::follower::catch_up,
     config::Settings,
     key_lifecycle::signing_keys,
@@ -89,7 +90,9 @@ impl TestServer {
         let origins = [origin];
         let enrolment =
             Enrolment { client_id: RESOURCE_SERVER, name: "Test resource server", origins: &origins, jwks: &jwks };
-        enrol(&self.app.store, &self.app.issuer, &enrolment, &SystemRandom, START).await.expect("enrolled");
+        enrol(&self.app.store, &self.app.issuer, &enrolment, &SystemRandom, &Actor::CommandLine, START)
+            .await
+            .expect("enrolled");
         let document = ResourceDocument {
             resource: id.to_owned(),
             name: "Built-in tools".to_owned(),

@@ -6,6 +6,7 @@ use super::{
     test_server::{RESOURCE, RESOURCE_SERVER, START},
 };
 use auth_server::{
+    audit::Actor,
     resources::register::register,
     users::{NewUser, User, add_user},
 };
@@ -43,7 +44,9 @@ impl TestServer {
         let password = Secret::new(PASSWORD);
         let new = NewUser { email, display_name: "", password: Some(&password), is_administrator };
         let app = &self.app;
-        add_user(&app.store, &app.passwords, &*app.random, &new, START).await.expect("a new account")
+        add_user(&app.store, &app.passwords, &*app.random, &Actor::CommandLine, &new, START)
+            .await
+            .expect("a new account")
     }
 
     /// A client that registers itself with every kind of redirect URI; returns its id.

@@ -6,6 +6,7 @@ use crate::auth_server::{
     test_server::{RESOURCE, RESOURCE_SERVER, START, TestServer},
 };
 use auth_server::{
+    audit::Actor,
     change_log::{Change, append},
     clients::{Client, GrantType},
     resources::enrol::{Enrolment, enrol},
@@ -55,7 +56,9 @@ impl Together {
         let jwks = JwkSet::new(vec![signer.public_jwk().clone()]).expect("a set");
         let origins = ["http://localhost:9500".to_owned()];
         let enrolment = Enrolment { client_id: RESOURCE_SERVER, name: "Events", origins: &origins, jwks: &jwks };
-        enrol(&issuer.app.store, &issuer.app.issuer, &enrolment, &SystemRandom, START).await.expect("enrolled");
+        enrol(&issuer.app.store, &issuer.app.issuer, &enrolment, &SystemRandom, &Actor::CommandLine, START)
+            .await
+            .expect("enrolled");
         issuer.follow().await;
         let (router, _clock, stop): (_, _, CancellationToken) =
             start_app(url, "", signer, None, in_memory().await).await;
