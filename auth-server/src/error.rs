@@ -3,10 +3,10 @@
 //! A cause is logged once, here, when it is ours (a store, a key); only a registered code and a constant sentence reach the wire.
 
 use crate::{
-    clients::authenticate::AuthenticationError,
+    clients::{authenticate::AuthenticationError, registration::RegistrationRefusal},
     grants::GrantRefusal,
     parameters::FormError,
-    resources::registry::TargetError,
+    resources::{register::RegisterRefusal, registry::TargetError},
     tokens::{inspect::RevocationsUnknown, introspect::IntrospectionError},
 };
 use http::StatusCode;
@@ -177,6 +177,37 @@ impl From<IntrospectionError> for OAuthError {
             IntrospectionError::NotPermitted => invalid_client(false),
             IntrospectionError::RevocationsUnknown(cause) => cause.into(),
             IntrospectionError::Store(cause) => cause.into(),
+        }
+    }
+}
+
+impl From<RegistrationRefusal> for OAuthError {
+    fn from(refusal: RegistrationRefusal) -> Self {
+        let code = match refusal.is_about_redirect_uris() {
+            true => ErrorCode::InvalidRedirectUri,
+            false => ErrorCode::InvalidClientMetadata,
+        };
+        Self::new(code, refusal.description())
+    }
+}
+
+impl From<RegisterRefusal> for OAuthError {
+    fn from(refusal: RegisterRefusal) -> Self {
+        let forbidden =
+            |description| Self::new(ErrorCode::AccessDenied, description).with_status(StatusCode::FORBIDDEN);
+        match refusal {
+            RegisterRefusal::Unusable(what) => Self::invalid_request(what),
+            RegisterRefusal::ReservedScope => forbidden(
+                "openid, profile, email, address, phone, offline_access and scopes that begin with postern. are reserved.",
+            ),
+            RegisterRefusal::NotEnrolled => forbidden("This client is not enrolled as a resource server."),
+            RegisterRefusal::ForeignOrigin => {
+                forbidden("The resource is not under an origin that this resource server was enrolled for.")
+            }
+            RegisterRefusal::OwnedByAnother => {
+                forbidden("Another resource server registered this resource; remove that client first.")
+            }
+            RegisterRefusal::Store(error) => error.into(),
         }
     }
 }

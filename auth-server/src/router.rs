@@ -23,24 +23,14 @@ use tokio_util::sync::CancellationToken;
 
 /// Canonical paths, below the issuer's own path.
 pub mod paths {
+    pub use shared::protocol::well_known::{
+        AUTHORIZATION_SERVER, INTROSPECT, JWKS, OPENID_CONFIGURATION, RESOURCES, REVOCATIONS, TOKEN,
+    };
+
     /// RFC 6749 §3.1.
     pub const AUTHORIZE: &str = "/oauth2/authorize";
-    /// RFC 6749 §3.2.
-    pub const TOKEN: &str = "/oauth2/token";
     /// RFC 7591 §3.
     pub const REGISTER: &str = "/oauth2/register";
-    /// RFC 7662 §2.
-    pub const INTROSPECT: &str = "/oauth2/introspect";
-    /// RFC 7517 §5.
-    pub const JWKS: &str = "/.well-known/jwks.json";
-    /// RFC 8414 §3.
-    pub const AUTHORIZATION_SERVER: &str = "/.well-known/oauth-authorization-server";
-    /// OpenID Connect Discovery 1.0 §4.
-    pub const OPENID_CONFIGURATION: &str = "/.well-known/openid-configuration";
-    /// What resource servers protect.
-    pub const RESOURCES: &str = "/api/resources";
-    /// What was revoked.
-    pub const REVOCATIONS: &str = "/api/revocations";
 }
 
 /// Where a path of the table is served.

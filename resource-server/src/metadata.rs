@@ -13,15 +13,11 @@ use http::{
 };
 use shared::{
     config::PublicUrl,
-    protocol::{protected_resource_metadata::ProtectedResourceMetadata, resource_document::ResourceScope},
+    protocol::{
+        protected_resource_metadata::ProtectedResourceMetadata, resource_document::ResourceScope,
+        well_known::PROTECTED_RESOURCE,
+    },
 };
-
-/// The well-known path of protected resource metadata (RFC 9728 §3).
-pub const PROTECTED_RESOURCE: &str = "/.well-known/oauth-protected-resource";
-/// The well-known path of authorization server metadata (RFC 8414 §3).
-pub const AUTHORIZATION_SERVER: &str = "/.well-known/oauth-authorization-server";
-/// The well-known path of OpenID Connect Discovery.
-pub const OPENID_CONFIGURATION: &str = "/.well-known/openid-configuration";
 
 const FIVE_MINUTES: HeaderValue = HeaderValue::from_static("public, max-age=300");
 const JSON: HeaderValue = HeaderValue::from_static("application/json");

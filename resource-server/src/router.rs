@@ -4,7 +4,7 @@ use crate::{
     config::Settings,
     issuer::documents::Document,
     mcp::{cors::McpCors, endpoint_methods},
-    metadata::{AUTHORIZATION_SERVER, Metadata, OPENID_CONFIGURATION, PROTECTED_RESOURCE},
+    metadata::Metadata,
     pipeline::Pipeline,
     refusal::Refusal,
 };
@@ -17,6 +17,7 @@ use axum::{
 use http::{HeaderValue, Method, StatusCode, header::ALLOW};
 use shared::{
     http::{AccessLog, ClientAddresses, Cors, Manner as _, RequestIds, SecurityHeaders},
+    protocol::well_known::{AUTHORIZATION_SERVER, OPENID_CONFIGURATION, PROTECTED_RESOURCE},
     random::SharedRandom,
 };
 use std::sync::Arc;

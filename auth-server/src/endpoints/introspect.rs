@@ -1,6 +1,6 @@
 //! `POST /oauth2/introspect` (RFC 7662 §2), for authenticated callers only.
 
-use super::{form, respond::json_no_store, token::authenticate};
+use super::{authenticate_client::authenticate_client, form, respond::json_no_store};
 use crate::{app::App, error::OAuthError, router::paths, tokens::introspect};
 use axum::{body::Body, extract::State, response::Response};
 use http::{HeaderMap, StatusCode};
@@ -20,7 +20,7 @@ pub async fn introspect(
     let now = app.clock.now();
     let parameters = form::read(&headers, body).await?;
     let block = address.block();
-    let caller = authenticate(&app, &headers, &parameters, block, paths::INTROSPECT, now, |_| Ok(())).await?;
+    let caller = authenticate_client(&app, &headers, &parameters, block, paths::INTROSPECT, now, |_| Ok(())).await?;
     let token =
         parameters.get("token").ok_or_else(|| OAuthError::invalid_request("The parameter token is missing."))?;
     let answer = introspect::introspect(&app, &caller.client, token, now).await?;

@@ -4,7 +4,7 @@ use crate::{
     app::App,
     clients::{
         Client,
-        registration::{self, Policy, RegistrationRefusal},
+        registration::{self, Policy},
     },
     endpoints::{json_body, respond::json_no_store},
     error::OAuthError,
@@ -12,11 +12,7 @@ use crate::{
 use axum::{body::Body, extract::State, response::Response};
 use http::{HeaderMap, StatusCode};
 use serde::Serialize;
-use shared::{
-    http::ClientAddress,
-    protocol::{error_code::ErrorCode, jwk::JwkSet},
-    secret::Secret,
-};
+use shared::{http::ClientAddress, protocol::jwk::JwkSet, secret::Secret};
 use std::sync::Arc;
 
 /// Registers a client.
@@ -86,15 +82,5 @@ fn answer<'a>(client: &'a Client, secret: Option<&'a Secret>) -> Registered<'a> 
         software_version: client.software_version.as_deref(),
         client_uri: client.client_uri.as_deref(),
         jwks: client.jwks.as_ref(),
-    }
-}
-
-impl From<RegistrationRefusal> for OAuthError {
-    fn from(refusal: RegistrationRefusal) -> Self {
-        let code = match refusal.is_about_redirect_uris() {
-            true => ErrorCode::InvalidRedirectUri,
-            false => ErrorCode::InvalidClientMetadata,
-        };
-        Self::new(code, refusal.description())
     }
 }

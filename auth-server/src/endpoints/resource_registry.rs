@@ -5,14 +5,11 @@ use crate::{
     change_log::follower::catch_up,
     endpoints::{guard, json_body, respond::json_no_store},
     error::OAuthError,
-    resources::register::{RegisterRefusal, register},
+    resources::register::register,
 };
 use axum::{body::Body, extract::State, response::Response};
 use http::{HeaderMap, StatusCode};
-use shared::protocol::{
-    error_code::ErrorCode,
-    resource_document::{RESOURCE_SERVER_SCOPE, ResourceDocument},
-};
+use shared::protocol::resource_document::{RESOURCE_SERVER_SCOPE, ResourceDocument};
 use std::sync::Arc;
 
 /// Registers or replaces one resource; the answer is what is stored.
@@ -27,25 +24,4 @@ pub async fn put(State(app): State<Arc<App>>, headers: HeaderMap, body: Body) ->
         tracing::warn!(%error, "a registered resource is not in memory yet");
     }
     Ok(json_no_store(StatusCode::OK, &ResourceDocument::from(resource)))
-}
-
-impl From<RegisterRefusal> for OAuthError {
-    fn from(refusal: RegisterRefusal) -> Self {
-        let forbidden =
-            |description| Self::new(ErrorCode::AccessDenied, description).with_status(StatusCode::FORBIDDEN);
-        match refusal {
-            RegisterRefusal::Unusable(what) => Self::invalid_request(what),
-            RegisterRefusal::ReservedScope => forbidden(
-                "openid, profile, email, address, phone, offline_access and scopes that begin with postern. are reserved.",
-            ),
-            RegisterRefusal::NotEnrolled => forbidden("This client is not enrolled as a resource server."),
-            RegisterRefusal::ForeignOrigin => {
-                forbidden("The resource is not under an origin that this resource server was enrolled for.")
-            }
-            RegisterRefusal::OwnedByAnother => {
-                forbidden("Another resource server registered this resource; remove that client first.")
-            }
-            RegisterRefusal::Store(error) => error.into(),
-        }
-    }
 }

@@ -4,6 +4,7 @@ use shared::protocol::{
     resource_document::{ADMINISTRATOR_ROLE, RESOURCE_SERVER_SCOPE, ResourceScope},
     scope::ScopeSet,
     token_algorithm::TokenAlgorithm,
+    well_known,
 };
 
 /// Scopes that begin so belong to this server's own management interface.
@@ -41,7 +42,7 @@ impl Resource {
             tools: Vec::new(),
         };
         Self {
-            id: format!("{issuer}/api"),
+            id: format!("{issuer}{}", well_known::API),
             name: "Postern management".to_owned(),
             owner_client_id: String::new(),
             scopes: vec![scope],

@@ -1,6 +1,6 @@
 //! Where the authorization server's endpoints are. They stand under its issuer URL; the metadata says the same.
 
-use shared::config::PublicUrl;
+use shared::{config::PublicUrl, protocol::well_known};
 
 /// The issuer and the URLs that follow from it.
 #[derive(Debug, Clone)]
@@ -31,14 +31,14 @@ impl IssuerEndpoints {
         let (origin, path) = (issuer.origin(), issuer.path());
         Self {
             issuer: issuer.as_str().to_owned(),
-            jwks: issuer.join("/.well-known/jwks.json"),
-            token: issuer.join("/oauth2/token"),
-            introspection: issuer.join("/oauth2/introspect"),
-            resources: issuer.join("/api/resources"),
-            revocations: issuer.join("/api/revocations"),
-            api_resource: issuer.join("/api"),
-            authorization_server_metadata: format!("{origin}/.well-known/oauth-authorization-server{path}"),
-            openid_configuration: issuer.join("/.well-known/openid-configuration"),
+            jwks: issuer.join(well_known::JWKS),
+            token: issuer.join(well_known::TOKEN),
+            introspection: issuer.join(well_known::INTROSPECT),
+            resources: issuer.join(well_known::RESOURCES),
+            revocations: issuer.join(well_known::REVOCATIONS),
+            api_resource: issuer.join(well_known::API),
+            authorization_server_metadata: format!("{origin}{}{path}", well_known::AUTHORIZATION_SERVER),
+            openid_configuration: issuer.join(well_known::OPENID_CONFIGURATION),
         }
     }
 }

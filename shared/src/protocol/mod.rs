@@ -15,4 +15,5 @@ pub mod scope;
 pub mod security_event;
 pub mod strict_json;
 pub mod token_algorithm;
+pub mod well_known;
 pub mod www_authenticate;
