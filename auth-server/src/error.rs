@@ -4,7 +4,7 @@
 
 use crate::{
     clients::{authenticate::AuthenticationError, registration::RegistrationRefusal},
-    grants::GrantRefusal,
+    grants::{GrantRefusal, revoke_token::RevokeTokenRefusal},
     parameters::FormError,
     resources::{register::RegisterRefusal, registry::TargetError},
     tokens::{inspect::RevocationsUnknown, introspect::IntrospectionError},
@@ -208,6 +208,19 @@ impl From<RegisterRefusal> for OAuthError {
                 forbidden("Another resource server registered this resource; remove that client first.")
             }
             RegisterRefusal::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<RevokeTokenRefusal> for OAuthError {
+    fn from(cause: RevokeTokenRefusal) -> Self {
+        match cause {
+            RevokeTokenRefusal::NeitherKind => Self::new(
+                ErrorCode::UnsupportedTokenType,
+                "Access tokens and refresh tokens can be revoked; this is neither.",
+            ),
+            RevokeTokenRefusal::RevocationsUnknown(cause) => cause.into(),
+            RevokeTokenRefusal::Store(cause) => cause.into(),
         }
     }
 }

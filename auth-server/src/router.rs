@@ -5,7 +5,7 @@ use crate::{
     config::{RegistrationPolicy, Settings},
     endpoints::{
         assets, authorize, consent, health, home, introspect, jwks, metadata, not_found, register, reset_password,
-        resource_registry, revocation_list, set_up, sign_in, sign_out, token,
+        resource_registry, revocation_list, revoke, set_up, sign_in, sign_out, token,
     },
 };
 use axum::{
@@ -31,6 +31,8 @@ pub mod paths {
     pub const AUTHORIZE: &str = "/oauth2/authorize";
     /// RFC 7591 §3.
     pub const REGISTER: &str = "/oauth2/register";
+    /// RFC 7009 §2.
+    pub const REVOKE: &str = "/oauth2/revoke";
 }
 
 /// Where a path of the table is served.
@@ -87,6 +89,7 @@ const TABLE: &[Route] = &[
     Route::public(Place::Issuer, paths::TOKEN, || post(token::token)),
     Route::public(Place::Origin, "/token", || post(token::token)),
     Route::public(Place::Issuer, paths::INTROSPECT, || post(introspect::introspect)),
+    Route::public(Place::Issuer, paths::REVOKE, || post(revoke::revoke)),
     Route::public(Place::Issuer, paths::REGISTER, || post(register::register)).only_when(registration_is_open),
     Route::public(Place::Origin, "/register", || post(register::register)).only_when(registration_is_open),
     Route::private(Place::Issuer, paths::RESOURCES, || put(resource_registry::put)),

@@ -30,6 +30,12 @@ pub enum AuditKind {
     GrantMade,
     /// A grant was revoked by a person.
     GrantRevoked,
+    /// A client gave a refresh token back: its grant is revoked.
+    GrantRevokedByClient,
+    /// A client gave an access token back.
+    AccessTokenRevoked,
+    /// A client asked to end a token of another one; nothing was done.
+    RevocationByAnotherClient,
     /// A user signed in.
     SignedIn,
     /// A sign-in was refused.
@@ -67,6 +73,9 @@ impl AuditKind {
             Self::CodeRefused => "code_refused",
             Self::GrantMade => "grant_made",
             Self::GrantRevoked => "grant_revoked",
+            Self::GrantRevokedByClient => "grant_revoked_by_client",
+            Self::AccessTokenRevoked => "access_token_revoked",
+            Self::RevocationByAnotherClient => "revocation_by_another_client",
             Self::SignedIn => "signed_in",
             Self::SignInRefused => "sign_in_refused",
             Self::SignedOut => "signed_out",

@@ -102,6 +102,8 @@ impl ChangeKind {
 pub enum Change<'a> {
     /// A grant was revoked, by id.
     GrantRevoked(&'a str),
+    /// An access token was revoked, by `jti`.
+    TokenRevoked(&'a str),
     /// A user was disabled: everything the user holds ended.
     UserRevoked(&'a str),
     /// A client was removed: everything it holds ended.
@@ -125,6 +127,7 @@ impl Change<'_> {
     pub const fn kind(&self) -> ChangeKind {
         match self {
             Self::GrantRevoked(_) => ChangeKind::Grant,
+            Self::TokenRevoked(_) => ChangeKind::Jti,
             Self::UserRevoked(_) => ChangeKind::User,
             Self::ClientRevoked(_) => ChangeKind::Client,
             Self::ResourceRevoked(_) => ChangeKind::Resource,
@@ -140,6 +143,7 @@ impl Change<'_> {
     pub const fn subject(&self) -> &str {
         match self {
             Self::GrantRevoked(id)
+            | Self::TokenRevoked(id)
             | Self::UserRevoked(id)
             | Self::ClientRevoked(id)
             | Self::ResourceRevoked(id)

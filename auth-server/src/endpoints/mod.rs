@@ -21,6 +21,7 @@ pub mod reset_password;
 pub mod resource_registry;
 pub mod respond;
 pub mod revocation_list;
+pub mod revoke;
 mod same_origin;
 pub mod set_up;
 pub mod sign_in;

@@ -12,6 +12,7 @@ pub mod rate_limits;
 pub mod refresh_token;
 pub mod refusal;
 pub mod revoke_grant;
+pub mod revoke_token;
 
 pub use refusal::GrantRefusal;
 

@@ -141,6 +141,8 @@ pub enum RevocationReason {
     Administrator,
     /// Its user revoked it.
     User,
+    /// Its client gave it back (RFC 7009).
+    Client,
 }
 
 impl RevocationReason {
@@ -153,6 +155,7 @@ impl RevocationReason {
             Self::ClientRemoved => "client_removed",
             Self::Administrator => "administrator",
             Self::User => "user",
+            Self::Client => "client",
         }
     }
 }

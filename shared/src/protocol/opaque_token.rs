@@ -24,6 +24,10 @@ pub enum TokenKind {
 }
 
 impl TokenKind {
+    /// Every kind there is.
+    pub const ALL: [Self; 5] =
+        [Self::AuthorizationCode, Self::RefreshToken, Self::ClientSecret, Self::BrowserSession, Self::OneTimeLink];
+
     /// The text every token of this kind begins with.
     pub const fn prefix(self) -> &'static str {
         match self {

@@ -21,6 +21,7 @@ mod register;
 mod remembered_consent;
 mod resource_registry;
 mod revocation_list;
+mod revoke;
 mod set_up;
 mod sign_in;
 mod sweep;

@@ -143,6 +143,32 @@ async fn a_restarted_server_judges_nothing_before_it_read_every_page_of_revocati
 }
 
 #[tokio::test]
+async fn what_a_client_gives_back_is_401_and_nothing_else_is() {
+    let both = Together::start().await;
+    both.issuer.add_user("ann", &["member"]).await;
+    both.issuer.add_client(&public_client("app")).await;
+    let (mut access, mut refresh) = (Vec::new(), Vec::new());
+    for _ in 0..3 {
+        let answer = both.issuer.redeem(&both.issuer.give(&Given::USUAL).await).await;
+        access.push(answer.text("access_token"));
+        refresh.push(answer.text("refresh_token"));
+        assert_eq!(both.served(&access[access.len() - 1], &list()).await.0, StatusCode::OK);
+    }
+    for token in [&access[0], &refresh[1]] {
+        let form = [("client_id", "app"), ("token", token.as_str())];
+        assert_eq!(both.issuer.post_form("/oauth2/revoke", &form).await.status, StatusCode::OK);
+    }
+    for revoked in [&access[0], &access[1]] {
+        until("it is refused", IN_TIME, || async {
+            (both.send(post(revoked, list().to_string())).await.0 == StatusCode::UNAUTHORIZED).then_some(())
+        })
+        .await
+        .expect("refused");
+    }
+    assert_eq!(both.served(&access[2], &list()).await.0, StatusCode::OK, "it was not given back");
+}
+
+#[tokio::test]
 async fn a_machine_calls_what_it_was_made_for() {
     let both = Together::start().await;
     let machine = Client {
