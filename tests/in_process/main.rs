@@ -11,6 +11,8 @@ mod auth_server;
 #[cfg(test)]
 mod ephemeral;
 #[cfg(test)]
+mod fuzz_corpora;
+#[cfg(test)]
 mod resource_server;
 #[cfg(test)]
 mod store;

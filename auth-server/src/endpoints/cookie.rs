@@ -6,19 +6,19 @@ use http::{HeaderMap, HeaderValue, header};
 use url::Url;
 
 /// The name and attributes of one of an issuer's cookies.
-pub(super) struct Cookie {
+pub struct Cookie {
     name: String,
     is_secure: bool,
 }
 
 impl Cookie {
     /// The cookie of a signed-in browser.
-    pub(super) fn session(issuer: &str) -> Self {
+    pub fn session(issuer: &str) -> Self {
         Self::named(issuer, "")
     }
 
     /// The cookie of a browser in which somebody signed in before.
-    pub(super) fn known_device(issuer: &str) -> Self {
+    pub fn known_device(issuer: &str) -> Self {
         Self::named(issuer, "-device")
     }
 
@@ -34,7 +34,7 @@ impl Cookie {
     }
 
     /// What the browser sent under the name; the first, if several.
-    pub(super) fn read<'a>(&self, headers: &'a HeaderMap) -> Option<&'a str> {
+    pub fn read<'a>(&self, headers: &'a HeaderMap) -> Option<&'a str> {
         let lines = headers.get_all(header::COOKIE).iter().filter_map(|line| line.to_str().ok());
         lines.flat_map(|line| line.split(';')).find_map(|pair| {
             let (name, value) = pair.trim().split_once('=')?;
@@ -43,17 +43,17 @@ impl Cookie {
     }
 
     /// `Set-Cookie` that keeps `value` until the browser is closed.
-    pub(super) fn set(&self, value: &str) -> HeaderValue {
+    pub fn set(&self, value: &str) -> HeaderValue {
         self.line(value, "")
     }
 
     /// `Set-Cookie` that keeps `value` for so long.
-    pub(super) fn set_for(&self, value: &str, seconds: i64) -> HeaderValue {
+    pub fn set_for(&self, value: &str, seconds: i64) -> HeaderValue {
         self.line(value, &format!("; Max-Age={seconds}"))
     }
 
     /// `Set-Cookie` that takes it back.
-    pub(super) fn clear(&self) -> HeaderValue {
+    pub fn clear(&self) -> HeaderValue {
         self.line("", "; Max-Age=0")
     }
 

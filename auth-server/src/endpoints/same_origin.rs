@@ -8,7 +8,7 @@ use http::{HeaderMap, header};
 const SEC_FETCH_SITE: &str = "sec-fetch-site";
 
 /// Whether a form with these headers may have come from a page under `issuer`.
-pub(super) fn is_same_origin(headers: &HeaderMap, issuer: &str) -> bool {
+pub fn is_same_origin(headers: &HeaderMap, issuer: &str) -> bool {
     let origin = headers.get(header::ORIGIN).map(|value| value.as_bytes());
     let is_ours = origin.is_some_and(|origin| {
         url::Url::parse(issuer).is_ok_and(|issuer| issuer.origin().ascii_serialization().as_bytes() == origin)

@@ -140,7 +140,11 @@ fn same_policy(one: &[ResourceScope], other: &[ResourceScope]) -> bool {
     policy(one) == policy(other)
 }
 
-fn check(document: &ResourceDocument) -> Result<ResourceIndicator, RegisterRefusal> {
+/// What is wrong with a document by itself, or the identifier that it registers.
+///
+/// # Errors
+/// [`RegisterRefusal::Unusable`] and [`RegisterRefusal::ReservedScope`].
+pub fn check(document: &ResourceDocument) -> Result<ResourceIndicator, RegisterRefusal> {
     let unusable = |what| Err(RegisterRefusal::Unusable(what));
     let Ok(indicator) = ResourceIndicator::parse(&document.resource) else {
         return unusable("resource must be an absolute https URI (http on loopback) without fragment");

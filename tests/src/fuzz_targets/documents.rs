@@ -1,0 +1,97 @@
+//! JSON documents that servers give each other.
+
+use auth_server::resources::register;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use shared::protocol::access_token_claims::AccessTokenClaims;
+use shared::protocol::authorization_server_metadata::AuthorizationServerMetadata;
+use shared::protocol::protected_resource_metadata::ProtectedResourceMetadata;
+use shared::protocol::resource_document::ResourceDocument;
+use shared::protocol::resource_indicator::ResourceIndicator;
+use shared::protocol::revocation_set::{RevocableToken, RevocationSet};
+use shared::protocol::scope::ScopeSet;
+use shared::protocol::security_event::RevocationFeed;
+use shared::protocol::strict_json;
+
+/// What was read, when it is such a document; printed, it reads back.
+fn read<T: Serialize + DeserializeOwned + PartialEq + std::fmt::Debug>(bytes: &[u8]) -> Option<T> {
+    let document: T = serde_json::from_slice(bytes).ok()?;
+    let printed = serde_json::to_vec(&document).expect("it has a JSON form");
+    assert_eq!(serde_json::from_slice::<T>(&printed).expect("it reads back"), document);
+    Some(document)
+}
+
+/// Bytes are the metadata of an issuer.
+pub(super) fn authorization_server_metadata(bytes: &[u8]) {
+    let Some(document) = read::<AuthorizationServerMetadata>(bytes) else { return };
+    assert_without_null_or_nothing(&serde_json::to_value(&document).expect("JSON"));
+}
+
+/// Bytes are the metadata of a resource.
+pub(super) fn protected_resource_metadata(bytes: &[u8]) {
+    let Some(document) = read::<ProtectedResourceMetadata>(bytes) else { return };
+    assert_without_null_or_nothing(&serde_json::to_value(&document).expect("JSON"));
+}
+
+/// RFC 8414 §3.2: no member without a value; clients refuse `null`.
+fn assert_without_null_or_nothing(document: &Value) {
+    let members = document.as_object().expect("an object");
+    assert!(members.values().all(|value| !value.is_null() && value.as_array().is_none_or(|list| !list.is_empty())));
+}
+
+/// Bytes are what a resource server registers.
+pub(super) fn resource_document(bytes: &[u8]) {
+    let Some(document) = read::<ResourceDocument>(bytes) else { return };
+    let Ok(indicator) = register::check(&document) else { return };
+    assert_eq!(ResourceIndicator::parse(&document.resource).as_ref(), Ok(&indicator));
+    assert_eq!(indicator.as_str(), document.resource, "`aud` is compared as it is written");
+    let names: ScopeSet = document.scopes.iter().map(|scope| scope.name.as_str()).collect();
+    assert_eq!(names.len(), document.scopes.len(), "a scope is declared once");
+    assert_eq!(names.to_string().parse(), Ok(names.clone()), "each name is one scope");
+    for scope in &document.scopes {
+        assert!(!scope.name.starts_with("postern"), "management is not for resource servers");
+        assert!(!matches!(scope.name.as_str(), "openid" | "profile" | "email" | "offline_access"), "{}", scope.name);
+        assert!(scope.implies.iter().all(|implied| names.contains(implied)));
+        let shown = [&scope.description].into_iter().chain(&scope.tools).chain([&document.name]);
+        assert!(shown.into_iter().all(|text| !text.chars().any(char::is_control)), "a page shows it");
+    }
+}
+
+/// Bytes are what was revoked. Second reader: the meaning of each event, one by one.
+pub(super) fn revocation_feed(bytes: &[u8]) {
+    let Some(feed) = read::<RevocationFeed>(bytes) else { return };
+    let mut set = RevocationSet::default();
+    for event in &feed.events {
+        set.insert(event.kind, &event.subject, event.at);
+    }
+    for organization_id in [None, Some("o".to_owned())] {
+        let claims = AccessTokenClaims {
+            iss: "https://auth.example".to_owned(),
+            sub: "u".to_owned(),
+            aud: "https://mcp.example/mcp".to_owned(),
+            exp: 1_800_000_900,
+            iat: 1_800_000_000,
+            jti: "j".to_owned(),
+            client_id: "c".to_owned(),
+            scope: ScopeSet::default(),
+            roles: Vec::new(),
+            auth_time: None,
+            grant_id: Some("g".to_owned()),
+            tenant_id: None,
+            organization_id,
+        };
+        let one_by_one = feed.events.iter().any(|event| event.covers(&claims, "k"));
+        assert_eq!(set.revokes(&RevocableToken::new(&claims, "k")), one_by_one);
+    }
+}
+
+/// Bytes are JSON. Second reader: `serde_json`, which lets the last of two members win.
+pub(super) fn strict_json(bytes: &[u8]) {
+    let theirs = serde_json::from_slice::<Value>(bytes);
+    let Ok(ours) = strict_json::parse(bytes) else { return };
+    assert_eq!(theirs.ok().as_ref(), Some(&ours), "whatever passes means the same to both");
+    let printed = serde_json::to_vec(&ours).expect("it has a JSON form");
+    let again = strict_json::parse(&printed).expect("it reads back");
+    assert_eq!(serde_json::to_vec(&again).expect("JSON"), printed);
+}

@@ -1,0 +1,86 @@
+//! What is fuzzed: for every parser of foreign bytes one function that feeds it and asserts what must hold of its answer. `fuzz/` gives each
+//! to libFuzzer, and `tests/in_process/fuzz_corpora.rs` replays what was found.
+//!
+//! A body never asserts only that nothing panics: what was accepted must read back the same, agree with a second reader of the same format,
+//! and keep the rule that the parser exists for.
+
+mod clients;
+mod documents;
+mod forms;
+mod headers;
+mod keys;
+mod people;
+mod settings;
+mod tokens;
+mod urls;
+
+/// One fuzzed parser.
+#[derive(Debug, Clone, Copy)]
+pub struct FuzzTarget {
+    /// Its name: of the binary in `fuzz/fuzz_targets` and of the folder in `fuzz/corpus`.
+    pub name: &'static str,
+    /// Feeds the parser and panics when something that must hold does not.
+    pub run: fn(&[u8]),
+}
+
+macro_rules! targets {
+    ($($module:ident::$name:ident),+ $(,)?) => {
+        /// All of them.
+        pub const TARGETS: &[FuzzTarget] = &[$(FuzzTarget { name: stringify!($name), run: $module::$name }),+];
+    };
+}
+
+targets![
+    clients::basic_credentials,
+    clients::client_credentials,
+    clients::registration_document,
+    documents::authorization_server_metadata,
+    documents::protected_resource_metadata,
+    documents::resource_document,
+    documents::revocation_feed,
+    documents::strict_json,
+    forms::form_parameters,
+    forms::sealed_form,
+    headers::cookie,
+    headers::forwarded,
+    headers::if_none_match,
+    headers::same_origin,
+    headers::www_authenticate,
+    keys::jwk,
+    keys::jwk_set,
+    keys::key_encryption_keys,
+    people::email,
+    people::password,
+    settings::configuration,
+    settings::setting_values,
+    tokens::access_token_claims,
+    tokens::client_assertion_claims,
+    tokens::jws_header,
+    tokens::jwt_text,
+    tokens::opaque_token,
+    tokens::pkce,
+    urls::redirect_uri,
+    urls::resource_indicator,
+    urls::return_address,
+    urls::scope,
+];
+
+/// Feeds the target of this name.
+///
+/// # Panics
+/// When the target finds something, or when there is no such target.
+pub fn run(name: &str, bytes: &[u8]) {
+    let target = TARGETS.iter().find(|target| target.name == name);
+    (target.expect("a fuzz target of this name").run)(bytes);
+}
+
+/// The bytes as text; most formats refuse anything else before they look.
+fn text(bytes: &[u8]) -> Option<&str> {
+    std::str::from_utf8(bytes).ok()
+}
+
+/// The bytes as `N` texts, one a line; what is missing is empty, and what is left over is part of the last.
+fn lines<const N: usize>(bytes: &[u8]) -> Option<[&str; N]> {
+    let mut parts = text(bytes)?.splitn(N, '\n');
+    Some(std::array::from_fn(|_| parts.next().unwrap_or_default()))
+}
