@@ -32,7 +32,7 @@ macro_rules! migrations {
     };
 }
 
-const MIGRATIONS: &[Migration] = migrations!["0001_foundation", "0002_job_lease", "0003_audit_actor"];
+const MIGRATIONS: &[Migration] = migrations!["0001_foundation", "0002_job_lease", "0003_audit_actor", "0004_openid"];
 
 /// The schema of this server.
 pub const SCHEMA: Schema = Schema::new("auth_server", MIGRATIONS);

@@ -11,6 +11,7 @@ pub mod consent;
 pub mod endpoints;
 pub mod error;
 pub mod grants;
+pub mod identity;
 pub mod jobs;
 pub mod key_lifecycle;
 pub mod pages;

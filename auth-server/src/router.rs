@@ -5,7 +5,7 @@ use crate::{
     config::{RegistrationPolicy, Settings},
     endpoints::{
         assets, authorize, consent, health, home, introspect, jwks, metadata, not_found, register, reset_password,
-        resource_registry, revocation_list, revoke, set_up, sign_in, sign_out, token,
+        resource_registry, revocation_list, revoke, set_up, sign_in, sign_out, token, userinfo,
     },
 };
 use axum::{
@@ -33,6 +33,10 @@ pub mod paths {
     pub const REGISTER: &str = "/oauth2/register";
     /// RFC 7009 §2.
     pub const REVOKE: &str = "/oauth2/revoke";
+    /// OpenID Connect Core §5.3.
+    pub const USERINFO: &str = "/oauth2/userinfo";
+    /// OpenID Connect RP-Initiated Logout §2.
+    pub const END_SESSION: &str = "/oauth2/end-session";
 }
 
 /// Where a path of the table is served.
@@ -92,6 +96,7 @@ const TABLE: &[Route] = &[
     Route::public(Place::Issuer, paths::REVOKE, || post(revoke::revoke)),
     Route::public(Place::Issuer, paths::REGISTER, || post(register::register)).only_when(registration_is_open),
     Route::public(Place::Origin, "/register", || post(register::register)).only_when(registration_is_open),
+    Route::public(Place::Issuer, paths::USERINFO, || get(userinfo::get).post(userinfo::post)),
     Route::private(Place::Issuer, paths::RESOURCES, || put(resource_registry::put)),
     Route::private(Place::Issuer, paths::REVOCATIONS, || get(revocation_list::list)),
     Route::private(Place::Issuer, paths::AUTHORIZE, || only_get(get(authorize::authorize))),

@@ -15,6 +15,11 @@ pub struct Prompt {
     pub consent: bool,
 }
 
+impl Prompt {
+    /// The words that are understood.
+    pub const WORDS: [&str; 4] = ["none", "login", "consent", "select_account"];
+}
+
 /// Reads `prompt`; refuses unknown words and `none` with others.
 pub(super) fn check_prompt(parameters: &Parameters) -> Result<Prompt, Refusal> {
     let mut prompt = Prompt::default();

@@ -3,6 +3,7 @@
 use super::{AuthorizationError, PageRefusal, Refusal};
 use crate::{
     clients::Client,
+    identity::scopes::OPENID,
     parameters::Parameters,
     resources::{Resource, ResourceRegistry, registry::TargetError},
 };
@@ -16,6 +17,9 @@ pub(super) fn check_resource(
     parameters: &Parameters,
 ) -> Result<Arc<Resource>, ResourceRefusal> {
     let asked: Vec<&str> = parameters.all("resource").collect();
+    if asked.is_empty() && resources.default().is_none() && asks_who_somebody_is(client, parameters) {
+        return Ok(resources.identity());
+    }
     let refusal = |description| ResourceRefusal::Refused(Refusal::new(ErrorCode::InvalidTarget, description));
     let resource = resources.resolve(&asked).map_err(|cause| match cause {
         TargetError::OutOfDate => ResourceRefusal::Unavailable,
@@ -29,6 +33,12 @@ pub(super) fn check_resource(
         return Err(refusal("This client may not ask for this resource."));
     }
     Ok(resource)
+}
+
+/// An OpenID Connect client knows of no resources; without a default one its token is for userinfo.
+fn asks_who_somebody_is(client: &Client, parameters: &Parameters) -> bool {
+    let asked = parameters.get("scope").unwrap_or_default();
+    client.may_ask_for(OPENID) && asked.split(' ').any(|scope| scope == OPENID)
 }
 
 /// Why there is no resource.

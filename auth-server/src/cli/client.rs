@@ -4,14 +4,14 @@ use super::{CommandError, Format, manager::Manager, output::Columns};
 use crate::{
     audit::Actor,
     clients::{
-        Client,
+        Client, OpenIdMetadata,
         administer::{NewClient, add_client, remove_client},
     },
     store,
 };
 use clap::{Args, Subcommand};
 use serde::Serialize;
-use shared::secret::Secret;
+use shared::{protocol::token_algorithm::TokenAlgorithm, secret::Secret};
 use std::io::Write;
 
 /// Clients listed by one query.
@@ -50,12 +50,22 @@ pub struct AddArguments {
     /// Where codes may be sent; may be repeated.
     #[arg(long = "redirect-uri", value_name = "URI")]
     pub redirect_uris: Vec<String>,
+    /// Where a browser may be sent after signing out (OpenID Connect); may be repeated.
+    #[arg(long = "post-logout-redirect-uri", value_name = "URI")]
+    pub post_logout_redirect_uris: Vec<String>,
+    /// How its ID tokens are signed: RS256, which is the default, or ES256.
+    #[arg(long = "id-token-alg", value_name = "ALGORITHM", value_parser = algorithm)]
+    pub id_token_algorithm: Option<TokenAlgorithm>,
     /// It cannot keep a secret, as a program on people's machines: no secret is made.
     #[arg(long)]
     pub public: bool,
     /// How to print.
     #[command(flatten)]
     pub format: Format,
+}
+
+fn algorithm(text: &str) -> Result<TokenAlgorithm, String> {
+    TokenAlgorithm::parse(text).ok_or_else(|| "use RS256 or ES256".to_owned())
 }
 
 /// Which client.
@@ -80,6 +90,8 @@ struct Line {
     scope: String,
     resources: Vec<String>,
     redirect_uris: Vec<String>,
+    #[serde(flatten)]
+    openid: OpenIdMetadata,
     confirmed: bool,
 }
 
@@ -95,6 +107,7 @@ impl Line {
             scope: client.scope.to_string(),
             resources: client.resources,
             redirect_uris: client.redirect_uris,
+            openid: client.openid,
             confirmed: client.confirmed_at.is_some(),
         }
     }
@@ -142,6 +155,8 @@ async fn add(arguments: &AddArguments, manager: &Manager, output: &mut dyn Write
         scope: &arguments.scope,
         resources: &arguments.resources,
         redirect_uris: &arguments.redirect_uris,
+        post_logout_redirect_uris: &arguments.post_logout_redirect_uris,
+        id_token_algorithm: arguments.id_token_algorithm,
         is_public: arguments.public,
     };
     let schemes = &manager.settings.auth_server.redirect_schemes;

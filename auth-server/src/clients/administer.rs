@@ -1,13 +1,14 @@
 //! Clients that an administrator makes and removes: fixed grants, resources and scopes.
 
 use super::{
-    ApplicationType, AuthMethod, Client, ClientOrigin, GrantType,
+    ApplicationType, AuthMethod, Client, ClientOrigin, GrantType, OpenIdMetadata,
     redirect_uri::{RedirectUriRefusal, check_registrable, is_local},
     registration::give_identity,
 };
 use crate::{
     audit::{self, Actor, AuditEvent, AuditKind},
     change_log::{self, Change},
+    identity,
     resources::{Resource, register::remove_of_owner},
     store::{
         self,
@@ -18,7 +19,7 @@ use crate::{
 use shared::{
     clock::UnixSeconds,
     db::{Store, StoreError},
-    protocol::{resource_indicator::equivalent, scope::ScopeSet},
+    protocol::{resource_indicator::equivalent, scope::ScopeSet, token_algorithm::TokenAlgorithm},
     random::Random,
     secret::Secret,
 };
@@ -36,6 +37,10 @@ pub struct NewClient<'a> {
     pub resources: &'a [String],
     /// Where codes may be sent.
     pub redirect_uris: &'a [String],
+    /// Where a browser may be sent after signing out.
+    pub post_logout_redirect_uris: &'a [String],
+    /// How its ID tokens are signed; absent means the server's default.
+    pub id_token_algorithm: Option<TokenAlgorithm>,
     /// Whether it cannot keep a secret.
     pub is_public: bool,
 }
@@ -144,7 +149,7 @@ fn check(
     }
     let grant = |word: &String| GrantType::parse(word).ok_or_else(|| AddClientRefusal::Grant(word.clone()));
     let grant_types: Vec<GrantType> = new.grants.iter().map(grant).collect::<Result<_, _>>()?;
-    for uri in new.redirect_uris {
+    for uri in new.redirect_uris.iter().chain(new.post_logout_redirect_uris) {
         check_registrable(uri, redirect_schemes).map_err(|why| AddClientRefusal::RedirectUri(uri.clone(), why))?;
     }
     if grant_types.contains(&GrantType::AuthorizationCode) && new.redirect_uris.is_empty() {
@@ -176,6 +181,11 @@ fn check(
         software_id: None,
         software_version: None,
         client_uri: None,
+        openid: OpenIdMetadata {
+            post_logout_redirect_uris: new.post_logout_redirect_uris.to_vec(),
+            id_token_signed_response_alg: new.id_token_algorithm,
+            ..OpenIdMetadata::default()
+        },
         registered_from: None,
         created_at: now,
         confirmed_at: Some(now),
@@ -196,7 +206,7 @@ fn known_resources(asked: &[String], registered: &[Resource]) -> Result<Vec<Stri
 fn known_scopes(asked: &str, resources: &[String], registered: &[Resource]) -> Result<ScopeSet, AddClientRefusal> {
     let asked: ScopeSet = asked.parse().map_err(AddClientRefusal::Scope)?;
     let usable = registered.iter().filter(|resource| resources.is_empty() || resources.contains(&resource.id));
-    let known = usable.fold(ScopeSet::default(), |known, resource| known.union(&resource.all_scopes()));
+    let known = usable.fold(identity::scopes::all(), |known, resource| known.union(&resource.all_scopes()));
     let unknown = asked.difference(&known);
     if unknown.is_empty() {
         return Ok(asked);
@@ -217,6 +227,8 @@ mod tests {
             scope: "mcp.read",
             resources: &resources,
             redirect_uris: &[],
+            post_logout_redirect_uris: &[],
+            id_token_algorithm: None,
             is_public: false,
         };
         alter(&mut new);
@@ -229,6 +241,7 @@ mod tests {
         assert!(matches!(refusal(|new| new.is_public = true), Some(Refusal::PublicMachine)));
         assert!(matches!(refusal(|new| new.scope = ""), Some(Refusal::UnboundMachine)));
         assert!(matches!(refusal(|new| new.resources = &[]), Some(Refusal::UnboundMachine)));
+        assert!(refusal(|new| new.scope = "openid email mcp.read").is_none());
         assert!(matches!(refusal(|new| new.scope = "mcp.everything"), Some(Refusal::UnknownScope(..))));
         assert!(matches!(refusal(|new| new.name = " "), Some(Refusal::Name)));
     }

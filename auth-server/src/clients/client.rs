@@ -1,6 +1,6 @@
 //! A client as it is registered.
 
-use super::{ApplicationType, AuthMethod, GrantType};
+use super::{ApplicationType, AuthMethod, GrantType, OpenIdMetadata};
 use crate::resources::Resource;
 use shared::{
     clock::UnixSeconds,
@@ -71,6 +71,8 @@ pub struct Client {
     pub software_version: Option<String>,
     /// `client_uri` (RFC 7591 §2).
     pub client_uri: Option<String>,
+    /// What it registered of OpenID Connect.
+    pub openid: OpenIdMetadata,
     /// The address block that registered it.
     pub registered_from: Option<String>,
     /// When it was made.
@@ -98,10 +100,11 @@ impl Client {
         self.origin == ClientOrigin::Dynamic || self.scope.contains(scope)
     }
 
-    /// Whether it may ask for `resource`. The management interface is for clients that an administrator gave it to by name.
+    /// Whether it may ask for `resource`. The management interface is for clients that an administrator gave it to by name; who somebody is
+    /// may be asked by every client that may ask for `openid`.
     pub fn may_use(&self, resource: &Resource) -> bool {
         let any = self.resources.is_empty() && !resource.is_management();
-        any || self.resources.contains(&resource.id)
+        any || resource.is_identity() || self.resources.contains(&resource.id)
     }
 
     /// Whether it exists at `now`: not removed, and confirmed or still young.
@@ -114,7 +117,7 @@ impl Client {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::{Client, ClientOrigin, UNCONFIRMED_LIFETIME_SECONDS};
-    use crate::clients::{ApplicationType, AuthMethod, GrantType};
+    use crate::clients::{ApplicationType, AuthMethod, GrantType, OpenIdMetadata};
 
     /// A public client that registered itself at time 1000 and asked for `mcp.read`.
     pub(crate) fn client(id: &str) -> Client {
@@ -134,6 +137,7 @@ pub(crate) mod tests {
             software_id: None,
             software_version: None,
             client_uri: None,
+            openid: OpenIdMetadata::default(),
             registered_from: None,
             created_at: 1000,
             confirmed_at: None,

@@ -7,6 +7,7 @@ pub mod authenticate;
 pub mod client;
 pub mod directory;
 pub mod grant_type;
+pub mod openid_metadata;
 pub mod redirect_uri;
 pub mod registration;
 
@@ -15,3 +16,4 @@ pub use auth_method::AuthMethod;
 pub use client::{Client, ClientOrigin};
 pub use directory::ClientDirectory;
 pub use grant_type::GrantType;
+pub use openid_metadata::OpenIdMetadata;

@@ -16,6 +16,7 @@ use crate::{
         pending_request::SessionKey,
     },
     clients::ClientOrigin,
+    identity::scopes::IDENTITY_SCOPES,
     pages::{ConsentPage, Notice, ScopeChoice},
     users::Session,
 };
@@ -87,6 +88,7 @@ pub(super) fn consent_page(
         client_name: name_or_id(&question.client.name, &question.client.id),
         client_id: &question.client.id,
         client_is_self_registered: question.client.origin == ClientOrigin::Dynamic,
+        asks_identity_only: question.resource.is_identity(),
         resource_name: name_or_id(&question.resource.name, &question.resource.id),
         resource_id: &question.resource.id,
         destination: &question.destination,
@@ -101,7 +103,7 @@ pub(super) fn consent_page(
     page(if problem.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK }, &template)
 }
 
-/// What is offered, in the resource's order.
+/// What is offered, in the resource's order; after it what is asked of the person's identity.
 fn choices<'a>(question: &'a Question, chosen: &ScopeSet) -> Vec<ScopeChoice<'a>> {
     let offered = question.resource.scopes.iter().filter(|scope| question.offered.contains(&scope.name));
     let choice = |scope: &'a ResourceScope| ScopeChoice {
@@ -111,7 +113,15 @@ fn choices<'a>(question: &'a Question, chosen: &ScopeSet) -> Vec<ScopeChoice<'a>
         implies: &scope.implies,
         is_chosen: chosen.contains(&scope.name),
     };
-    offered.map(choice).collect()
+    let identity = IDENTITY_SCOPES.iter().filter(|scope| question.offered.contains(scope.name));
+    let identity = identity.map(|scope| ScopeChoice {
+        name: scope.name,
+        description: scope.description,
+        tools: &[],
+        implies: &[],
+        is_chosen: chosen.contains(scope.name),
+    });
+    offered.map(choice).chain(identity).collect()
 }
 
 fn name_or_id<'a>(name: &'a str, id: &'a str) -> &'a str {

@@ -14,6 +14,7 @@ use crate::{
         next_step::{Question, question},
         pending_request::SessionKey,
     },
+    identity,
     pages::Notice,
     users::Session,
 };
@@ -90,7 +91,10 @@ async fn allow(
 /// Ticked, shown, and grantable now.
 fn chosen(form: &Parameters, shown: &ShownRequest, question: &Question) -> ScopeSet {
     let ticked: ScopeSet = form.iter().filter_map(|(name, _)| name.strip_prefix("scope:")).collect();
-    ticked.intersection(&shown.offered()).intersection(&question.offered)
+    let chosen = ticked.intersection(&shown.offered()).intersection(&question.offered);
+    // Without `openid` the others open nothing, so they are not said to be granted.
+    let identity = identity::scopes::of(&chosen);
+    chosen.difference(&identity::scopes::all()).union(&identity)
 }
 
 fn saw(session: &Session, shown: &ShownRequest) -> bool {

@@ -1,5 +1,5 @@
-//! The guard of this server's own interfaces (`{issuer}/api`): a bearer token in the header, for exactly this audience, with
-//! the scope that is needed (RFC 6750), through oxide-auth's resource machine.
+//! The guard of this server's own interfaces: a bearer token with the scope that is needed (RFC 6750), through oxide-auth's resource
+//! machine; for `{issuer}/api` in the header and for exactly this audience.
 
 use crate::{
     app::App,
@@ -54,9 +54,45 @@ pub async fn require(
     scope: &str,
     now: UnixSeconds,
 ) -> Result<AccessTokenClaims, OAuthError> {
+    let audience = app.resources.management();
+    drive(app, &BearerRequest::of(headers), Some(&audience.id), scope, now).await
+}
+
+/// The claims of a token of ours with `scope`, whatever resource it is for. It comes in the header or, where the endpoint takes that, in a
+/// form (RFC 6750 §2.2), but not in both.
+///
+/// # Errors
+/// As [`require`].
+pub async fn require_for_any_audience(
+    app: &App,
+    headers: &HeaderMap,
+    in_form: Option<&str>,
+    scope: &str,
+    now: UnixSeconds,
+) -> Result<AccessTokenClaims, OAuthError> {
+    let as_header = in_form.map(|token| format!("Bearer {token}"));
+    let mut request = BearerRequest::of(headers);
+    if let Some(as_header) = as_header.as_deref() {
+        request.is_well_formed = !headers.contains_key(header::AUTHORIZATION);
+        request.header = Some(as_header);
+    }
+    drive(app, &request, None, scope, now).await
+}
+
+/// What is said when the user behind a good token is gone.
+pub fn nobody_behind_the_token() -> OAuthError {
+    invalid_token(&ScopeSet::default())
+}
+
+async fn drive(
+    app: &App,
+    request: &BearerRequest<'_>,
+    audience: Option<&str>,
+    scope: &str,
+    now: UnixSeconds,
+) -> Result<AccessTokenClaims, OAuthError> {
     let needed: ScopeSet = [scope].into_iter().collect();
     let scopes = [scope_in(&needed)?];
-    let request = BearerRequest::of(headers);
     let mut machine = Resource::new();
     let mut claims = None;
     let mut next = None;
@@ -64,10 +100,10 @@ pub async fn require(
         // Made after whatever was awaited: an input borrows the request, which must not be held across an await.
         let input = match next {
             None => Input::None,
-            Some(Next::Request) => Input::Request { request: &request },
+            Some(Next::Request) => Input::Request { request },
             Some(Next::Scopes) => Input::Scopes(&scopes),
             Some(Next::Recover(token)) => {
-                let found = recover(app, &token, now).await?.ok_or_else(|| invalid_token(&needed))?;
+                let found = recover(app, &token, audience, now).await?.ok_or_else(|| invalid_token(&needed))?;
                 let grant = grant_of(&found)?;
                 claims = Some(found);
                 Input::Recovered(Some(grant))
@@ -95,9 +131,14 @@ impl<'a> BearerRequest<'a> {
     }
 }
 
-async fn recover(app: &App, token: &str, now: UnixSeconds) -> Result<Option<AccessTokenClaims>, OAuthError> {
-    let audience = app.resources.management();
-    Ok(inspect(app, token.trim(), now).await?.filter(|claims| claims.aud == audience.id))
+async fn recover(
+    app: &App,
+    token: &str,
+    audience: Option<&str>,
+    now: UnixSeconds,
+) -> Result<Option<AccessTokenClaims>, OAuthError> {
+    let fits = |claims: &AccessTokenClaims| audience.is_none_or(|audience| claims.aud == audience);
+    Ok(inspect(app, token.trim(), now).await?.filter(fits))
 }
 
 /// Expiry was judged by our own clock; an empty scope would satisfy the machine and is none.

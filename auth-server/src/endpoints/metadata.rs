@@ -3,8 +3,10 @@
 
 use crate::{
     app::App,
-    clients::{AuthMethod, GrantType, registration::OFFLINE_ACCESS},
+    authorization::Prompt,
+    clients::{AuthMethod, GrantType, openid_metadata::SUBJECT_TYPE, registration::OFFLINE_ACCESS},
     endpoints::public_document,
+    identity::{self, claims::CLAIMS},
     router::{Routed, paths},
 };
 use axum::{extract::State, response::Response};
@@ -19,18 +21,30 @@ pub const MAX_AGE_SECONDS: u32 = 300;
 
 /// RFC 8414 §3.
 pub async fn authorization_server(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
-    public_document::answer(&document(&app), MAX_AGE_SECONDS, &headers)
+    public_document::answer(&with_openid(&app, document(&app)), MAX_AGE_SECONDS, &headers)
 }
 
-/// OpenID Connect Discovery 1.0 §4: the same, with the members that its readers require.
+/// OpenID Connect Discovery 1.0 §4: the same document.
 pub async fn openid_configuration(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
-    let document = AuthorizationServerMetadata {
-        subject_types_supported: vec!["public".to_owned()],
+    public_document::answer(&with_openid(&app, document(&app)), MAX_AGE_SECONDS, &headers)
+}
+
+/// OpenID Connect Discovery 1.0 §3, RP-Initiated Logout 1.0 §2.1.
+fn with_openid(app: &App, document: AuthorizationServerMetadata) -> AuthorizationServerMetadata {
+    let routed = Routed::of(&app.settings);
+    let endpoint = |path: &str| routed.has(path).then(|| format!("{}{path}", app.issuer));
+    AuthorizationServerMetadata {
+        userinfo_endpoint: endpoint(paths::USERINFO),
+        end_session_endpoint: endpoint(paths::END_SESSION),
+        subject_types_supported: vec![SUBJECT_TYPE.to_owned()],
         id_token_signing_alg_values_supported: own_algorithms(),
+        claims_supported: CLAIMS.map(str::to_owned).to_vec(),
+        claims_parameter_supported: Some(false),
+        request_parameter_supported: Some(false),
         request_uri_parameter_supported: Some(false),
-        ..document(&app)
-    };
-    public_document::answer(&document, MAX_AGE_SECONDS, &headers)
+        prompt_values_supported: Prompt::WORDS.map(str::to_owned).to_vec(),
+        ..document
+    }
 }
 
 fn document(app: &App) -> AuthorizationServerMetadata {
@@ -62,9 +76,9 @@ fn document(app: &App) -> AuthorizationServerMetadata {
     }
 }
 
-/// The scopes of every resource, and the one by which clients ask for refresh tokens; management is not advertised.
+/// The scopes of every resource, those of OpenID Connect, and the one by which clients ask for refresh tokens; management is not advertised.
 fn scopes(app: &App) -> Vec<String> {
-    let mut scopes = app.resources.all_scopes();
+    let mut scopes = app.resources.all_scopes().union(&identity::scopes::all());
     scopes.insert(OFFLINE_ACCESS);
     scopes.iter().map(str::to_owned).collect()
 }

@@ -27,4 +27,5 @@ pub mod set_up;
 pub mod sign_in;
 pub mod sign_out;
 pub mod token;
+pub mod userinfo;
 mod visit;

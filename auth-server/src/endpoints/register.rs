@@ -3,7 +3,7 @@
 use crate::{
     app::App,
     clients::{
-        Client,
+        Client, OpenIdMetadata,
         registration::{self, Policy},
     },
     endpoints::{json_body, respond::json_no_store},
@@ -60,6 +60,8 @@ struct Registered<'a> {
     software_version: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     client_uri: Option<&'a str>,
+    #[serde(flatten)]
+    openid: &'a OpenIdMetadata,
     #[serde(skip_serializing_if = "Option::is_none")]
     jwks: Option<&'a JwkSet>,
 }
@@ -81,6 +83,7 @@ fn answer<'a>(client: &'a Client, secret: Option<&'a Secret>) -> Registered<'a> 
         software_id: client.software_id.as_deref(),
         software_version: client.software_version.as_deref(),
         client_uri: client.client_uri.as_deref(),
+        openid: &client.openid,
         jwks: client.jwks.as_ref(),
     }
 }

@@ -11,7 +11,7 @@ use crate::{
 use axum::{body::Body, extract::State, response::Response};
 use http::{HeaderMap, StatusCode};
 use serde::Serialize;
-use shared::{http::ClientAddress, protocol::opaque_token::OpaqueToken};
+use shared::{http::ClientAddress, protocol::opaque_token::OpaqueToken, secret::Secret};
 use std::sync::Arc;
 
 /// Answers a grant with tokens.
@@ -41,6 +41,8 @@ struct TokenResponse<'a> {
     token_type: &'static str,
     expires_in: i64,
     #[serde(skip_serializing_if = "Option::is_none")]
+    id_token: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     refresh_token: Option<&'a str>,
     scope: String,
 }
@@ -51,6 +53,7 @@ impl<'a> TokenResponse<'a> {
             access_token: answer.access_token.token.expose(),
             token_type: "Bearer",
             expires_in: answer.access_token.expires_in_seconds,
+            id_token: answer.id_token.as_ref().map(Secret::expose),
             refresh_token: answer.refresh_token.as_ref().map(OpaqueToken::expose),
             scope: answer.scope.to_string(),
         }

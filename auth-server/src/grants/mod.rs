@@ -26,6 +26,7 @@ use shared::{
     clock::UnixSeconds,
     http::AddressBlock,
     protocol::{opaque_token::OpaqueToken, scope::ScopeSet},
+    secret::Secret,
 };
 
 /// A token request whose client is authenticated.
@@ -46,6 +47,8 @@ pub struct TokenCall<'a> {
 pub struct TokenAnswer {
     /// The access token.
     pub access_token: AccessToken,
+    /// The ID token, when the scope has `openid`.
+    pub id_token: Option<Secret>,
     /// The refresh token.
     pub refresh_token: Option<OpaqueToken>,
     /// What the access token may be used for.

@@ -3,6 +3,7 @@
 use super::GrantRefusal;
 use crate::{
     clients::Client,
+    identity,
     resources::{Resource, grantable},
 };
 use shared::protocol::scope::ScopeSet;
@@ -23,7 +24,8 @@ pub fn held_scope(
 }
 
 /// `held`, narrowed to what the request asks (RFC 6749 §6). Clients repeat scopes that were never granted, `offline_access`
-/// above all: those are ignored, and a request for nothing that is held asks for nothing.
+/// above all: those are ignored, and a request for nothing that is held asks for nothing. Whoever asks for `openid` and no scope
+/// of the resource keeps all of the resource's, as the authorization request got them: it repeats what it asked then.
 ///
 /// # Errors
 /// [`GrantRefusal::ScopeMalformed`].
@@ -31,13 +33,29 @@ pub fn narrow_scope(asked: Option<&str>, held: ScopeSet) -> Result<ScopeSet, Gra
     let Some(asked) = asked else { return Ok(held) };
     let asked: ScopeSet = asked.parse().map_err(|_| GrantRefusal::ScopeMalformed)?;
     let both = asked.intersection(&held);
-    Ok(if both.is_empty() { held } else { both })
+    if both.is_empty() {
+        return Ok(held);
+    }
+    let of_resource = held.difference(&identity::scopes::all());
+    let asks_resource = !both.intersection(&of_resource).is_empty();
+    Ok(if asks_resource { both } else { both.union(&of_resource) })
 }
 
 #[cfg(test)]
 mod tests {
     use super::narrow_scope;
     use crate::grants::GrantRefusal;
+
+    #[test]
+    fn who_repeats_identity_scopes_keeps_the_resource() {
+        let narrowed = |asked: &str| {
+            narrow_scope(Some(asked), "email mcp.read openid".parse().expect("scope")).expect("scope").to_string()
+        };
+        assert_eq!(narrowed("openid email profile"), "email mcp.read openid");
+        assert_eq!(narrowed("openid"), "mcp.read openid");
+        assert_eq!(narrowed("mcp.read"), "mcp.read");
+        assert_eq!(narrowed("mcp.read openid"), "mcp.read openid");
+    }
 
     #[test]
     fn narrows_and_ignores_what_was_never_granted() {

@@ -16,6 +16,8 @@ pub struct ConsentPage<'a> {
     pub client_id: &'a str,
     /// Whether nobody but itself vouches for its name.
     pub client_is_self_registered: bool,
+    /// Whether nothing is asked but who the person is.
+    pub asks_identity_only: bool,
     /// What the resource is called.
     pub resource_name: &'a str,
     /// Its URL.

@@ -4,7 +4,7 @@ use super::Resource;
 use crate::{
     audit::{self, Actor, AuditEvent, AuditKind},
     change_log::{self, Change},
-    clients::{ApplicationType, AuthMethod, Client, ClientOrigin, GrantType},
+    clients::{ApplicationType, AuthMethod, Client, ClientOrigin, GrantType, OpenIdMetadata},
     store,
 };
 use shared::{
@@ -127,6 +127,7 @@ fn client(issuer: &str, enrolment: &Enrolment<'_>, now: UnixSeconds) -> Client {
         software_id: None,
         software_version: None,
         client_uri: None,
+        openid: OpenIdMetadata::default(),
         registered_from: None,
         created_at: now,
         confirmed_at: Some(now),

@@ -1,20 +1,21 @@
-//! Who may be granted what: asked ∩ registered for the client ∩ held by the user's roles.
+//! Who may be granted what: asked ∩ registered for the client ∩ held by the user's roles. Who somebody is, everybody may tell.
 
 use super::Resource;
-use crate::clients::Client;
+use crate::{clients::Client, identity};
 use shared::protocol::scope::ScopeSet;
 
 /// The scopes of `resource` that `client` may be granted for a user with `roles`.
 ///
-/// Scopes that the resource does not know are ignored (clients repeat `offline_access`, or fall back to `openid email
-/// profile`); when nothing that was asked is known, the answer is [`default_scope`]. An empty answer means that what was
-/// asked exists and may not be granted: `invalid_scope`.
+/// Scopes that the resource does not know are ignored (clients repeat `offline_access`); when nothing that was asked is
+/// known, [`default_scope`] stands for it, so that a client that falls back to `openid email profile` gets a token of use. The
+/// scopes of [`identity::scopes`] come along. An empty answer means that what was asked exists and may not be granted: `invalid_scope`.
 pub fn grantable(asked: &ScopeSet, client: &Client, roles: &[String], resource: &Resource) -> ScopeSet {
     let known = asked.intersection(&resource.all_scopes());
     if known.is_empty() {
-        return default_scope(client, roles, resource);
+        return default_scope(client, roles, resource).union(&identity_part(asked, client));
     }
-    known.iter().filter(|name| may_hold(name, client, roles, resource)).collect()
+    let held: ScopeSet = known.iter().filter(|name| may_hold(name, client, roles, resource)).collect();
+    if held.is_empty() { held } else { held.union(&identity_part(asked, client)) }
 }
 
 /// What a request without a usable scope gets: the first scope of the resource that may be granted. A resource server
@@ -28,6 +29,12 @@ pub fn default_scope(client: &Client, roles: &[String], resource: &Resource) -> 
         .find(|name| may_hold(name, client, roles, resource))
         .into_iter()
         .collect()
+}
+
+/// What of a person's identity was asked, and may be by this client.
+pub fn identity_part(asked: &ScopeSet, client: &Client) -> ScopeSet {
+    let open = identity::scopes::of(asked).iter().filter(|name| client.may_ask_for(name)).collect();
+    identity::scopes::of(&open)
 }
 
 fn may_hold(name: &str, client: &Client, roles: &[String], resource: &Resource) -> bool {
@@ -49,6 +56,7 @@ mod tests {
     fn cut_to_roles() {
         assert_eq!(granted("mcp.read mcp.admin", ClientOrigin::Dynamic, "member"), "mcp.read");
         assert_eq!(granted("mcp.admin", ClientOrigin::Dynamic, "member"), "");
+        assert_eq!(granted("mcp.admin openid", ClientOrigin::Dynamic, "member"), "");
         assert_eq!(granted("mcp.admin", ClientOrigin::Dynamic, "administrator"), "mcp.admin");
         assert_eq!(granted("mcp.read", ClientOrigin::Dynamic, "stranger"), "");
     }
@@ -57,12 +65,14 @@ mod tests {
     fn cut_to_what_an_administrator_registered() {
         assert_eq!(granted("mcp.read mcp.write", ClientOrigin::Administered, "member"), "mcp.read");
         assert_eq!(granted("mcp.write", ClientOrigin::Administered, "member"), "");
+        assert_eq!(granted("mcp.read openid email", ClientOrigin::Administered, "member"), "mcp.read");
     }
 
     #[test]
     fn silence_and_unknown_scopes_get_the_least() {
         assert_eq!(granted("", ClientOrigin::Dynamic, "administrator"), "mcp.read");
-        assert_eq!(granted("openid email profile", ClientOrigin::Dynamic, "member"), "mcp.read");
+        assert_eq!(granted("openid email profile", ClientOrigin::Dynamic, "member"), "email mcp.read openid profile");
+        assert_eq!(granted("email profile", ClientOrigin::Dynamic, "member"), "mcp.read", "nothing without openid");
         assert_eq!(granted("mcp.write offline_access", ClientOrigin::Dynamic, "member"), "mcp.write");
     }
 }

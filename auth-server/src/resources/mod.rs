@@ -6,6 +6,6 @@ pub mod register;
 pub mod registry;
 pub mod resource;
 
-pub use grantable::{default_scope, grantable};
+pub use grantable::{default_scope, grantable, identity_part};
 pub use registry::{ResourceRegistry, TargetError};
 pub use resource::Resource;

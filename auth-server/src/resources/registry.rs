@@ -38,6 +38,7 @@ pub enum TargetError {
 pub struct ResourceRegistry {
     follower: Arc<Follower>,
     management: Arc<Resource>,
+    identity: Arc<Resource>,
     default: RwLock<Option<String>>,
     known: RwLock<Arc<Known>>,
 }
@@ -68,7 +69,8 @@ impl ResourceRegistry {
     /// An empty registry; [`ResourceRegistry::reload`] fills it. `default` is the resource of requests that name none.
     pub fn new(issuer: &str, default: Option<String>, follower: Arc<Follower>) -> Self {
         let management = Arc::new(Resource::management(issuer));
-        Self { follower, management, default: RwLock::new(default), known: RwLock::default() }
+        let identity = Arc::new(Resource::identity(issuer));
+        Self { follower, management, identity, default: RwLock::new(default), known: RwLock::default() }
     }
 
     /// Replaces memory by what the database holds.
@@ -95,8 +97,8 @@ impl ResourceRegistry {
                 return Err(TargetError::Several);
             }
         }
-        if indicator.canonical() == self.management.id {
-            return Ok(Arc::clone(&self.management));
+        if let Some(own) = self.own(indicator.canonical()) {
+            return Ok(own);
         }
         let known = self.snapshot();
         if let Some(resource) = known.by_canonical.get(indicator.canonical()) {
@@ -108,10 +110,10 @@ impl ResourceRegistry {
         }
     }
 
-    /// The resource whose tokens carry exactly this `aud`; management included.
+    /// The resource whose tokens carry exactly this `aud`; this server's own included.
     pub fn find(&self, id: &str) -> Option<Arc<Resource>> {
-        if id == self.management.id {
-            return Some(Arc::clone(&self.management));
+        if let Some(own) = self.own(id) {
+            return Some(own);
         }
         self.list().into_iter().find(|resource| resource.id == id)
     }
@@ -124,6 +126,15 @@ impl ResourceRegistry {
     /// This server's own management interface.
     pub fn management(&self) -> Arc<Resource> {
         Arc::clone(&self.management)
+    }
+
+    /// Who somebody is: the resource of requests that want nothing else.
+    pub fn identity(&self) -> Arc<Resource> {
+        Arc::clone(&self.identity)
+    }
+
+    fn own(&self, id: &str) -> Option<Arc<Resource>> {
+        [&self.management, &self.identity].into_iter().find(|own| own.id == id).cloned()
     }
 
     /// Every scope of every registered resource.

@@ -9,6 +9,8 @@ use shared::protocol::{
 
 /// Scopes that begin so belong to this server's own management interface.
 pub const MANAGEMENT_SCOPE_PREFIX: &str = "postern.";
+/// Stands where other resources name their resource server; no client has such an id.
+const IDENTITY_OWNER: &str = "postern:identity";
 /// Scopes that a resource may not define: OpenID Connect Core 1.0 §5.4 and §11 gave them a meaning.
 pub const RESERVED_SCOPES: [&str; 6] = ["openid", "profile", "email", "address", "phone", "offline_access"];
 
@@ -50,6 +52,25 @@ impl Resource {
             algorithm: TokenAlgorithm::Es256,
             policy_version: 1,
         }
+    }
+
+    /// Who somebody is, for requests that want to know nothing else: its tokens are good for this server's userinfo alone. It has no scopes of
+    /// its own; those of [`crate::identity::scopes`] belong to this server and go with every resource.
+    pub fn identity(issuer: &str) -> Self {
+        Self {
+            id: format!("{issuer}/oauth2/userinfo"),
+            name: "Your account here".to_owned(),
+            owner_client_id: IDENTITY_OWNER.to_owned(),
+            scopes: Vec::new(),
+            access_token_ttl_seconds: None,
+            algorithm: TokenAlgorithm::Es256,
+            policy_version: 1,
+        }
+    }
+
+    /// Whether it is [`Resource::identity`].
+    pub fn is_identity(&self) -> bool {
+        self.owner_client_id == IDENTITY_OWNER
     }
 
     /// Whether it is this server's own management interface.

@@ -12,21 +12,21 @@ use shared::{
 const FIND: Statement = Statement::new(
     "client.find",
     "SELECT id, name, origin, application_type, token_endpoint_auth_method, secret_hash, jwks, redirect_uris, grant_types, \
-     scope, resources, refresh_grace_seconds, software_id, software_version, client_uri, registered_from, created_at, \
+     scope, resources, refresh_grace_seconds, software_id, software_version, client_uri, openid, registered_from, created_at, \
      confirmed_at, removed_at FROM client WHERE id = $1",
 );
 const LIST: Statement = Statement::new(
     "client.list",
     "SELECT id, name, origin, application_type, token_endpoint_auth_method, secret_hash, jwks, redirect_uris, grant_types, \
-     scope, resources, refresh_grace_seconds, software_id, software_version, client_uri, registered_from, created_at, \
+     scope, resources, refresh_grace_seconds, software_id, software_version, client_uri, openid, registered_from, created_at, \
      confirmed_at, removed_at FROM client WHERE removed_at IS NULL AND id > $1 ORDER BY id LIMIT $2",
 );
 const INSERT: Statement = Statement::new(
     "client.insert",
     "INSERT INTO client (id, name, origin, application_type, token_endpoint_auth_method, secret_hash, jwks, redirect_uris, \
      grant_types, scope, resources, refresh_grace_seconds, software_id, software_version, client_uri, registered_from, \
-     created_at, confirmed_at) \
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)",
+     created_at, confirmed_at, openid) \
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)",
 );
 const CONFIRM: Statement = Statement::new(
     "client.confirm",
@@ -70,6 +70,7 @@ pub async fn insert(tx: &mut Tx, client: &Client) -> Result<(), StoreError> {
         client.registered_from.as_deref(),
         client.created_at,
         client.confirmed_at,
+        serde_json::to_string(&client.openid).expect("texts and numbers have a JSON form"),
     ];
     tx.execute(&INSERT, binds).await.map(drop)
 }
@@ -113,6 +114,7 @@ fn client_row(row: &Row) -> Result<Client, StoreError> {
         software_id: row.get("software_id")?,
         software_version: row.get("software_version")?,
         client_uri: row.get("client_uri")?,
+        openid: serde_json::from_str(&row.get::<String>("openid")?).map_err(|error| unreadable("openid", &error))?,
         registered_from: row.get("registered_from")?,
         created_at: row.get("created_at")?,
         confirmed_at: row.get("confirmed_at")?,

@@ -15,6 +15,14 @@ pub struct Account {
     pub password_hash: Option<String>,
 }
 
+/// What userinfo tells of a user.
+pub struct Profile {
+    /// The user.
+    pub user: User,
+    /// When name or address last changed.
+    pub updated_at: UnixSeconds,
+}
+
 const INSERT: Statement = Statement::new(
     "user_account.insert",
     "INSERT INTO user_account (id, email, email_key, display_name, roles, password_hash, password_changed_at, created_at) \
@@ -23,6 +31,11 @@ const INSERT: Statement = Statement::new(
 const FIND: Statement = Statement::new(
     "user_account.find",
     "SELECT id, email, display_name, roles, password_hash, disabled_at FROM user_account WHERE id = $1",
+);
+const FIND_PROFILE: Statement = Statement::new(
+    "user_account.find_profile",
+    "SELECT id, email, display_name, roles, password_hash, disabled_at, \
+     COALESCE(profile_updated_at, created_at) AS updated_at FROM user_account WHERE id = $1",
 );
 const FIND_BY_EMAIL: Statement = Statement::new(
     "user_account.find_by_email",
@@ -75,6 +88,15 @@ pub async fn insert(
 pub async fn find(db: &mut impl Fetch, id: &str) -> Result<Option<User>, StoreError> {
     let row = db.fetch_optional(&FIND, binds![id]).await?;
     Ok(row.as_ref().map(read).transpose()?.map(|account| account.user))
+}
+
+/// The user with this id, also a disabled one, and when what is shown of them last changed.
+///
+/// # Errors
+/// [`StoreError`] when the database does not answer.
+pub async fn find_profile(db: &mut impl Fetch, id: &str) -> Result<Option<Profile>, StoreError> {
+    let Some(row) = db.fetch_optional(&FIND_PROFILE, binds![id]).await? else { return Ok(None) };
+    Ok(Some(Profile { user: read(&row)?.user, updated_at: row.get("updated_at")? }))
 }
 
 /// The account with this e-mail address, whatever its case.

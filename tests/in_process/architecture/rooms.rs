@@ -15,6 +15,7 @@ const AUTH_RULES: &[&str] = &[
     "auth-server/src/clients/",
     "auth-server/src/consent/",
     "auth-server/src/grants/",
+    "auth-server/src/identity/",
     "auth-server/src/key_lifecycle/",
     "auth-server/src/parameters.rs",
     "auth-server/src/resources/",

@@ -6,6 +6,8 @@ use crate::auth_server::{TestServer, database, given::Given};
 use shared::db::{Fault, Store};
 
 const GRACE: i64 = 120;
+/// With an ID token, which must not get out either.
+const WITH_OPENID: Given<'static> = Given { scope: "mcp.read openid", ..Given::USUAL };
 
 /// What a family looked like before the request that fails.
 #[derive(Debug, Clone, Copy)]
@@ -20,7 +22,8 @@ enum Before {
 
 /// The token to present.
 async fn prepare(server: &TestServer, before: Before) -> String {
-    let token = server.family().await;
+    let token = server.redeem(&server.give(&WITH_OPENID).await).await.text("refresh_token");
+    server.follow().await;
     if !matches!(before, Before::Live) {
         server.refresh(&token).await;
     }
@@ -70,7 +73,7 @@ async fn a_code_is_redeemed_or_burnt_and_nothing_between(store: &Store) {
     for fault in FAULTS {
         let mut failed = 0;
         for n in 1..POINTS_MAX {
-            let code = server.give(&Given::USUAL).await;
+            let code = server.give(&WITH_OPENID).await;
             faults.arm(n, fault);
             let answer = server.redeem(&code).await;
             if !faults.disarm() {

@@ -3,6 +3,7 @@
 mod code_races;
 mod faults_at_the_pages;
 mod faults_at_the_token_endpoint;
+mod id_tokens;
 mod nth_fault;
 mod oxide_auth_traps;
 mod refresh_interleavings;

@@ -5,7 +5,7 @@ use super::{
     test_server::{RESOURCE, START},
 };
 use auth_server::{
-    clients::{ApplicationType, AuthMethod, Client, ClientOrigin, GrantType},
+    clients::{ApplicationType, AuthMethod, Client, ClientOrigin, GrantType, OpenIdMetadata},
     store::{self, authorization_grant::NewGrant},
     users::{Email, User},
 };
@@ -55,6 +55,7 @@ pub fn public_client(id: &str) -> Client {
         software_id: None,
         software_version: None,
         client_uri: None,
+        openid: OpenIdMetadata::default(),
         registered_from: None,
         created_at: START,
         confirmed_at: None,

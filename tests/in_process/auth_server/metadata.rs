@@ -39,6 +39,26 @@ async fn every_form_is_answered_with_one_issuer() {
                 for member in ["jwks_uri", "subject_types_supported", "id_token_signing_alg_values_supported"] {
                     assert!(!document[member].is_null(), "{member} is missing in {probe}");
                 }
+                assert_eq!(document["userinfo_endpoint"], format!("{issuer}/oauth2/userinfo"));
+                assert_eq!(document["subject_types_supported"], serde_json::json!(["public"]));
+                assert_eq!(document["id_token_signing_alg_values_supported"], serde_json::json!(["ES256", "RS256"]));
+                for no in
+                    ["claims_parameter_supported", "request_parameter_supported", "request_uri_parameter_supported"]
+                {
+                    assert_eq!(document[no], false, "{no}");
+                }
+                let has = |member: &str, word: &str| {
+                    document[member].as_array().is_some_and(|list| list.contains(&word.into()))
+                };
+                for scope in ["openid", "profile", "email", "offline_access", "mcp.read"] {
+                    assert!(has("scopes_supported", scope), "{scope}");
+                }
+                for claim in ["sub", "auth_time", "nonce", "name", "email", "email_verified"] {
+                    assert!(has("claims_supported", claim), "{claim}");
+                }
+                for prompt in ["none", "login", "consent", "select_account"] {
+                    assert!(has("prompt_values_supported", prompt), "{prompt}");
+                }
             }
         }
     }

@@ -120,6 +120,20 @@ async fn a_person_calls_a_tool_steps_up_and_ends_at_revocation() {
 }
 
 #[tokio::test]
+async fn an_id_token_opens_nothing_and_identity_scopes_are_in_nobodys_way() {
+    let both = Together::start().await;
+    both.issuer.add_user("ann", &["member"]).await;
+    both.issuer.add_client(&public_client("app")).await;
+    let answer = both.issuer.redeem(&both.issuer.give(&Given { scope: "mcp.read openid", ..Given::USUAL }).await).await;
+    assert_eq!(both.served(&answer.text("access_token"), &list()).await.0, StatusCode::OK);
+    assert_eq!(both.served(&answer.text("id_token"), &list()).await.0, StatusCode::UNAUTHORIZED);
+    // Who asked for identity alone has a token for userinfo, which is nothing here.
+    let code = both.issuer.give(&Given { scope: "openid", ..Given::USUAL }).await;
+    let poor = both.issuer.redeem(&code).await.text("access_token");
+    assert_eq!(both.served(&poor, &call("whoami", json!({}))).await.0, StatusCode::FORBIDDEN);
+}
+
+#[tokio::test]
 async fn a_restarted_server_judges_nothing_before_it_read_every_page_of_revocations() {
     let (issuer, url) = issuer_at_a_port().await;
     issuer.add_user("ann", &["member"]).await;

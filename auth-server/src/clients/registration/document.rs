@@ -1,6 +1,7 @@
 //! The client metadata of a registration request (RFC 7591 §2), read leniently where real clients differ and bounded everywhere.
 
-use super::{RegistrationRefusal, visible_text::is_visible};
+use super::{RegistrationRefusal, openid_members, visible_text::is_visible};
+use crate::clients::OpenIdMetadata;
 use serde_json::{Map, Value};
 use shared::protocol::jwk::JwkSet;
 
@@ -34,6 +35,8 @@ pub struct RegistrationDocument {
     pub client_uri: Option<String>,
     /// `jwks`.
     pub jwks: Option<Value>,
+    /// What OpenID Connect adds.
+    pub openid: OpenIdMetadata,
 }
 
 /// Reads the body of a registration request.
@@ -56,6 +59,7 @@ pub fn read(body: &[u8]) -> Result<RegistrationDocument, RegistrationRefusal> {
         software_id: line(&members, "software_id")?,
         software_version: line(&members, "software_version")?,
         client_uri: https_url(&members, "client_uri")?,
+        openid: openid_members::read(&members)?,
         jwks: members.get("jwks").filter(|jwks| !jwks.is_null()).cloned(),
     })
 }
@@ -85,7 +89,7 @@ fn stored(text: &str) -> Result<&str, RegistrationRefusal> {
 }
 
 /// A list of strings; one string counts as a list of one.
-fn words(members: &Map<String, Value>, name: &str) -> Result<Option<Vec<String>>, RegistrationRefusal> {
+pub(super) fn words(members: &Map<String, Value>, name: &str) -> Result<Option<Vec<String>>, RegistrationRefusal> {
     let items = match members.get(name) {
         None | Some(Value::Null) => return Ok(None),
         Some(Value::String(word)) => return Ok(Some(vec![stored(word)?.to_owned()])),

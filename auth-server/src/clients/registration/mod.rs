@@ -6,6 +6,7 @@
 mod budget;
 mod document;
 mod negotiate;
+mod openid_members;
 mod refusal;
 mod visible_text;
 

@@ -1,9 +1,12 @@
 //! What of a registration is granted.
 
 use super::{RegistrationDocument, RegistrationRefusal, document::read_keys};
-use crate::clients::{
-    ApplicationType, AuthMethod, Client, ClientOrigin, GrantType,
-    redirect_uri::{check_registrable, is_local},
+use crate::{
+    clients::{
+        ApplicationType, AuthMethod, Client, ClientOrigin, GrantType, OpenIdMetadata,
+        redirect_uri::{check_registrable, is_local},
+    },
+    identity,
 };
 use shared::{
     clock::UnixSeconds,
@@ -51,6 +54,7 @@ pub fn negotiate(
         software_id: document.software_id,
         software_version: document.software_version,
         client_uri: document.client_uri,
+        openid: openid(document.openid, policy),
         registered_from: None,
         created_at: now,
         confirmed_at: None,
@@ -70,6 +74,12 @@ fn acceptable_redirect_uris(asked: &[String], policy: &Policy<'_>) -> Result<Vec
         }
     }
     if kept.is_empty() { Err(RegistrationRefusal::NoAcceptableRedirectUri) } else { Ok(kept) }
+}
+
+/// Drops addresses to return to after signing out that could not be registered as redirect URIs either.
+fn openid(mut asked: OpenIdMetadata, policy: &Policy<'_>) -> OpenIdMetadata {
+    asked.post_logout_redirect_uris.retain(|uri| check_registrable(uri, policy.redirect_schemes).is_ok());
+    asked
 }
 
 /// The first method asked for that can be had. `private_key_jwt` needs its keys inline. A client that named only methods
@@ -105,14 +115,15 @@ fn grant_types(asked: Option<&[String]>) -> Result<Vec<GrantType>, RegistrationR
     Ok(kept)
 }
 
-/// What is asked for and open; everything open when nothing of it is (clients fall back to `openid email profile`).
+/// What is asked for and open; every scope of every resource when none of theirs is (clients fall back to `openid email profile`).
 fn scope(asked: Option<&str>, policy: &Policy<'_>) -> Result<ScopeSet, RegistrationRefusal> {
     let asked: ScopeSet = asked.unwrap_or_default().parse().map_err(|_| RegistrationRefusal::UnusableScope)?;
     let mut open = policy.open_scopes.clone();
     if asked.intersection(&open).is_empty() {
-        return Ok(open);
+        return Ok(open.union(&identity::scopes::of(&asked)));
     }
     open.insert(OFFLINE_ACCESS);
+    open = open.union(&identity::scopes::all());
     Ok(asked.intersection(&open))
 }
 
@@ -195,7 +206,16 @@ mod tests {
         assert_eq!(register(&machine).expect_err("machines are administered"), Refusal::NoAcceptableGrant);
         let scope = |text: &str| with("scope", json!(text)).scope.to_string();
         assert_eq!(scope("mcp.read offline_access postern.resource_server"), "mcp.read offline_access");
-        assert_eq!(scope("openid email profile"), "mcp.admin mcp.read mcp.write");
+        assert_eq!(scope("mcp.read openid address"), "mcp.read openid");
+        assert_eq!(scope("openid email profile"), "email mcp.admin mcp.read mcp.write openid profile");
         assert_eq!(scope(""), "mcp.admin mcp.read mcp.write");
+    }
+
+    #[test]
+    fn addresses_after_signing_out_are_judged_like_redirect_uris() {
+        let uris =
+            json!(["https://client.example/out", "javascript:alert(1)", "http://evil.example/", "cursor://x/out"]);
+        let client = with("post_logout_redirect_uris", uris);
+        assert_eq!(client.openid.post_logout_redirect_uris, ["https://client.example/out", "cursor://x/out"]);
     }
 }

@@ -14,11 +14,13 @@ use crate::{
         client,
         refresh_token::{self, NewRefreshToken},
     },
-    tokens::{AccessTokenRequest, GrantClaims, mint},
+    tokens::{AccessToken, AccessTokenRequest, GrantClaims, IdTokenRequest, mint, mint_id_token},
 };
+use keys::SigningError;
 use shared::{
     db::{StoreError, Tx},
     protocol::opaque_token::{OpaqueToken, TokenKind},
+    secret::Secret,
 };
 
 /// The first token of a family, with the key that derives the others.
@@ -44,26 +46,7 @@ pub async fn redeem_code(
     purchase: &Purchase,
 ) -> Result<TokenAnswer, GrantRefusal> {
     let family = begin_family(app, call)?;
-    let access_token = mint(
-        &AccessTokenRequest {
-            issuer: &app.issuer,
-            subject: &grant.user_id,
-            client_id: &grant.client_id,
-            resource: &purchase.resource,
-            scope: &purchase.scope,
-            user: Some(GrantClaims {
-                grant_id: &grant.id,
-                grant_expires_at: grant.expires_at,
-                roles: &purchase.roles,
-                authenticated_at: grant.authenticated_at,
-                organization_id: grant.organization_id.as_deref(),
-            }),
-        },
-        &app.keys,
-        &app.lifetimes,
-        &*app.random,
-        call.now,
-    )?;
+    let (access_token, id_token) = sign(app, call, grant, purchase)?;
     let replayed = theft_event(app, call, grant);
     let (family_ref, replayed) = (family.as_ref(), &replayed);
     let outcome = app
@@ -84,6 +67,7 @@ pub async fn redeem_code(
     match outcome {
         Outcome::Redeemed => Ok(TokenAnswer {
             access_token,
+            id_token,
             refresh_token: family.map(|family| family.token),
             scope: purchase.scope.clone(),
         }),
@@ -93,6 +77,49 @@ pub async fn redeem_code(
             Err(GrantRefusal::CodeReplayed)
         }
     }
+}
+
+/// The access token, and the ID token if the scope has `openid`.
+fn sign(
+    app: &App,
+    call: &TokenCall<'_>,
+    grant: &AuthorizationGrant,
+    purchase: &Purchase,
+) -> Result<(AccessToken, Option<Secret>), SigningError> {
+    let access_token = mint(
+        &AccessTokenRequest {
+            issuer: &app.issuer,
+            subject: &grant.user_id,
+            client_id: &grant.client_id,
+            resource: &purchase.resource,
+            scope: &purchase.scope,
+            user: Some(GrantClaims {
+                grant_id: &grant.id,
+                grant_expires_at: grant.expires_at,
+                roles: &purchase.roles,
+                authenticated_at: grant.authenticated_at,
+                organization_id: grant.organization_id.as_deref(),
+            }),
+        },
+        &app.keys,
+        &app.lifetimes,
+        &*app.random,
+        call.now,
+    )?;
+    let id_token = mint_id_token(
+        &IdTokenRequest {
+            issuer: &app.issuer,
+            subject: &grant.user_id,
+            client: &call.client.client,
+            scope: &purchase.scope,
+            authenticated_at: grant.authenticated_at,
+            nonce: grant.nonce.as_deref(),
+            access_token: &access_token.token,
+        },
+        &app.keys,
+        call.now,
+    )?;
+    Ok((access_token, id_token))
 }
 
 /// A refresh token goes to every client that registered the grant, whether or not it asked for `offline_access`: clients differ

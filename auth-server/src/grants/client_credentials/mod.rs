@@ -35,7 +35,7 @@ pub async fn answer(app: &App, call: &TokenCall<'_>) -> Result<TokenAnswer, Gran
         user: None,
     };
     let access_token = mint(&request, &app.keys, &app.lifetimes, &*app.random, call.now)?;
-    Ok(TokenAnswer { access_token, refresh_token: None, scope })
+    Ok(TokenAnswer { access_token, id_token: None, refresh_token: None, scope })
 }
 
 /// Open registration is no way to a token without a user, whatever a row may say.

@@ -22,12 +22,15 @@ use crate::{
     app::App,
     resources::Resource,
     store::refresh_token::{self, LiveToken, PresentedToken},
-    tokens::{AccessToken, AccessTokenRequest, GrantClaims, mint},
+    tokens::{AccessToken, AccessTokenRequest, GrantClaims, IdTokenRequest, mint, mint_id_token},
 };
 use decide::{Family, GRACE_MAX_SECONDS, Live, Presented, RefreshDecision, decide};
-use shared::protocol::{
-    opaque_token::{OpaqueToken, TokenKind},
-    scope::ScopeSet,
+use shared::{
+    protocol::{
+        opaque_token::{OpaqueToken, TokenKind},
+        scope::ScopeSet,
+    },
+    secret::Secret,
 };
 use std::sync::Arc;
 
@@ -84,6 +87,7 @@ async fn attempt(
         presentation.check_limit().await?;
     }
     let access_token = presentation.sign(&resource, &scope)?;
+    let id_token = presentation.sign_id_token(&access_token, &scope)?;
     let outcome = match presentation.decide() {
         RefreshDecision::Refuse => return Err(GrantRefusal::RefreshTokenEnded),
         RefreshDecision::Wait => {
@@ -96,7 +100,7 @@ async fn attempt(
     };
     Ok(match outcome {
         Outcome::Answered(refresh_token) => {
-            Some(TokenAnswer { access_token, refresh_token: Some(refresh_token), scope })
+            Some(TokenAnswer { access_token, id_token, refresh_token: Some(refresh_token), scope })
         }
         Outcome::LostRace => None,
     })
@@ -180,5 +184,20 @@ impl Presentation<'_> {
             }),
         };
         Ok(mint(&request, &app.keys, &app.lifetimes, &*app.random, self.call.now)?)
+    }
+
+    /// The same issuer, subject, audience and time of sign-in as the first one; no nonce, which was for the first (OpenID Connect Core §12.2).
+    fn sign_id_token(&self, access_token: &AccessToken, scope: &ScopeSet) -> Result<Option<Secret>, GrantRefusal> {
+        let (app, grant) = (self.app, &self.stored.grant);
+        let request = IdTokenRequest {
+            issuer: &app.issuer,
+            subject: &grant.user_id,
+            client: &self.call.client.client,
+            scope,
+            authenticated_at: grant.authenticated_at,
+            nonce: None,
+            access_token: &access_token.token,
+        };
+        Ok(mint_id_token(&request, &app.keys, self.call.now)?)
     }
 }

@@ -42,6 +42,9 @@ impl JwsProfile {
     /// Access tokens of RFC 9068 §4.
     pub const ACCESS_TOKEN: Self =
         Self { types: &["at+jwt"], type_optional: false, algorithms: &JwsAlgorithm::OWN, kid: KidRule::Required };
+    /// ID tokens of OpenID Connect Core §2, as our issuer makes them.
+    pub const ID_TOKEN: Self =
+        Self { types: &["jwt"], type_optional: false, algorithms: &JwsAlgorithm::OWN, kid: KidRule::Required };
     /// Client assertions of RFC 7523 §3; the second type is that of its revision.
     pub const CLIENT_ASSERTION: Self = Self {
         types: &["jwt", "client-authentication+jwt"],

@@ -10,6 +10,7 @@ mod claims;
 mod client_assertion;
 #[cfg(test)]
 mod forge;
+mod id_token;
 mod jws;
 mod refusal;
 mod verification_keys;
@@ -21,6 +22,7 @@ pub use self::{
         ASSERTION_EXPIRY_TOLERANCE_SECONDS, ASSERTION_JTI_MAX_BYTES, ASSERTION_MAX_LIFETIME_SECONDS,
         CLIENT_ASSERTION_TYPE, ClientAssertion, claimed_client_id, verify_client_assertion,
     },
+    id_token::{ID_TOKEN_TYP, IdTokenClaims, read_id_token_hint},
     jws::{JWT_MAX_BYTES, JwsProfile, KidRule, VerifiedJws, key_id, verify_jws},
     refusal::JwtRefusal,
     verification_keys::VerificationKeys,
