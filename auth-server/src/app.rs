@@ -1,10 +1,11 @@
 //! The application: the only file that chooses implementations.
 
 use crate::{
+    audit::Actor,
     change_log::Follower,
     clients::{ClientDirectory, authenticate::FailureBudget},
     config::Settings,
-    key_lifecycle::{KeyLifecycleError, SuccessorKeys, load_key_encryption_keys, signing_keys},
+    key_lifecycle::{KeyAct, KeyLifecycleError, SuccessorKeys, load_key_encryption_keys, signing_keys},
     resources::ResourceRegistry,
     store,
     tokens::{Lifetimes, Revocations, VerifiedTokens},
@@ -32,7 +33,8 @@ macro_rules! migrations {
     };
 }
 
-const MIGRATIONS: &[Migration] = migrations!["0001_foundation", "0002_job_lease", "0003_audit_actor", "0004_openid"];
+const MIGRATIONS: &[Migration] =
+    migrations!["0001_foundation", "0002_job_lease", "0003_audit_actor", "0004_openid", "0005_key_rotation"];
 
 /// The schema of this server.
 pub const SCHEMA: Schema = Schema::new("auth_server", MIGRATIONS);
@@ -147,7 +149,8 @@ impl App {
         let Parts { settings, store, clock, random, sealing, ephemeral } = parts;
         let now = clock.now();
         let passwords = PasswordHasher::new(Arc::clone(&random))?;
-        signing_keys::create_missing(&store, &sealing, now).await?;
+        let (random_ref, by) = (random.as_ref(), &Actor::Installation);
+        signing_keys::create_missing(&KeyAct { store: &store, sealing: &sealing, random: random_ref, by, now }).await?;
         let successor_keys = SuccessorKeys::open(&store, &sealing, random.as_ref(), now).await?;
         // Read before what is loaded next: whatever changes meanwhile is applied again.
         let follower = Arc::new(Follower::from(store::change_log::position(&mut store.read()).await?));
@@ -176,6 +179,12 @@ impl App {
             resources,
             ephemeral,
         }))
+    }
+
+    /// An act on this server's keys, done by the installation itself.
+    pub fn key_act(&self) -> KeyAct<'_> {
+        let (store, sealing, random) = (&self.store, &self.sealing, self.random.as_ref());
+        KeyAct { store, sealing, random, by: &Actor::Installation, now: self.clock.now() }
     }
 
     /// Replaces the keys in memory by what the database holds; the ring signs again if it had been suspended.

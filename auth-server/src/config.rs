@@ -1,6 +1,9 @@
 //! Every setting of the authorization server. The comments make the sample (`config print`) and the reference in `docs/`.
 
-use crate::clients::redirect_uri::FORBIDDEN_SCHEMES;
+use crate::{
+    clients::redirect_uri::FORBIDDEN_SCHEMES,
+    key_lifecycle::times::{ROTATION_PERIOD_MAX_SECONDS, ROTATION_PERIOD_MIN_SECONDS},
+};
 use shared::{
     config::{ConfigurationError, DurationSeconds, Problem, PublicUrl, SharedSettings, Sources, between},
     db::DatabaseUrl,
@@ -39,6 +42,9 @@ shared::settings! {
         /// For how long a refresh token that was just used still answers with its successor (parallel and lost refreshes), unless its client
         /// says otherwise.
         refresh_grace: DurationSeconds = "120s" where between(0, 3_600),
+        /// How long a signing key signs before the next one takes over, from a day to a year. A stolen key that nobody noticed is worth something
+        /// for at most this long, and a day.
+        key_rotation_period: DurationSeconds = "30d" where between(ROTATION_PERIOD_MIN_SECONDS.into(), ROTATION_PERIOD_MAX_SECONDS.into()),
         /// How many tokens one machine (client credentials) may take in a minute.
         machine_tokens_per_minute: u32 = "600" where between(1, 100_000_000),
         /// How many times one connection may be refreshed in a minute, by all processes that share it.

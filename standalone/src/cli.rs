@@ -42,7 +42,7 @@ pub enum Command {
     /// Look at the configuration.
     #[command(subcommand, after_help = "Example:\n  postern config check")]
     Config(ConfigCommand),
-    /// Users, clients, grants, resource servers.
+    /// Users, clients, grants, resource servers, keys.
     #[command(flatten)]
     Manage(ManageCommand),
 }

@@ -19,7 +19,7 @@ pub enum Actor {
     },
     /// Whoever runs commands beside the database.
     CommandLine,
-    /// This installation itself, when it starts.
+    /// This installation itself, when it starts or by the clock.
     Installation,
 }
 

@@ -60,6 +60,20 @@ pub enum AuditKind {
     ResourceServerAdded,
     /// The keys or origins of a resource server were replaced.
     ResourceServerChanged,
+    /// A next signing key was published; the detail is its id.
+    SigningKeyPublished,
+    /// A next signing key was told to sign earlier than planned.
+    SigningKeyHurried,
+    /// A signing key began to sign; the one before it stopped.
+    SigningKeyActivated,
+    /// A signing key was revoked because it may have been stolen.
+    SigningKeyRevoked,
+    /// A retired signing key ended; its private half is wiped.
+    SigningKeyGone,
+    /// The key of new families of refresh tokens was replaced.
+    SuccessorKeyReplaced,
+    /// What was sealed under older key-encryption keys is sealed under the current one, whose id is the detail.
+    KeyEncryptionKeyReplaced,
 }
 
 impl AuditKind {
@@ -88,6 +102,13 @@ impl AuditKind {
             Self::ClientRemoved => "client_removed",
             Self::ResourceServerAdded => "resource_server_added",
             Self::ResourceServerChanged => "resource_server_changed",
+            Self::SigningKeyPublished => "signing_key_published",
+            Self::SigningKeyHurried => "signing_key_hurried",
+            Self::SigningKeyActivated => "signing_key_activated",
+            Self::SigningKeyRevoked => "signing_key_revoked",
+            Self::SigningKeyGone => "signing_key_gone",
+            Self::SuccessorKeyReplaced => "successor_key_replaced",
+            Self::KeyEncryptionKeyReplaced => "key_encryption_key_replaced",
         }
     }
 }
@@ -135,6 +156,13 @@ impl AuditEvent {
     #[must_use]
     pub fn grant(mut self, id: &str) -> Self {
         self.row.grant_id = Some(id.to_owned());
+        self
+    }
+
+    /// What else there is to say: an id, never anything of a person.
+    #[must_use]
+    pub fn detail(mut self, detail: &str) -> Self {
+        self.row.detail = Some(detail.to_owned());
         self
     }
 

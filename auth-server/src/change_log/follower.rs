@@ -1,8 +1,14 @@
 //! How one instance follows the change log: it looks every [`FOLLOW_INTERVAL`], or at once when woken by a write of its own.
 
 use super::ChangeKind;
-use crate::{app::App, key_lifecycle::KeyLifecycleError, store};
+use crate::{
+    app::App,
+    key_lifecycle::{KeyLifecycleError, times::KEY_RELOAD_INTERVAL},
+    store,
+};
+use shared::db::StoreError;
 use std::{
+    future::Future,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -16,8 +22,12 @@ use tokio_util::sync::CancellationToken;
 pub const FOLLOW_INTERVAL: Duration = Duration::from_millis(250);
 /// Caches answer without having heard of the database for this long; then reads go to the database, which answers or fails.
 pub const CACHE_MAX_SILENCE: Duration = Duration::from_secs(30);
-/// An instance that could not look at its keys for this long stops signing: one of them may have been revoked.
-pub const SIGNING_MAX_SILENCE: Duration = Duration::from_secs(60);
+/// A look that takes longer has failed: the database does not answer.
+pub const LOOK_DEADLINE: Duration = Duration::from_secs(5);
+/// An instance that could not look at its keys for this long stops signing: one of them may be retired or revoked. With a look that
+/// hangs it is the key reload interval, on which the life of keys counts.
+pub const SIGNING_MAX_SILENCE: Duration =
+    KEY_RELOAD_INTERVAL.saturating_sub(LOOK_DEADLINE).saturating_sub(LOOK_DEADLINE);
 
 const ROWS_A_LOOK: i64 = 500;
 
@@ -68,9 +78,14 @@ impl Follower {
 /// Follows until `stop`. An unreachable database is logged once and looked at again and again; when it stays away for
 /// longer than [`SIGNING_MAX_SILENCE`], this instance stops signing until it could load its keys again.
 pub async fn follow(app: Arc<App>, stop: CancellationToken) {
+    follow_within(app, SIGNING_MAX_SILENCE, stop).await;
+}
+
+/// The same with another limit, for tests that do not wait a minute.
+pub async fn follow_within(app: Arc<App>, signing_max_silence: Duration, stop: CancellationToken) {
     let (mut failing, mut suspended) = (false, false);
     loop {
-        match follow_once(&app, suspended).await {
+        match timely(follow_once(&app, suspended)).await {
             Ok(()) => {
                 if failing {
                     tracing::info!("the change log can be read again");
@@ -82,7 +97,7 @@ pub async fn follow(app: Arc<App>, stop: CancellationToken) {
                     tracing::warn!(%error, "the change log cannot be followed; caches serve for a while");
                 }
                 failing = true;
-                if !suspended && app.follower.silence() > SIGNING_MAX_SILENCE {
+                if !suspended && app.follower.silence() > signing_max_silence {
                     app.keys.suspend();
                     suspended = true;
                     tracing::error!("keys could not be checked for too long; signing stops");
@@ -95,6 +110,12 @@ pub async fn follow(app: Arc<App>, stop: CancellationToken) {
             () = tokio::time::sleep(FOLLOW_INTERVAL) => {}
         }
     }
+}
+
+/// Dropping a look is harmless: what was not applied is applied by the next one.
+async fn timely(look: impl Future<Output = Result<(), KeyLifecycleError>>) -> Result<(), KeyLifecycleError> {
+    let late = || StoreError::Unavailable { cause: "change_log: no answer".to_owned() };
+    tokio::time::timeout(LOOK_DEADLINE, look).await.unwrap_or_else(|_| Err(late().into()))
 }
 
 async fn follow_once(app: &App, suspended: bool) -> Result<(), KeyLifecycleError> {
@@ -130,7 +151,11 @@ async fn apply(app: &App, rows: &[store::change_log::ChangeRow]) -> Result<(), K
         match row.kind {
             Some(ChangeKind::Client | ChangeKind::ClientChanged) => app.clients.forget(&row.subject),
             Some(ChangeKind::Resource | ChangeKind::ResourceChanged) => resources = true,
-            Some(ChangeKind::Kid | ChangeKind::SigningKeysChanged) => signing_keys = true,
+            Some(ChangeKind::Kid) => {
+                app.verified_tokens.forget_all();
+                signing_keys = true;
+            }
+            Some(ChangeKind::SigningKeysChanged) => signing_keys = true,
             Some(_) => {}
             // A newer version wrote it: forget everything rather than guess.
             None => {

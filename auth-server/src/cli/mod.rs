@@ -5,6 +5,7 @@
 mod client;
 mod config;
 mod grant;
+mod keys;
 mod manager;
 mod output;
 mod password;
@@ -16,6 +17,7 @@ mod user;
 pub use client::ClientCommand;
 pub use config::{ConfigCommand, PrintFormat};
 pub use grant::GrantCommand;
+pub use keys::KeysCommand;
 pub use output::Format;
 pub use resource::ResourceCommand;
 pub use resource_server::ResourceServerCommand;
@@ -25,6 +27,7 @@ pub use user::UserCommand;
 use crate::{
     app::StartError,
     config::{AuthServerSettings, Settings},
+    key_lifecycle::KeyLifecycleError,
     resources::enrol::EnrolRefusal,
     users::{add_user::AddUserError, password_hash::PasswordHashError},
 };
@@ -63,7 +66,7 @@ pub enum Command {
     /// Look at the configuration.
     #[command(subcommand, after_help = "Example:\n  auth-server config check")]
     Config(ConfigCommand),
-    /// Users, clients, grants, resource servers.
+    /// Users, clients, grants, resource servers, keys.
     #[command(flatten)]
     Manage(ManageCommand),
 }
@@ -89,6 +92,9 @@ pub enum ManageCommand {
     /// What tokens can be for.
     #[command(subcommand, after_help = "Example:\n  postern resource list")]
     Resource(ResourceCommand),
+    /// Keys that sign tokens, and what they are sealed under.
+    #[command(subcommand, after_help = "Example:\n  postern keys rotate")]
+    Keys(KeysCommand),
 }
 
 /// Why a command failed: one clear text.
@@ -112,6 +118,9 @@ pub enum CommandError {
     /// A password could not be hashed.
     #[error(transparent)]
     Passwords(#[from] PasswordHashError),
+    /// Keys.
+    #[error(transparent)]
+    Keys(#[from] KeyLifecycleError),
     /// A resource server.
     #[error(transparent)]
     Enrol(#[from] EnrolRefusal),
@@ -182,6 +191,7 @@ pub async fn manage(
         ManageCommand::Grant(command) => grant::execute(command, &manager, output).await,
         ManageCommand::ResourceServer(command) => resource_server::execute(command, &manager, output).await,
         ManageCommand::Resource(command) => resource::execute(command, &manager, output).await,
+        ManageCommand::Keys(command) => keys::execute(command, &manager, output).await,
     };
     manager.store.close().await;
     done

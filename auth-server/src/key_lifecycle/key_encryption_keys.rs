@@ -1,26 +1,31 @@
 //! The key-encryption keys: given by the configuration, or a file in the data directory.
 
-use super::KeyLifecycleError;
-use crate::{config::Settings, store};
-use shared::{
-    db::{Store, StoreError},
-    random::Random,
-    sealing::KeyEncryptionKeys,
+use super::{
+    KeyLifecycleError,
+    sealed_columns::{anything_is_sealed, check_sealed_columns},
 };
+use crate::config::Settings;
+use shared::{db::Store, random::Random, sealing::KeyEncryptionKeys};
 
 /// The file in the data directory.
 pub const KEY_ENCRYPTION_KEY_FILE: &str = "key-encryption-key";
 
-/// The keys that open what the database holds. They are made, in the data directory, only while nothing is sealed: a lost
+/// The keys that open what the database holds, all of it. They are made, in the data directory, only while nothing is sealed: a lost
 /// key must not be papered over by a new one.
 ///
 /// # Errors
-/// The keys are missing or unusable, or the database could not be asked.
+/// The keys are missing or unusable, a row is sealed under another one, or the database could not be asked.
 pub async fn load_key_encryption_keys(
     settings: &Settings,
     store: &Store,
     random: &dyn Random,
 ) -> Result<KeyEncryptionKeys, KeyLifecycleError> {
+    let keys = load(settings, store, random).await?;
+    check_sealed_columns(store, &keys).await?;
+    Ok(keys)
+}
+
+async fn load(settings: &Settings, store: &Store, random: &dyn Random) -> Result<KeyEncryptionKeys, KeyLifecycleError> {
     if let Some(text) = &settings.shared.key_encryption_key {
         return Ok(KeyEncryptionKeys::parse(text.expose())?);
     }
@@ -37,9 +42,4 @@ pub async fn load_key_encryption_keys(
         Err(_) if path.exists() => Ok(KeyEncryptionKeys::load_file(&path)?),
         Err(error) => Err(error.into()),
     }
-}
-
-async fn anything_is_sealed(store: &Store) -> Result<bool, StoreError> {
-    let mut reader = store.read();
-    Ok(store::signing_key::any(&mut reader).await? || store::successor_key::any(&mut reader).await?)
 }

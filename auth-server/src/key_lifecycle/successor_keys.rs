@@ -3,15 +3,10 @@
 use super::KeyLifecycleError;
 use crate::store::{
     self,
-    successor_key::{SEALED_COLUMN, SuccessorKeyRow, TABLE},
+    successor_key::{SEALED, SuccessorKeyRow},
 };
 use keys::RefreshSuccessorKey;
-use shared::{
-    clock::UnixSeconds,
-    db::Store,
-    random::Random,
-    sealing::{Sealing, SealingContext},
-};
+use shared::{clock::UnixSeconds, db::Store, random::Random, sealing::Sealing};
 use std::sync::{Arc, PoisonError, RwLock};
 
 /// The successor keys in memory.
@@ -74,7 +69,7 @@ async fn create_missing(
         return Ok(());
     }
     let key = RefreshSuccessorKey::generate(random);
-    let sealed = sealing.seal(&context(key.id()), key.to_bytes().as_slice());
+    let sealed = sealing.seal(&SEALED.context(key.id()), key.to_bytes().as_slice());
     store
         .write(|mut tx| {
             let (id, sealed) = (key.id(), &sealed);
@@ -98,12 +93,8 @@ async fn load(store: &Store, sealing: &Sealing) -> Result<Loaded, KeyLifecycleEr
 }
 
 fn open(row: &SuccessorKeyRow, sealing: &Sealing) -> Result<RefreshSuccessorKey, KeyLifecycleError> {
-    let bytes = sealing.open(&context(&row.id), &row.sealed.key_id, &row.sealed.bytes)?;
+    let bytes = sealing.open(&SEALED.context(&row.id), &row.sealed.key_id, &row.sealed.bytes)?;
     let key = RefreshSuccessorKey::from_bytes(&bytes);
     let unusable = || KeyLifecycleError::Unusable(format!("the stored successor key {} cannot be read", row.id));
     key.ok().filter(|key| key.id() == row.id).ok_or_else(unusable)
-}
-
-fn context(id: &str) -> SealingContext<'_> {
-    SealingContext { table: TABLE, column: SEALED_COLUMN, row: id, owner: "" }
 }

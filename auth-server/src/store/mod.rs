@@ -16,6 +16,7 @@ pub mod refresh_token;
 pub mod remembered_consent;
 pub mod resource;
 pub mod resource_server;
+pub mod sealed_column;
 pub mod signing_key;
 pub mod successor_key;
 pub mod used_assertion;

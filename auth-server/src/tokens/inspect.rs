@@ -34,6 +34,13 @@ impl Default for VerifiedTokens {
     }
 }
 
+impl VerifiedTokens {
+    /// Forgets all of them: a key was revoked.
+    pub fn forget_all(&self) {
+        self.0.invalidate_all();
+    }
+}
+
 /// Nothing can be said: the change log cannot be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the change log cannot be read")]

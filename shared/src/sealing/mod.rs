@@ -104,6 +104,11 @@ impl Sealing {
         decrypt(key.row_key(), &row_aad(context, key_id), bytes)
     }
 
+    /// The id of the key that seals.
+    pub fn current_key_id(&self) -> &str {
+        self.keys.current().id()
+    }
+
     fn fresh_nonce(&self) -> [u8; NONCE_LEN] {
         let mut nonce = [0; NONCE_LEN];
         self.random.fill(&mut nonce);

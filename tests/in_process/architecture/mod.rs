@@ -8,6 +8,7 @@ mod foreign_crates;
 mod migrations;
 mod names;
 mod rooms;
+mod sealed_columns;
 mod shared_modules;
 mod sizes;
 mod source;

@@ -30,27 +30,32 @@ use shared::{
 use std::{os::unix::fs::PermissionsExt as _, sync::Arc};
 use tempfile::TempDir;
 
-struct Installation {
+/// A data directory, and commands on it.
+pub struct Installation {
     directory: TempDir,
     settings: Settings,
     clock: SharedClock,
 }
 
 impl Installation {
-    fn new() -> Self {
+    pub fn new() -> Self {
+        Self::with_clock(Arc::new(ManualClock::at(START)))
+    }
+
+    pub fn with_clock(clock: SharedClock) -> Self {
         auth_server::install_crypto_provider();
         let directory = tempfile::tempdir().expect("a directory");
         let data = directory.path().join("data").display().to_string();
         let settings =
             Settings::load(&Sources::new().with_flag("shared", "data_dir", "--data-dir", data)).expect("settings");
-        Self { directory, settings, clock: Arc::new(ManualClock::at(START)) }
+        Self { directory, settings, clock }
     }
 
-    async fn app(&self) -> Arc<App> {
+    pub async fn app(&self) -> Arc<App> {
         App::open(self.settings.clone(), Arc::clone(&self.clock), Arc::new(SystemRandom)).await.expect("an application")
     }
 
-    async fn run(&self, arguments: &[&str]) -> Result<String, String> {
+    pub async fn run(&self, arguments: &[&str]) -> Result<String, String> {
         let arguments =
             Arguments::try_parse_from([&["auth-server"], arguments].concat()).map_err(|error| error.to_string())?;
         let Command::Manage(command) = arguments.command else { panic!("no managing command") };
@@ -59,9 +64,14 @@ impl Installation {
         done.map(|()| String::from_utf8(output).expect("text")).map_err(|error| error.to_string())
     }
 
-    async fn json(&self, arguments: &[&str]) -> Value {
+    pub async fn json(&self, arguments: &[&str]) -> Value {
         let text = self.run(&[arguments, &["--json"]].concat()).await.expect("done");
         serde_json::from_str(&text).expect("JSON")
+    }
+
+    /// The path of a file in the data directory.
+    pub fn data_file(&self, name: &str) -> std::path::PathBuf {
+        self.settings.shared.data_file(name)
     }
 
     fn path(&self, name: &str) -> String {

@@ -3,8 +3,9 @@
 use super::{ManualClock, database::for_each_database, test_server::START};
 use auth_server::{
     app::{App, Parts},
+    audit::Actor,
     config::Settings,
-    key_lifecycle::{KeyLifecycleError, load_key_encryption_keys, signing_keys},
+    key_lifecycle::{KeyAct, KeyLifecycleError, load_key_encryption_keys, signing_keys},
     store,
 };
 use shared::{
@@ -81,7 +82,9 @@ async fn a_lost_key_encryption_key_is_never_replaced_in_silence() {
     let again = load_key_encryption_keys(&settings, &store, &SystemRandom).await.expect("found again");
     assert_eq!(first.to_text().expose(), again.to_text().expose());
     let sealing = Sealing::new(first, Arc::new(SystemRandom));
-    signing_keys::create_missing(&store, &sealing, START).await.expect("keys");
+    let by = &Actor::Installation;
+    let act = KeyAct { store: &store, sealing: &sealing, random: &SystemRandom, by, now: START };
+    signing_keys::create_missing(&act).await.expect("keys");
     let file = directory.path().join(auth_server::key_lifecycle::KEY_ENCRYPTION_KEY_FILE);
     std::fs::remove_file(&file).expect("lost");
     let refused = load_key_encryption_keys(&settings, &store, &SystemRandom).await;

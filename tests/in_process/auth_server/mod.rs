@@ -11,6 +11,7 @@ pub mod database;
 mod elected_jobs;
 pub mod given;
 mod introspect;
+mod keys;
 mod keys_at_start;
 mod manual_clock;
 mod metadata;

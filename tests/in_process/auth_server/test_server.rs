@@ -6,7 +6,7 @@ use auth_server::{
     audit::Actor,
     change_log::follower::catch_up,
     config::Settings,
-    key_lifecycle::signing_keys,
+    key_lifecycle::{KeyAct, signing_keys},
     resources::{
         Resource,
         enrol::{Enrolment, enrol},
@@ -70,8 +70,10 @@ impl TestServer {
         let clock = Arc::new(ManualClock::at(START));
         let random = Arc::new(SystemRandom);
         let sealing = Sealing::new(KeyEncryptionKeys::generate(random.as_ref()), random.clone());
+        let by = &Actor::Installation;
+        let act = KeyAct { store: &store, sealing: &sealing, random: random.as_ref(), by, now: START };
         for key in signing_keys_of_this_run() {
-            signing_keys::insert_active(&store, &sealing, key, START).await.expect("inserted");
+            signing_keys::insert_active(&act, key).await.expect("inserted");
         }
         let ephemeral = Arc::new(MemoryEphemeral::new(clock.clone()));
         let parts = Parts { settings, store, clock: clock.clone(), random, sealing, ephemeral };

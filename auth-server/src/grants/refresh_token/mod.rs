@@ -20,6 +20,7 @@ use super::{
 };
 use crate::{
     app::App,
+    change_log::follower::catch_up,
     resources::Resource,
     store::refresh_token::{self, LiveToken, PresentedToken},
     tokens::{AccessToken, AccessTokenRequest, GrantClaims, IdTokenRequest, mint, mint_id_token},
@@ -114,6 +115,10 @@ async fn recover<'a>(
 ) -> Result<Presentation<'a>, GrantRefusal> {
     let mut reader = app.store.read();
     let stored = refresh_token::find(&mut reader, &token.hash()).await?.ok_or(GrantRefusal::RefreshTokenEnded)?;
+    if stored.grant.successor_key_id.as_deref().is_some_and(|id| app.successor_keys.find(id).is_none()) {
+        // Another instance began the family under a key that this one has not heard of yet.
+        catch_up(app).await.map_err(|_| GrantRefusal::Chain("the keys could not be loaded"))?;
+    }
     let block = call.address_block.map(|block| block.to_string());
     let live = if stored.answered_at.or(stored.superseded_at).is_some() {
         refresh_token::find_live(&mut reader, &stored.grant.id, stored.generation, block.as_deref()).await?
