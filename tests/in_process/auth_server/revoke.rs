@@ -3,7 +3,7 @@
 use super::{
     Answer, TestServer,
     database::Database,
-    given::{Given, SECRET, TOKEN, VERIFIER, basic, confidential_client, public_client},
+    given::{Given, SECRET, TOKEN, basic, confidential_client, public_client},
 };
 use auth_server::clients::{Client, GrantType};
 use shared::{

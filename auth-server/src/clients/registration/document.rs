@@ -3,7 +3,7 @@
 use super::{RegistrationRefusal, openid_members, visible_text::is_visible};
 use crate::clients::OpenIdMetadata;
 use serde_json::{Map, Value};
-use shared::protocol::jwk::JwkSet;
+use shared::protocol::{jwk::JwkSet, strict_json};
 
 /// How many elements a list may have.
 pub const LIST_MAX_ELEMENTS: usize = 32;
@@ -44,7 +44,7 @@ pub struct RegistrationDocument {
 /// # Errors
 /// See [`RegistrationRefusal`].
 pub fn read(body: &[u8]) -> Result<RegistrationDocument, RegistrationRefusal> {
-    let Ok(Value::Object(members)) = serde_json::from_slice(body) else { return Err(RegistrationRefusal::NotAnObject) };
+    let Ok(Value::Object(members)) = strict_json::parse(body) else { return Err(RegistrationRefusal::NotAnObject) };
     let mut auth_methods = words(&members, "token_endpoint_auth_method")?.unwrap_or_default();
     if auth_methods.is_empty() {
         auth_methods = words(&members, "token_endpoint_auth_methods_supported")?.unwrap_or_default();

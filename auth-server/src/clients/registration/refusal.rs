@@ -3,7 +3,7 @@
 /// A registration that cannot be cut to something useful.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RegistrationRefusal {
-    /// Not a JSON object.
+    /// Not a JSON object, or one in which a member is named twice.
     NotAnObject,
     /// A member has another type than RFC 7591 §2 gives it.
     WrongType,
@@ -36,7 +36,7 @@ impl RegistrationRefusal {
     /// The text for the wire.
     pub const fn description(self) -> &'static str {
         match self {
-            Self::NotAnObject => "The body must be a JSON object (RFC 7591 section 3.1).",
+            Self::NotAnObject => "The body must be a JSON object that names each member once (RFC 7591 section 3.1).",
             Self::WrongType => {
                 "A member has the wrong type: lists must be arrays of strings, everything else strings (RFC 7591 section 2)."
             }
