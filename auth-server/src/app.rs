@@ -33,8 +33,14 @@ macro_rules! migrations {
     };
 }
 
-const MIGRATIONS: &[Migration] =
-    migrations!["0001_foundation", "0002_job_lease", "0003_audit_actor", "0004_openid", "0005_key_rotation"];
+const MIGRATIONS: &[Migration] = migrations![
+    "0001_foundation",
+    "0002_job_lease",
+    "0003_audit_actor",
+    "0004_openid",
+    "0005_key_rotation",
+    "0006_client_credentials"
+];
 
 /// The schema of this server.
 pub const SCHEMA: Schema = Schema::new("auth_server", MIGRATIONS);

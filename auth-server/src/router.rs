@@ -4,8 +4,9 @@ use crate::{
     app::App,
     config::{RegistrationPolicy, Settings},
     endpoints::{
-        assets, authorize, consent, health, home, introspect, jwks, metadata, not_found, register, reset_password,
-        resource_registry, revocation_list, revoke, set_up, sign_in, sign_out, token, userinfo,
+        assets, authorize, consent, health, home, introspect, jwks, metadata, not_found, register,
+        registration_management, reset_password, resource_registry, revocation_list, revoke, set_up, sign_in, sign_out,
+        token, userinfo,
     },
 };
 use axum::{
@@ -31,6 +32,8 @@ pub mod paths {
     pub const AUTHORIZE: &str = "/oauth2/authorize";
     /// RFC 7591 §3.
     pub const REGISTER: &str = "/oauth2/register";
+    /// RFC 7592 §2.
+    pub const REGISTRATION: &str = "/oauth2/register/{client_id}";
     /// RFC 7009 §2.
     pub const REVOKE: &str = "/oauth2/revoke";
     /// OpenID Connect Core §5.3.
@@ -96,6 +99,10 @@ const TABLE: &[Route] = &[
     Route::public(Place::Issuer, paths::REVOKE, || post(revoke::revoke)),
     Route::public(Place::Issuer, paths::REGISTER, || post(register::register)).only_when(registration_is_open),
     Route::public(Place::Origin, "/register", || post(register::register)).only_when(registration_is_open),
+    Route::public(Place::Issuer, paths::REGISTRATION, || {
+        use registration_management::{remove, replace, show};
+        get(show).put(replace).delete(remove)
+    }),
     Route::public(Place::Issuer, paths::USERINFO, || get(userinfo::get).post(userinfo::post)),
     Route::private(Place::Issuer, paths::RESOURCES, || put(resource_registry::put)),
     Route::private(Place::Issuer, paths::REVOCATIONS, || get(revocation_list::list)),

@@ -56,6 +56,12 @@ pub enum AuditKind {
     ClientAdded,
     /// A client was removed.
     ClientRemoved,
+    /// A client that registered itself replaced its registration.
+    RegistrationReplaced,
+    /// A client that registered itself ended its registration.
+    RegistrationRemoved,
+    /// A client was given another secret.
+    ClientSecretRotated,
     /// A resource server was enrolled.
     ResourceServerAdded,
     /// The keys or origins of a resource server were replaced.
@@ -100,6 +106,9 @@ impl AuditKind {
             Self::UserDisabled => "user_disabled",
             Self::ClientAdded => "client_added",
             Self::ClientRemoved => "client_removed",
+            Self::RegistrationReplaced => "registration_replaced",
+            Self::RegistrationRemoved => "registration_removed",
+            Self::ClientSecretRotated => "client_secret_rotated",
             Self::ResourceServerAdded => "resource_server_added",
             Self::ResourceServerChanged => "resource_server_changed",
             Self::SigningKeyPublished => "signing_key_published",

@@ -3,7 +3,7 @@
 use super::{AuthorizationError, PageRefusal, PendingRequest, Refusal, decide};
 use crate::{
     app::App,
-    clients::Client,
+    clients::{Client, redirect_uri},
     consent::{self, Destination, Subject},
     resources::{Resource, grantable},
     users::Session,
@@ -115,7 +115,14 @@ pub async fn question(app: &App, request: &PendingRequest, session: &Session) ->
 }
 
 async fn find_client(app: &App, request: &PendingRequest) -> Result<Arc<Client>, AuthorizationError> {
-    Ok(app.clients.find(&request.client_id).await?.ok_or(PageRefusal::UnknownClient)?)
+    let client = app.clients.find(&request.client_id).await?.ok_or(PageRefusal::UnknownClient)?;
+    // It may have replaced its registration since the request was checked.
+    let goes_back = |registered: &String| redirect_uri::matches(registered, request.address.redirect_uri());
+    if client.redirect_uris.iter().any(goes_back) {
+        Ok(client)
+    } else {
+        Err(PageRefusal::RedirectUriUnregistered.into())
+    }
 }
 
 fn refuse_if_silent(

@@ -1,4 +1,4 @@
-//! `client add`, `list`, `remove`.
+//! `client add`, `list`, `rotate-secret`, `remove`.
 
 use super::{CommandError, Format, manager::Manager, output::Columns};
 use crate::{
@@ -6,6 +6,7 @@ use crate::{
     clients::{
         Client, OpenIdMetadata,
         administer::{NewClient, add_client, remove_client},
+        rotate_secret::{OVERLAP_SECONDS, rotate_secret},
     },
     store,
 };
@@ -28,6 +29,12 @@ pub enum ClientCommand {
     /// List all clients, those that registered themselves included.
     #[command(after_help = "Example:\n  postern client list --json")]
     List(Format),
+    /// Give a client another secret, printed once. The old one goes on for a day, or as long as you say.
+    #[command(
+        name = "rotate-secret",
+        after_help = "Example:\n  postern client rotate-secret client_Zm9vYmFyYmF6cXV4MTIz --overlap-seconds 3600"
+    )]
+    RotateSecret(RotateSecretArguments),
     /// Remove a client: everything it holds ends at once.
     #[command(after_help = "Example:\n  postern client remove client_Zm9vYmFyYmF6cXV4MTIz")]
     Remove(RemoveArguments),
@@ -66,6 +73,19 @@ pub struct AddArguments {
 
 fn algorithm(text: &str) -> Result<TokenAlgorithm, String> {
     TokenAlgorithm::parse(text).ok_or_else(|| "use RS256 or ES256".to_owned())
+}
+
+/// Whose secret.
+#[derive(Debug, Args)]
+pub struct RotateSecretArguments {
+    /// The id that `client list` shows.
+    pub id: String,
+    /// How long the old secret goes on, in seconds; 0 ends it at once, as after a leak.
+    #[arg(long, value_name = "SECONDS", default_value_t = OVERLAP_SECONDS)]
+    pub overlap_seconds: u32,
+    /// How to print.
+    #[command(flatten)]
+    pub format: Format,
 }
 
 /// Which client.
@@ -123,6 +143,13 @@ impl Columns for Line {
 }
 
 #[derive(Serialize)]
+struct Rotated<'a> {
+    client_id: &'a str,
+    client_secret: &'a str,
+    previous_secret_ends_at: i64,
+}
+
+#[derive(Serialize)]
 struct Removed<'a> {
     client_id: &'a str,
     removed: bool,
@@ -136,6 +163,7 @@ pub(super) async fn execute(
     match command {
         ClientCommand::Add(arguments) => add(&arguments, manager, output).await,
         ClientCommand::List(format) => list(format, manager, output).await,
+        ClientCommand::RotateSecret(arguments) => rotate(&arguments, manager, output).await,
         ClientCommand::Remove(arguments) => {
             if !remove_client(&manager.store, manager.random.as_ref(), &Actor::CommandLine, &arguments.id, manager.now)
                 .await?
@@ -168,6 +196,29 @@ async fn add(arguments: &AddArguments, manager: &Manager, output: &mut dyn Write
         text.push_str(&format!("\nclient_secret  {}\nThe secret is shown only now.", secret.expose()));
     }
     arguments.format.one(&Line::of(client, secret.as_ref()), &text, output)
+}
+
+async fn rotate(
+    arguments: &RotateSecretArguments,
+    manager: &Manager,
+    output: &mut dyn Write,
+) -> Result<(), CommandError> {
+    let RotateSecretArguments { id, overlap_seconds, format } = arguments;
+    let (store, random) = (&manager.store, manager.random.as_ref());
+    let secret = rotate_secret(store, random, &Actor::CommandLine, id, *overlap_seconds, manager.now)
+        .await
+        .map_err(|refusal| CommandError::refused(refusal.to_string()))?;
+    let answer = Rotated {
+        client_id: id,
+        client_secret: secret.expose(),
+        previous_secret_ends_at: manager.now + i64::from(*overlap_seconds),
+    };
+    let old = match overlap_seconds {
+        0 => "The old secret has ended.".to_owned(),
+        seconds => format!("The old secret goes on for {seconds} seconds."),
+    };
+    let text = format!("client_secret  {}\nThe secret is shown only now. {old}", secret.expose());
+    format.one(&answer, &text, output)
 }
 
 async fn list(format: Format, manager: &Manager, output: &mut dyn Write) -> Result<(), CommandError> {

@@ -18,7 +18,8 @@ use crate::{
 };
 use shared::{
     clock::UnixSeconds,
-    db::{Store, StoreError},
+    db::{Store, StoreError, Tx},
+    http::AddressBlock,
     protocol::{resource_indicator::equivalent, scope::ScopeSet, token_algorithm::TokenAlgorithm},
     random::Random,
     secret::Secret,
@@ -121,20 +122,34 @@ pub async fn remove_client(
     now: UnixSeconds,
 ) -> Result<bool, StoreError> {
     let event = &AuditEvent::new(AuditKind::ClientRemoved, random, now).client(id).by(by);
-    store
-        .write(|mut tx| async move {
-            let tx = &mut tx;
-            if !store::client::remove(tx, id, now).await? {
-                return Ok(false);
-            }
-            remembered_consent::forget_of_client(tx, id).await?;
-            remove_of_owner(tx, id, now).await?;
-            authorization_grant::revoke_of_client(tx, id, RevocationReason::ClientRemoved, now).await?;
-            change_log::append(tx, Change::ClientRevoked(id), now).await?;
-            audit::record(tx, event).await?;
-            Ok(true)
-        })
-        .await
+    store.write(|mut tx| async move { remove_in(&mut tx, id, event, now).await }).await
+}
+
+/// Ends a registration at the wish of the client itself (RFC 7592 §2.3). `false` if it is gone.
+///
+/// # Errors
+/// The database failed.
+pub async fn remove_registration(
+    store: &Store,
+    random: &dyn Random,
+    id: &str,
+    block: AddressBlock,
+    now: UnixSeconds,
+) -> Result<bool, StoreError> {
+    let event = &AuditEvent::new(AuditKind::RegistrationRemoved, random, now).client(id).from_block(Some(&block));
+    store.write(|mut tx| async move { remove_in(&mut tx, id, event, now).await }).await
+}
+
+async fn remove_in(tx: &mut Tx, id: &str, event: &AuditEvent, now: UnixSeconds) -> Result<bool, StoreError> {
+    if !store::client::remove(tx, id, now).await? {
+        return Ok(false);
+    }
+    remembered_consent::forget_of_client(tx, id).await?;
+    remove_of_owner(tx, id, now).await?;
+    authorization_grant::revoke_of_client(tx, id, RevocationReason::ClientRemoved, now).await?;
+    change_log::append(tx, Change::ClientRevoked(id), now).await?;
+    audit::record(tx, event).await?;
+    Ok(true)
 }
 
 fn check(
@@ -172,6 +187,7 @@ fn check(
         application_type: application_type(new.redirect_uris),
         auth_method: if new.is_public { AuthMethod::None } else { AuthMethod::ClientSecretBasic },
         secret_hash: None,
+        previous_secret: None,
         jwks: None,
         redirect_uris: new.redirect_uris.to_vec(),
         grant_types,
@@ -187,6 +203,7 @@ fn check(
             ..OpenIdMetadata::default()
         },
         registered_from: None,
+        registration_token_hash: None,
         created_at: now,
         confirmed_at: Some(now),
         removed_at: None,

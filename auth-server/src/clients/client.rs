@@ -37,6 +37,15 @@ impl ClientOrigin {
     }
 }
 
+/// A secret that a rotation replaced, and that its holders may go on with for a while.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PreviousSecret {
+    /// SHA-256 of it.
+    pub hash: TokenHash,
+    /// From then on it is nothing.
+    pub ends_at: UnixSeconds,
+}
+
 /// A registered client.
 #[derive(Debug, Clone)]
 pub struct Client {
@@ -52,6 +61,8 @@ pub struct Client {
     pub auth_method: AuthMethod,
     /// SHA-256 of its secret, when the method has one.
     pub secret_hash: Option<TokenHash>,
+    /// The secret before the last rotation, while it still counts.
+    pub previous_secret: Option<PreviousSecret>,
     /// Its public keys, when the method is a signed assertion.
     pub jwks: Option<JwkSet>,
     /// Where codes may be sent; compared by [`super::redirect_uri::matches`].
@@ -75,6 +86,8 @@ pub struct Client {
     pub openid: OpenIdMetadata,
     /// The address block that registered it.
     pub registered_from: Option<String>,
+    /// SHA-256 of the token by which it manages its registration; absent for clients that an administrator made.
+    pub registration_token_hash: Option<TokenHash>,
     /// When it was made.
     pub created_at: UnixSeconds,
     /// When a person first consented to it; administered clients are confirmed at once.
@@ -84,6 +97,11 @@ pub struct Client {
 }
 
 impl Client {
+    /// The hash of the secret before the last rotation, if that still counts at `now`.
+    pub fn previous_secret_hash(&self, now: UnixSeconds) -> Option<TokenHash> {
+        self.previous_secret.filter(|previous| now < previous.ends_at).map(|previous| previous.hash)
+    }
+
     /// Whether it may use `grant`.
     pub fn allows_grant(&self, grant: GrantType) -> bool {
         self.grant_types.contains(&grant)
@@ -128,6 +146,7 @@ pub(crate) mod tests {
             application_type: ApplicationType::Native,
             auth_method: AuthMethod::None,
             secret_hash: None,
+            previous_secret: None,
             jwks: None,
             redirect_uris: vec!["http://127.0.0.1/callback".to_owned()],
             grant_types: GrantType::SELF_REGISTERED.to_vec(),
@@ -139,6 +158,7 @@ pub(crate) mod tests {
             client_uri: None,
             openid: OpenIdMetadata::default(),
             registered_from: None,
+            registration_token_hash: None,
             created_at: 1000,
             confirmed_at: None,
             removed_at: None,

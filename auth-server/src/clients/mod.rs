@@ -10,6 +10,7 @@ pub mod grant_type;
 pub mod openid_metadata;
 pub mod redirect_uri;
 pub mod registration;
+pub mod rotate_secret;
 
 pub use application_type::ApplicationType;
 pub use auth_method::AuthMethod;

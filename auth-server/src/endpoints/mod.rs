@@ -17,6 +17,8 @@ pub mod not_found;
 mod page;
 pub mod public_document;
 pub mod register;
+mod registered_client;
+pub mod registration_management;
 pub mod reset_password;
 pub mod resource_registry;
 pub mod respond;

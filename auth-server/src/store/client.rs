@@ -1,7 +1,7 @@
 //! Table `client`. Removed clients stay as rows, so that an id never comes back to life.
 
 use super::json_list::{self, unreadable};
-use crate::clients::{ApplicationType, AuthMethod, Client, ClientOrigin, GrantType};
+use crate::clients::{ApplicationType, AuthMethod, Client, ClientOrigin, GrantType, client::PreviousSecret};
 use shared::{
     binds,
     clock::UnixSeconds,
@@ -9,24 +9,38 @@ use shared::{
     protocol::opaque_token::TokenHash,
 };
 
-const FIND: Statement = Statement::new(
-    "client.find",
-    "SELECT id, name, origin, application_type, token_endpoint_auth_method, secret_hash, jwks, redirect_uris, grant_types, \
-     scope, resources, refresh_grace_seconds, software_id, software_version, client_uri, openid, registered_from, created_at, \
-     confirmed_at, removed_at FROM client WHERE id = $1",
-);
+/// The columns that [`client_row`] reads.
+macro_rules! client_columns {
+    () => {
+        "id, name, origin, application_type, token_endpoint_auth_method, secret_hash, previous_secret_hash, \
+         previous_secret_ends_at, jwks, redirect_uris, grant_types, scope, resources, refresh_grace_seconds, software_id, \
+         software_version, client_uri, openid, registered_from, registration_token_hash, created_at, confirmed_at, removed_at"
+    };
+}
+
+const FIND: Statement =
+    Statement::new("client.find", concat!("SELECT ", client_columns!(), " FROM client WHERE id = $1"));
 const LIST: Statement = Statement::new(
     "client.list",
-    "SELECT id, name, origin, application_type, token_endpoint_auth_method, secret_hash, jwks, redirect_uris, grant_types, \
-     scope, resources, refresh_grace_seconds, software_id, software_version, client_uri, openid, registered_from, created_at, \
-     confirmed_at, removed_at FROM client WHERE removed_at IS NULL AND id > $1 ORDER BY id LIMIT $2",
+    concat!("SELECT ", client_columns!(), " FROM client WHERE removed_at IS NULL AND id > $1 ORDER BY id LIMIT $2"),
 );
 const INSERT: Statement = Statement::new(
     "client.insert",
     "INSERT INTO client (id, name, origin, application_type, token_endpoint_auth_method, secret_hash, jwks, redirect_uris, \
      grant_types, scope, resources, refresh_grace_seconds, software_id, software_version, client_uri, registered_from, \
-     created_at, confirmed_at, openid) \
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)",
+     created_at, confirmed_at, openid, registration_token_hash) \
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)",
+);
+const REPLACE_REGISTRATION: Statement = Statement::new(
+    "client.replace_registration",
+    "UPDATE client SET name = $2, application_type = $3, token_endpoint_auth_method = $4, secret_hash = $5, jwks = $6, \
+     redirect_uris = $7, grant_types = $8, scope = $9, software_id = $10, software_version = $11, client_uri = $12, openid = $13 \
+     WHERE id = $1 AND removed_at IS NULL AND registration_token_hash = $14",
+);
+const ROTATE_SECRET: Statement = Statement::new(
+    "client.rotate_secret",
+    "UPDATE client SET previous_secret_hash = secret_hash, previous_secret_ends_at = $3, secret_hash = $2 \
+     WHERE id = $1 AND removed_at IS NULL AND secret_hash IS NOT NULL",
 );
 const CONFIRM: Statement = Statement::new(
     "client.confirm",
@@ -71,8 +85,42 @@ pub async fn insert(tx: &mut Tx, client: &Client) -> Result<(), StoreError> {
         client.created_at,
         client.confirmed_at,
         serde_json::to_string(&client.openid).expect("texts and numbers have a JSON form"),
+        client.registration_token_hash.as_ref().map(|hash| &hash.0),
     ];
     tx.execute(&INSERT, binds).await.map(drop)
+}
+
+/// Writes all that a client may change of its registration; `false` if it is gone, or has another registration access token.
+pub async fn replace_registration(tx: &mut Tx, client: &Client) -> Result<bool, StoreError> {
+    let grants: Vec<&str> = client.grant_types.iter().map(|grant| grant.as_str()).collect();
+    let binds = binds![
+        &client.id,
+        &client.name,
+        client.application_type.as_str(),
+        client.auth_method.as_str(),
+        client.secret_hash.as_ref().map(|hash| &hash.0),
+        jwks_text(client),
+        json_list::write(&client.redirect_uris),
+        json_list::write(&grants),
+        client.scope.to_string(),
+        client.software_id.as_deref(),
+        client.software_version.as_deref(),
+        client.client_uri.as_deref(),
+        serde_json::to_string(&client.openid).expect("texts and numbers have a JSON form"),
+        client.registration_token_hash.as_ref().map(|hash| &hash.0),
+    ];
+    Ok(tx.execute(&REPLACE_REGISTRATION, binds).await? == 1)
+}
+
+/// Gives a client another secret; the one it has counts until `previous_ends_at`, and one before that no more. `false` if there
+/// is no such client, or it has no secret.
+pub async fn rotate_secret(
+    tx: &mut Tx,
+    id: &str,
+    secret: &TokenHash,
+    previous_ends_at: UnixSeconds,
+) -> Result<bool, StoreError> {
+    Ok(tx.execute(&ROTATE_SECRET, binds![id, &secret.0, previous_ends_at]).await? == 1)
 }
 
 /// Remembers that a person consented to the client; `false` if that is known, or the client is gone.
@@ -96,7 +144,6 @@ fn jwks_text(client: &Client) -> Option<String> {
 }
 
 fn client_row(row: &Row) -> Result<Client, StoreError> {
-    let secret_hash: Option<Vec<u8>> = row.get("secret_hash")?;
     let jwks: Option<String> = row.get("jwks")?;
     Ok(Client {
         id: row.get("id")?,
@@ -104,7 +151,8 @@ fn client_row(row: &Row) -> Result<Client, StoreError> {
         origin: word(row, "origin", ClientOrigin::parse)?,
         application_type: word(row, "application_type", ApplicationType::parse)?,
         auth_method: word(row, "token_endpoint_auth_method", AuthMethod::parse)?,
-        secret_hash: secret_hash.map(|bytes| hash(&bytes)).transpose()?,
+        secret_hash: hash(row, "secret_hash")?,
+        previous_secret: previous_secret(row)?,
         jwks: jwks.map(|text| serde_json::from_str(&text).map_err(|error| unreadable("jwks", &error))).transpose()?,
         redirect_uris: json_list::read(row, "redirect_uris")?,
         grant_types: grant_types(row)?,
@@ -116,6 +164,7 @@ fn client_row(row: &Row) -> Result<Client, StoreError> {
         client_uri: row.get("client_uri")?,
         openid: serde_json::from_str(&row.get::<String>("openid")?).map_err(|error| unreadable("openid", &error))?,
         registered_from: row.get("registered_from")?,
+        registration_token_hash: hash(row, "registration_token_hash")?,
         created_at: row.get("created_at")?,
         confirmed_at: row.get("confirmed_at")?,
         removed_at: row.get("removed_at")?,
@@ -127,8 +176,16 @@ fn word<T>(row: &Row, column: &'static str, parse: fn(&str) -> Option<T>) -> Res
     parse(&text).ok_or_else(|| unreadable(column, &text))
 }
 
-fn hash(bytes: &[u8]) -> Result<TokenHash, StoreError> {
-    <[u8; 32]>::try_from(bytes).map(TokenHash).map_err(|error| unreadable("secret_hash", &error))
+fn hash(row: &Row, column: &'static str) -> Result<Option<TokenHash>, StoreError> {
+    let Some(bytes) = row.get::<Option<Vec<u8>>>(column)? else { return Ok(None) };
+    let bytes = <[u8; 32]>::try_from(bytes.as_slice()).map_err(|error| unreadable(column, &error))?;
+    Ok(Some(TokenHash(bytes)))
+}
+
+fn previous_secret(row: &Row) -> Result<Option<PreviousSecret>, StoreError> {
+    let ends_at: Option<UnixSeconds> = row.get("previous_secret_ends_at")?;
+    let hash = hash(row, "previous_secret_hash")?;
+    Ok(hash.zip(ends_at).map(|(hash, ends_at)| PreviousSecret { hash, ends_at }))
 }
 
 fn grant_types(row: &Row) -> Result<Vec<GrantType>, StoreError> {

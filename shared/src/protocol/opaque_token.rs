@@ -21,12 +21,20 @@ pub enum TokenKind {
     BrowserSession,
     /// A one-time link: set-up, password reset.
     OneTimeLink,
+    /// What a client manages its registration with, RFC 7592 §1.3.
+    RegistrationAccessToken,
 }
 
 impl TokenKind {
     /// Every kind there is.
-    pub const ALL: [Self; 5] =
-        [Self::AuthorizationCode, Self::RefreshToken, Self::ClientSecret, Self::BrowserSession, Self::OneTimeLink];
+    pub const ALL: [Self; 6] = [
+        Self::AuthorizationCode,
+        Self::RefreshToken,
+        Self::ClientSecret,
+        Self::BrowserSession,
+        Self::OneTimeLink,
+        Self::RegistrationAccessToken,
+    ];
 
     /// The text every token of this kind begins with.
     pub const fn prefix(self) -> &'static str {
@@ -36,6 +44,7 @@ impl TokenKind {
             Self::ClientSecret => "postern_cs_",
             Self::BrowserSession => "postern_bs_",
             Self::OneTimeLink => "postern_ol_",
+            Self::RegistrationAccessToken => "postern_ra_",
         }
     }
 }

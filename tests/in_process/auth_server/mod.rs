@@ -1,6 +1,7 @@
 //! The authorization server in process: one module a URL. Each test has a server of its own, in memory, with a clock it sets.
 
 mod answer;
+mod assertion_key;
 mod authorize;
 pub mod browser;
 mod cli;
@@ -20,6 +21,8 @@ mod openid_tokens;
 mod pages;
 mod refresh;
 mod register;
+mod registered_keys;
+mod registration_management;
 mod remembered_consent;
 mod resource_registry;
 mod revocation_list;

@@ -64,9 +64,7 @@ impl TestServer {
     /// On this (migrated, empty) store, with these settings of `[auth_server]`.
     pub async fn start_on(store: Store, settings: &str) -> Self {
         auth_server::install_crypto_provider();
-        let text = format!("[auth_server]\n{settings}\n");
-        let sources = Sources::new().with_file_text("test.toml", &text).expect("TOML");
-        let settings = Settings::load(&sources).expect("settings");
+        let settings = read_settings(settings);
         let clock = Arc::new(ManualClock::at(START));
         let random = Arc::new(SystemRandom);
         let sealing = Sealing::new(KeyEncryptionKeys::generate(random.as_ref()), random.clone());
@@ -82,6 +80,17 @@ impl TestServer {
         let server = Self { app, clock, router };
         server.add_resource(RESOURCE).await;
         server
+    }
+
+    /// Another instance on the same database, with the same keys and clock, and these settings of `[auth_server]`.
+    pub async fn another(&self, settings: &str) -> Self {
+        let (store, clock, random) = (self.app.store.clone(), self.clock.clone(), Arc::new(SystemRandom));
+        let (sealing, ephemeral) = (self.app.sealing.clone(), Arc::clone(&self.app.ephemeral));
+        let settings = read_settings(settings);
+        let app = App::build(Parts { settings, store, clock: clock.clone(), random, sealing, ephemeral }).await;
+        let app = app.expect("an application");
+        let router = router::router(Arc::clone(&app), CancellationToken::new());
+        Self { app, clock, router }
     }
 
     /// Registers a resource with the built-in scopes, under its own origin.
@@ -162,6 +171,11 @@ impl TestServer {
         let request = Request::post(path).header("content-type", "application/x-www-form-urlencoded");
         self.send(request.body(Body::from(body)).expect("a request")).await
     }
+}
+
+fn read_settings(text: &str) -> Settings {
+    let sources = Sources::new().with_file_text("test.toml", &format!("[auth_server]\n{text}\n")).expect("TOML");
+    Settings::load(&sources).expect("settings")
 }
 
 fn scope(name: &str, description: &str, implies: &[&str], role: &str) -> ResourceScope {

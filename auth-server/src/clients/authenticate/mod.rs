@@ -195,7 +195,8 @@ fn judge(
     // Compared for an unknown client too, so that knowing an id cannot be told from the time it takes.
     if let Credentials::Secret { secret, .. } = credentials {
         let stored = client.as_ref().and_then(|client| client.secret_hash);
-        let fits = secret::matches(stored.as_ref(), secret);
+        let previous = client.as_ref().and_then(|client| client.previous_secret_hash(now));
+        let fits = secret::matches(stored.as_ref(), secret) | secret::matches(previous.as_ref(), secret);
         let Some(client) = client else { return Err(failed(FailureCause::UnknownClient)) };
         if !client.auth_method.has_secret() {
             return Err(failed(FailureCause::Method));

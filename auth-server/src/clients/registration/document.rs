@@ -1,9 +1,10 @@
 //! The client metadata of a registration request (RFC 7591 §2), read leniently where real clients differ and bounded everywhere.
 
 use super::{RegistrationRefusal, openid_members, visible_text::is_visible};
-use crate::clients::OpenIdMetadata;
+use crate::clients::{Client, OpenIdMetadata};
 use serde_json::{Map, Value};
-use shared::protocol::{jwk::JwkSet, strict_json};
+use shared::protocol::{opaque_token::TokenHash, strict_json};
+use subtle::ConstantTimeEq as _;
 
 /// How many elements a list may have.
 pub const LIST_MAX_ELEMENTS: usize = 32;
@@ -37,6 +38,10 @@ pub struct RegistrationDocument {
     pub jwks: Option<Value>,
     /// What OpenID Connect adds.
     pub openid: OpenIdMetadata,
+    /// Whether there is a `jwks_uri`, which is never fetched.
+    pub has_jwks_uri: bool,
+    /// `token_endpoint_auth_signing_alg`: what keys are for that do not say.
+    pub signing_algorithm: Option<String>,
 }
 
 /// Reads the body of a registration request.
@@ -44,35 +49,62 @@ pub struct RegistrationDocument {
 /// # Errors
 /// See [`RegistrationRefusal`].
 pub fn read(body: &[u8]) -> Result<RegistrationDocument, RegistrationRefusal> {
-    let Ok(Value::Object(members)) = strict_json::parse(body) else { return Err(RegistrationRefusal::NotAnObject) };
-    let mut auth_methods = words(&members, "token_endpoint_auth_method")?.unwrap_or_default();
-    if auth_methods.is_empty() {
-        auth_methods = words(&members, "token_endpoint_auth_methods_supported")?.unwrap_or_default();
-    }
-    Ok(RegistrationDocument {
-        redirect_uris: words(&members, "redirect_uris")?.unwrap_or_default(),
-        client_name: line(&members, "client_name")?,
-        auth_methods,
-        grant_types: words(&members, "grant_types")?,
-        scope: text(&members, "scope")?.map(str::to_owned),
-        application_type: text(&members, "application_type")?.map(str::to_owned),
-        software_id: line(&members, "software_id")?,
-        software_version: line(&members, "software_version")?,
-        client_uri: https_url(&members, "client_uri")?,
-        openid: openid_members::read(&members)?,
-        jwks: members.get("jwks").filter(|jwks| !jwks.is_null()).cloned(),
-    })
+    document(&members(body)?)
 }
 
-/// The keys that came inline.
+/// What only this server writes into a registration (RFC 7592 §2.2).
+const OURS: [&str; 4] =
+    ["registration_access_token", "registration_client_uri", "client_id_issued_at", "client_secret_expires_at"];
+
+/// Reads the body of a request that replaces the registration of `current` (RFC 7592 §2.2): it names its client, keeps its
+/// secret, and leaves out what is ours.
 ///
 /// # Errors
-/// [`RegistrationRefusal::UnusableKeys`].
-pub(super) fn read_keys(jwks: &Value) -> Result<JwkSet, RegistrationRefusal> {
-    match JwkSet::parse(&jwks.to_string()) {
-        Ok(keys) if !keys.is_empty() => Ok(keys),
-        Ok(_) | Err(_) => Err(RegistrationRefusal::UnusableKeys),
+/// See [`RegistrationRefusal`].
+pub fn read_replacement(body: &[u8], current: &Client) -> Result<RegistrationDocument, RegistrationRefusal> {
+    let members = members(body)?;
+    if text(&members, "client_id")? != Some(&current.id) {
+        return Err(RegistrationRefusal::AnotherClient);
     }
+    if OURS.iter().any(|name| members.contains_key(*name)) {
+        return Err(RegistrationRefusal::NotTheirs);
+    }
+    if let Some(secret) = text(&members, "client_secret")? {
+        let is_its_own = |hash: TokenHash| bool::from(hash.0.ct_eq(&TokenHash::of(secret).0));
+        if !current.secret_hash.is_some_and(is_its_own) {
+            return Err(RegistrationRefusal::ChosenSecret);
+        }
+    }
+    document(&members)
+}
+
+fn members(body: &[u8]) -> Result<Map<String, Value>, RegistrationRefusal> {
+    match strict_json::parse(body) {
+        Ok(Value::Object(members)) => Ok(members),
+        _ => Err(RegistrationRefusal::NotAnObject),
+    }
+}
+
+fn document(members: &Map<String, Value>) -> Result<RegistrationDocument, RegistrationRefusal> {
+    let mut auth_methods = words(members, "token_endpoint_auth_method")?.unwrap_or_default();
+    if auth_methods.is_empty() {
+        auth_methods = words(members, "token_endpoint_auth_methods_supported")?.unwrap_or_default();
+    }
+    Ok(RegistrationDocument {
+        redirect_uris: words(members, "redirect_uris")?.unwrap_or_default(),
+        client_name: line(members, "client_name")?,
+        auth_methods,
+        grant_types: words(members, "grant_types")?,
+        scope: text(members, "scope")?.map(str::to_owned),
+        application_type: text(members, "application_type")?.map(str::to_owned),
+        software_id: line(members, "software_id")?,
+        software_version: line(members, "software_version")?,
+        client_uri: https_url(members, "client_uri")?,
+        openid: openid_members::read(members)?,
+        jwks: members.get("jwks").filter(|jwks| !jwks.is_null()).cloned(),
+        has_jwks_uri: text(members, "jwks_uri")?.is_some(),
+        signing_algorithm: text(members, "token_endpoint_auth_signing_alg")?.map(str::to_owned),
+    })
 }
 
 fn text<'a>(members: &'a Map<String, Value>, name: &str) -> Result<Option<&'a str>, RegistrationRefusal> {
@@ -150,6 +182,7 @@ mod tests {
     fn refuses_what_cannot_be_meant() {
         assert_eq!(refusal("[]"), Refusal::NotAnObject);
         assert_eq!(refusal("redirect_uris=x"), Refusal::NotAnObject);
+        assert_eq!(refusal(r#"{"client_name":"a","client_name":"b"}"#), Refusal::NotAnObject);
         assert_eq!(refusal(r#"{"redirect_uris":[1]}"#), Refusal::WrongType);
         assert_eq!(refusal(r#"{"redirect_uris":{}}"#), Refusal::WrongType);
         assert_eq!(refusal(r#"{"client_name":7}"#), Refusal::WrongType);

@@ -1,6 +1,6 @@
 //! What of a registration is granted.
 
-use super::{RegistrationDocument, RegistrationRefusal, document::read_keys};
+use super::{RegistrationDocument, RegistrationRefusal, read_keys::read_keys};
 use crate::{
     clients::{
         ApplicationType, AuthMethod, Client, ClientOrigin, GrantType, OpenIdMetadata,
@@ -45,6 +45,7 @@ pub fn negotiate(
         application_type: application_type(document.application_type.as_deref(), &redirect_uris),
         auth_method,
         secret_hash: None,
+        previous_secret: None,
         jwks,
         grant_types: grant_types(document.grant_types.as_deref())?,
         scope: scope(document.scope.as_deref(), policy)?,
@@ -56,6 +57,7 @@ pub fn negotiate(
         client_uri: document.client_uri,
         openid: openid(document.openid, policy),
         registered_from: None,
+        registration_token_hash: None,
         created_at: now,
         confirmed_at: None,
         removed_at: None,
@@ -82,22 +84,27 @@ fn openid(mut asked: OpenIdMetadata, policy: &Policy<'_>) -> OpenIdMetadata {
     asked
 }
 
-/// The first method asked for that can be had. `private_key_jwt` needs its keys inline. A client that named only methods
-/// we do not have becomes a public one; one that named none gets RFC 7591's default.
+/// The first method asked for that can be had. A client that named only methods we do not have becomes a public one; one that
+/// named none gets RFC 7591's default. `private_key_jwt` needs its keys inline: who named nothing else that we have is told so,
+/// for it means to prove who it is.
 fn auth_method(document: &RegistrationDocument) -> Result<(AuthMethod, Option<JwkSet>), RegistrationRefusal> {
     if document.auth_methods.is_empty() {
         return Ok((AuthMethod::ClientSecretBasic, None));
     }
-    for word in &document.auth_methods {
-        match (AuthMethod::parse(word), &document.jwks) {
-            (Some(AuthMethod::PrivateKeyJwt), Some(jwks)) => {
-                return Ok((AuthMethod::PrivateKeyJwt, Some(read_keys(jwks)?)));
-            }
-            (Some(AuthMethod::PrivateKeyJwt), None) | (None, _) => {}
-            (Some(method), _) => return Ok((method, None)),
+    let known = || document.auth_methods.iter().filter_map(|word| AuthMethod::parse(word));
+    for method in known() {
+        if method != AuthMethod::PrivateKeyJwt {
+            return Ok((method, None));
+        }
+        if let Some(keys) = read_keys(document)? {
+            return Ok((method, Some(keys)));
         }
     }
-    Ok((AuthMethod::None, None))
+    match (known().next(), document.has_jwks_uri) {
+        (None, _) => Ok((AuthMethod::None, None)),
+        (Some(_), true) => Err(RegistrationRefusal::KeysByReference),
+        (Some(_), false) => Err(RegistrationRefusal::NoKeys),
+    }
 }
 
 /// What is asked for and open to self-registered clients. Asking for nothing gets both: without a refresh token a person

@@ -21,8 +21,28 @@ pub enum RegistrationRefusal {
     NoAcceptableRedirectUri,
     /// Only grants that self-registered clients may not use.
     NoAcceptableGrant,
-    /// The keys of a `private_key_jwt` client are no JWK Set.
+    /// The keys of a `private_key_jwt` client are no JWK Set of usable public keys.
     UnusableKeys,
+    /// Only `private_key_jwt` was asked for, and no keys came along.
+    NoKeys,
+    /// Only `private_key_jwt` was asked for, with keys to be fetched.
+    KeysByReference,
+    /// `jwks` and `jwks_uri`.
+    KeysTwice,
+    /// More keys than are looked through.
+    TooManyKeys,
+    /// Several keys, and one has no id.
+    KeysWithoutId,
+    /// `token_endpoint_auth_signing_alg` is unknown, or fits none of the keys.
+    SigningAlgorithm,
+    /// A replacement that names no client, or another one.
+    AnotherClient,
+    /// A replacement with members that only this server writes.
+    NotTheirs,
+    /// A replacement with another secret than the client's own.
+    ChosenSecret,
+    /// A replacement by which a client would stop proving who it is.
+    WouldStopAuthenticating,
     /// RFC 6749 §3.3.
     UnusableScope,
 }
@@ -54,7 +74,29 @@ impl RegistrationRefusal {
             Self::NoAcceptableGrant => {
                 "Clients that register themselves may use authorization_code and refresh_token; an administrator makes others."
             }
-            Self::UnusableKeys => "jwks must be a JWK Set with usable public signing keys (RFC 7517 section 5).",
+            Self::UnusableKeys => {
+                "jwks must be a JWK Set of public signing keys: EC P-256, Ed25519 or RSA of 2048 to 8192 bits, each kid once, nothing \
+                 private (RFC 7517 section 5)."
+            }
+            Self::NoKeys => "private_key_jwt needs the public keys inline, as jwks.",
+            Self::KeysByReference => "jwks_uri is not fetched here: send the public keys inline, as jwks.",
+            Self::KeysTwice => {
+                "Send jwks alone: jwks_uri must not stand beside it (RFC 7591 section 2), and is not fetched here."
+            }
+            Self::TooManyKeys => "jwks has too many keys: at most 8.",
+            Self::KeysWithoutId => "Each of several keys needs a kid.",
+            Self::SigningAlgorithm => {
+                "token_endpoint_auth_signing_alg must be ES256, RS256, PS256 or EdDSA, and one of the keys must be for it."
+            }
+            Self::AnotherClient => "client_id must be the client's own (RFC 7592 section 2.2).",
+            Self::NotTheirs => {
+                "Leave out registration_access_token, registration_client_uri, client_id_issued_at and client_secret_expires_at \
+                 (RFC 7592 section 2.2)."
+            }
+            Self::ChosenSecret => "client_secret must be the client's own, or be left out (RFC 7592 section 2.2).",
+            Self::WouldStopAuthenticating => {
+                "A client that proves who it is cannot become a public one; register a new client instead."
+            }
             Self::UnusableScope => "scope must be scope tokens of RFC 6749 section 3.3, separated by spaces.",
         }
     }

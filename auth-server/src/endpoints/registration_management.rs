@@ -1,0 +1,136 @@
+//! `/oauth2/register/{client_id}` (RFC 7592): a client reads, replaces and ends its own registration.
+
+use super::{json_body, registered_client::RegisteredClient, respond::json_no_store};
+use crate::{
+    app::App,
+    change_log::follower::catch_up,
+    clients::{
+        Client,
+        administer::remove_registration,
+        authenticate::AuthenticationError,
+        registration::{self, Policy, authorize_management, replace_registration},
+    },
+    config::RegistrationPolicy,
+    error::OAuthError,
+};
+use axum::{
+    body::Body,
+    extract::{Path, State},
+    response::{IntoResponse as _, Response},
+};
+use http::{HeaderMap, StatusCode, header};
+use shared::{
+    clock::UnixSeconds,
+    http::ClientAddress,
+    protocol::{error_code::ErrorCode, www_authenticate::Challenge},
+    secret::Secret,
+};
+use std::sync::Arc;
+
+/// What is registered (RFC 7592 §2.1).
+///
+/// # Errors
+/// 401 alike for an unknown client and a wrong token (RFC 7592 §2.1).
+pub async fn show(
+    State(app): State<Arc<App>>,
+    address: ClientAddress,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+) -> Result<Response, OAuthError> {
+    let (client, token) = authorize(&app, &id, &headers, address, app.clock.now()).await?;
+    Ok(json_no_store(StatusCode::OK, &RegisteredClient::of(&app.issuer, &client, None, token)))
+}
+
+/// Replaces all of it (RFC 7592 §2.2): what the document leaves out is as if it had never been registered.
+///
+/// # Errors
+/// 401 as above, 400 as at registration, 403 when registration is closed.
+pub async fn replace(
+    State(app): State<Arc<App>>,
+    address: ClientAddress,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, OAuthError> {
+    let now = app.clock.now();
+    let (current, token) = authorize(&app, &id, &headers, address, now).await?;
+    let body = json_body::read(&headers, body).await?;
+    let document = registration::read_replacement(&body, &current)?;
+    if app.settings.auth_server.registration != RegistrationPolicy::Open {
+        let closed = OAuthError::new(ErrorCode::AccessDenied, "Registration is closed; only removal is possible.");
+        return Err(closed.with_status(StatusCode::FORBIDDEN));
+    }
+    registration::check_budget(&app.limits, &app.settings.auth_server, address).await?;
+    let policy = Policy {
+        redirect_schemes: &app.settings.auth_server.redirect_schemes,
+        open_scopes: app.resources.all_scopes(),
+    };
+    let asked = registration::negotiate(document, &policy, now)?;
+    let (client, secret) = registration::merge(&current, asked, &*app.random)?;
+    let block = address.block();
+    if !replace_registration(&app.store, &*app.random, &current, &client, block, now).await? {
+        return Err(unauthorized(true));
+    }
+    follow(&app).await;
+    let secret = secret.as_ref().map(Secret::expose);
+    Ok(json_no_store(StatusCode::OK, &RegisteredClient::of(&app.issuer, &client, secret, token)))
+}
+
+/// Ends the client with everything it holds (RFC 7592 §2.3).
+///
+/// # Errors
+/// 401 as above.
+pub async fn remove(
+    State(app): State<Arc<App>>,
+    address: ClientAddress,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+) -> Result<Response, OAuthError> {
+    let now = app.clock.now();
+    let (client, _) = authorize(&app, &id, &headers, address, now).await?;
+    remove_registration(&app.store, &*app.random, &client.id, address.block(), now).await?;
+    follow(&app).await;
+    Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+/// The client that the request manages, and the token that it did it with.
+async fn authorize<'a>(
+    app: &App,
+    id: &str,
+    headers: &'a HeaderMap,
+    address: ClientAddress,
+    now: UnixSeconds,
+) -> Result<(Arc<Client>, &'a str), OAuthError> {
+    let token = bearer(headers);
+    let judged = authorize_management(app, id, token, address.block(), now).await;
+    let client = judged.map_err(|cause| match cause {
+        AuthenticationError::Failed { .. } => unauthorized(token.is_some()),
+        other => other.into(),
+    })?;
+    Ok((client, token.unwrap_or_default()))
+}
+
+/// The token of the one `Authorization: Bearer` header.
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let mut values = headers.get_all(header::AUTHORIZATION).iter();
+    let (Some(only), None) = (values.next(), values.next()) else { return None };
+    let (scheme, token) = only.to_str().ok()?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+}
+
+fn unauthorized(sent_a_token: bool) -> OAuthError {
+    let description = "The registration access token is missing, wrong, or its client is gone.";
+    let challenge = match sent_a_token {
+        true => Challenge::refused(ErrorCode::InvalidToken, description),
+        false => Challenge::without_token(),
+    };
+    OAuthError::new(ErrorCode::InvalidToken, description).with_challenge(challenge.to_string())
+}
+
+/// Whoever changed something may go on with it at once.
+async fn follow(app: &App) {
+    if let Err(error) = catch_up(app).await {
+        tracing::warn!(%error, "a changed client is not in memory yet");
+    }
+    app.follower.wake();
+}
