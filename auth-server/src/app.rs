@@ -39,7 +39,8 @@ const MIGRATIONS: &[Migration] = migrations![
     "0003_audit_actor",
     "0004_openid",
     "0005_key_rotation",
-    "0006_client_credentials"
+    "0006_client_credentials",
+    "0007_organizations",
 ];
 
 /// The schema of this server.

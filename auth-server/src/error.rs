@@ -248,7 +248,10 @@ impl From<GrantRefusal> for OAuthError {
             | GrantRefusal::RefreshTokenTheft => {
                 Self::invalid_grant("The refresh token is invalid, expired or revoked.")
             }
-            GrantRefusal::UserGone => Self::invalid_grant("The account behind the grant is closed."),
+            GrantRefusal::UserGone => Self::invalid_grant("The account or the membership behind the grant has ended."),
+            GrantRefusal::NothingHeld => {
+                Self::invalid_grant("The roles behind the grant hold nothing of its scope any more.")
+            }
             GrantRefusal::TooMany { retry_after_seconds } => Self::too_many_requests(retry_after_seconds),
             GrantRefusal::Target => {
                 Self::new(ErrorCode::InvalidTarget, "The resource is not one that this grant is for.")

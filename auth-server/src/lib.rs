@@ -14,6 +14,7 @@ pub mod grants;
 pub mod identity;
 pub mod jobs;
 pub mod key_lifecycle;
+pub mod organizations;
 pub mod pages;
 pub mod parameters;
 pub mod resources;

@@ -52,6 +52,22 @@ pub enum AuditKind {
     UserAdded,
     /// An account was disabled.
     UserDisabled,
+    /// A closed account was opened again.
+    UserEnabled,
+    /// An account came to administer the installation, or ceased to.
+    UserRolesChanged,
+    /// An organization was made.
+    OrganizationAdded,
+    /// An organization was closed.
+    OrganizationDisabled,
+    /// A closed organization was opened again.
+    OrganizationEnabled,
+    /// Somebody was taken into an organization.
+    MemberAdded,
+    /// A member of an organization has another role.
+    MemberRoleChanged,
+    /// Somebody does not belong to an organization any more.
+    MemberRemoved,
     /// A client was made by an administrator.
     ClientAdded,
     /// A client was removed.
@@ -104,6 +120,14 @@ impl AuditKind {
             Self::AdministratorMade => "administrator_made",
             Self::UserAdded => "user_added",
             Self::UserDisabled => "user_disabled",
+            Self::UserEnabled => "user_enabled",
+            Self::UserRolesChanged => "user_roles_changed",
+            Self::OrganizationAdded => "organization_added",
+            Self::OrganizationDisabled => "organization_disabled",
+            Self::OrganizationEnabled => "organization_enabled",
+            Self::MemberAdded => "member_added",
+            Self::MemberRoleChanged => "member_role_changed",
+            Self::MemberRemoved => "member_removed",
             Self::ClientAdded => "client_added",
             Self::ClientRemoved => "client_removed",
             Self::RegistrationReplaced => "registration_replaced",
@@ -168,7 +192,7 @@ impl AuditEvent {
         self
     }
 
-    /// What else there is to say: an id, never anything of a person.
+    /// What else there is to say: words and ids of ours, never anything of a person.
     #[must_use]
     pub fn detail(mut self, detail: &str) -> Self {
         self.row.detail = Some(detail.to_owned());

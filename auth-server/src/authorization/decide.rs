@@ -1,6 +1,9 @@
 //! The decision: consumes the request's id and, if allowed, makes grant and code in the same transaction (RFC 6749 §4.1.2).
 
-use super::{AuthorizationError, PageRefusal, PendingRequest, Refusal, next_step::Question};
+use super::{
+    AuthorizationError, PageRefusal, PendingRequest, Refusal,
+    next_step::{Offer, Question},
+};
 use crate::{
     app::App,
     audit::{self, AuditEvent, AuditKind},
@@ -9,7 +12,7 @@ use crate::{
     store::{
         self,
         authorization_grant::{self, NewGrant},
-        decided_request, user_account,
+        decided_request, organization_member, user_account,
     },
     tokens::lifetimes::CODE_TTL_SECONDS,
     users::{Session, User, session},
@@ -34,7 +37,9 @@ pub struct Allowed<'a> {
     pub session: &'a Session,
     /// What was asked.
     pub question: &'a Question,
-    /// What was left ticked; never more than the question offered.
+    /// What of it was chosen: the organization, or none.
+    pub offer: &'a Offer,
+    /// What was left ticked; never more than the offer has.
     pub scope: &'a ScopeSet,
     /// Whether not to ask again.
     pub remember: bool,
@@ -45,17 +50,17 @@ pub struct Allowed<'a> {
 /// # Errors
 /// [`PageRefusal::AlreadyDecided`] for the second of two decisions; a session or account that ended meanwhile is [`PageRefusal::Expired`].
 pub async fn allow(app: &App, allowed: &Allowed<'_>, now: UnixSeconds) -> Result<String, AuthorizationError> {
-    let Allowed { request, session, question, .. } = *allowed;
+    let Allowed { request, session, question, offer, .. } = *allowed;
     let code = OpaqueToken::generate(TokenKind::AuthorizationCode, &*app.random);
     let grant_id = random_id(&*app.random);
-    let scope = &allowed.scope.intersection(&question.offered);
+    let scope = &allowed.scope.intersection(&offer.scopes);
     let grant = &NewGrant {
         id: &grant_id,
         user_id: &session.user.id,
         client_id: &question.client.id,
         resource: &question.resource.id,
         scope,
-        organization_id: None,
+        organization_id: offer.standing.organization_id(),
         redirect_uri: request.address.redirect_uri(),
         code_hash: code.hash(),
         code_challenge: &request.code_challenge,
@@ -73,12 +78,13 @@ pub async fn allow(app: &App, allowed: &Allowed<'_>, now: UnixSeconds) -> Result
         .write(|mut tx| async move {
             let tx = &mut tx;
             consume(tx, request, session, now).await?;
+            check_membership(tx, grant).await?;
             authorization_grant::insert(tx, grant).await?;
             if store::client::confirm(tx, grant.client_id, now).await? {
                 change_log::append(tx, Change::ClientChanged(grant.client_id), now).await?;
             }
             if allowed.remember {
-                consent::remember::remember(tx, &subject(session, question), scope, now).await?;
+                consent::remember::remember(tx, &subject(allowed), scope, now).await?;
             }
             Ok::<_, AuthorizationError>(audit::record(tx, event).await?)
         })
@@ -118,11 +124,23 @@ async fn consume(
     Ok(session::touch(tx, session, now).await?)
 }
 
-fn subject<'a>(session: &'a Session, question: &'a Question) -> Subject<'a> {
+/// Nobody allows anything for an organization that was closed or left while the page was shown.
+async fn check_membership(tx: &mut Tx, grant: &NewGrant<'_>) -> Result<(), AuthorizationError> {
+    let Some(organization_id) = grant.organization_id else { return Ok(()) };
+    let membership = organization_member::find(tx, organization_id, grant.user_id).await?;
+    if membership.is_some_and(|membership| membership.organization_disabled_at.is_none()) {
+        Ok(())
+    } else {
+        Err(PageRefusal::Expired.into())
+    }
+}
+
+fn subject<'a>(allowed: &Allowed<'a>) -> Subject<'a> {
     Subject {
-        user_id: &session.user.id,
-        client_id: &question.client.id,
-        destination: &question.destination,
-        resource: &question.resource,
+        user_id: &allowed.session.user.id,
+        client_id: &allowed.question.client.id,
+        destination: &allowed.question.destination,
+        resource: &allowed.question.resource,
+        organization_id: allowed.offer.standing.organization_id(),
     }
 }

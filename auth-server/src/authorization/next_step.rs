@@ -5,7 +5,9 @@ use crate::{
     app::App,
     clients::{Client, redirect_uri},
     consent::{self, Destination, Subject},
+    organizations::{Membership, Standing},
     resources::{Resource, grantable},
+    store::organization_member,
     users::Session,
 };
 use shared::{
@@ -39,8 +41,45 @@ pub struct Question {
     pub resource: Arc<Resource>,
     /// Where the answer goes.
     pub destination: Destination,
-    /// What this user can allow of what was asked; empty when nothing.
+    /// What this user can allow of what was asked, for each organization that it could be for; a single one without an organization for
+    /// whoever belongs to none.
+    pub offers: Vec<Offer>,
+    /// What this user can allow at least for one of them; empty when nothing.
     pub offered: ScopeSet,
+}
+
+/// What a user can allow for one organization, or without any.
+pub struct Offer {
+    /// The organization, and what the user is in it.
+    pub membership: Option<Membership>,
+    /// Who the user is for such a grant.
+    pub standing: Standing,
+    /// What can be allowed.
+    pub scopes: ScopeSet,
+}
+
+impl Question {
+    /// What there is without a choice.
+    pub fn only_offer(&self) -> Option<&Offer> {
+        if let [only] = self.offers.as_slice() { Some(only) } else { None }
+    }
+
+    /// What is meant by whoever chose this organization, or had nothing to choose.
+    pub fn chosen_offer(&self, organization_id: Option<&str>) -> Option<&Offer> {
+        let is_chosen =
+            |offer: &&Offer| organization_id.is_some() && offer.standing.organization_id() == organization_id;
+        self.only_offer().or_else(|| self.offers.iter().find(is_chosen))
+    }
+
+    /// Whether the person may ask not to be asked again: not where any local program could listen, nor where there is a choice to make.
+    pub fn may_be_remembered(&self) -> bool {
+        !self.destination.is_local() && self.only_offer().is_some()
+    }
+
+    /// The organizations that it could be for.
+    pub fn organization_ids(&self) -> Vec<String> {
+        self.offers.iter().filter_map(|offer| offer.standing.organization_id()).map(str::to_owned).collect()
+    }
 }
 
 /// The next step of `request` in a browser where `session` is signed in.
@@ -65,12 +104,16 @@ pub async fn next_step(
         refuse_if_silent(request, ErrorCode::InteractionRequired, "The account may not grant any of these scopes.")?;
         return Ok(NextStep::Consent(Box::new(question)));
     }
+    let Some(offer) = question.only_offer() else {
+        refuse_if_silent(request, ErrorCode::InteractionRequired, "The person has to choose an organization.")?;
+        return Ok(NextStep::Consent(Box::new(question)));
+    };
     if !request.prompt.consent
-        && is_remembered(app, session, &question).await?
+        && is_remembered(app, session, &question, offer).await?
         && may_answer_silently(app, session, &question).await
     {
-        let allowed =
-            decide::Allowed { request, session, question: &question, scope: &question.offered, remember: false };
+        let scope = &offer.scopes;
+        let allowed = decide::Allowed { request, session, question: &question, offer, scope, remember: false };
         return Ok(NextStep::Answer(decide::allow(app, &allowed, now).await?));
     }
     refuse_if_silent(request, ErrorCode::ConsentRequired, "The person has to be asked.")?;
@@ -89,14 +132,20 @@ async fn may_answer_silently(app: &App, session: &Session, question: &Question) 
     }
 }
 
-async fn is_remembered(app: &App, session: &Session, question: &Question) -> Result<bool, AuthorizationError> {
+async fn is_remembered(
+    app: &App,
+    session: &Session,
+    question: &Question,
+    offer: &Offer,
+) -> Result<bool, AuthorizationError> {
     let subject = Subject {
         user_id: &session.user.id,
         client_id: &question.client.id,
         destination: &question.destination,
         resource: &question.resource,
+        organization_id: offer.standing.organization_id(),
     };
-    Ok(consent::remember::is_remembered(&app.store, &subject, &question.offered).await?)
+    Ok(consent::remember::is_remembered(&app.store, &subject, &offer.scopes).await?)
 }
 
 /// What there is to ask the user of `session`, by what is registered and permitted now.
@@ -109,9 +158,22 @@ pub async fn question(app: &App, request: &PendingRequest, session: &Session) ->
         .resources
         .find(&request.resource)
         .ok_or_else(|| refusal(request, ErrorCode::InvalidTarget, "The resource is not registered any more."))?;
-    let offered = grantable(&request.asked(), &client, &session.user.roles, &resource);
+    let memberships = organization_member::list_of_user(&mut app.store.read(), &session.user.id).await?;
+    let asked = request.asked();
+    let offer = |membership: Option<Membership>| {
+        let standing = Standing::of(&session.user, membership.as_ref());
+        let scopes = grantable(&asked, &client, &standing.roles, &resource);
+        Offer { membership, standing, scopes }
+    };
+    // Who somebody is, is for no organization.
+    let offers: Vec<Offer> = if memberships.is_empty() || resource.is_identity() {
+        vec![offer(None)]
+    } else {
+        memberships.into_iter().map(Some).map(offer).collect()
+    };
+    let offered = offers.iter().flat_map(|offer| offer.scopes.iter()).collect();
     let destination = Destination::of(request.address.redirect_uri());
-    Ok(Question { client, resource, destination, offered })
+    Ok(Question { client, resource, destination, offers, offered })
 }
 
 async fn find_client(app: &App, request: &PendingRequest) -> Result<Arc<Client>, AuthorizationError> {

@@ -55,6 +55,8 @@ pub struct ShownRequest {
     pub user_id: String,
     /// The scopes that it offered, separated by spaces.
     pub offered: String,
+    /// The organizations that it named, by id.
+    pub organizations: Vec<String>,
     /// The resource's policy version whose tools it listed.
     pub policy_version: i64,
 }

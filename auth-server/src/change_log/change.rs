@@ -32,12 +32,14 @@ pub enum ChangeKind {
     ResourceChanged,
     /// A user was made or altered.
     UserChanged,
+    /// An organization or its members changed; the subject is its id.
+    OrganizationChanged,
     /// A signing key came, went or changed its state.
     SigningKeysChanged,
 }
 
 impl ChangeKind {
-    const ALL: [Self; 14] = [
+    const ALL: [Self; 15] = [
         Self::Grant,
         Self::Jti,
         Self::StaticToken,
@@ -51,6 +53,7 @@ impl ChangeKind {
         Self::ClientChanged,
         Self::ResourceChanged,
         Self::UserChanged,
+        Self::OrganizationChanged,
         Self::SigningKeysChanged,
     ];
 
@@ -70,6 +73,7 @@ impl ChangeKind {
             Self::ClientChanged => "client_changed",
             Self::ResourceChanged => "resource_changed",
             Self::UserChanged => "user_changed",
+            Self::OrganizationChanged => "organization_changed",
             Self::SigningKeysChanged => "signing_keys_changed",
         }
     }
@@ -92,7 +96,11 @@ impl ChangeKind {
             Self::Resource => RevocationKind::Resource,
             Self::Kid => RevocationKind::Kid,
             Self::AllBefore => RevocationKind::AllBefore,
-            Self::ClientChanged | Self::ResourceChanged | Self::UserChanged | Self::SigningKeysChanged => return None,
+            Self::ClientChanged
+            | Self::ResourceChanged
+            | Self::UserChanged
+            | Self::OrganizationChanged
+            | Self::SigningKeysChanged => return None,
         })
     }
 }
@@ -104,8 +112,13 @@ pub enum Change<'a> {
     GrantRevoked(&'a str),
     /// An access token was revoked, by `jti`.
     TokenRevoked(&'a str),
-    /// A user was disabled: everything the user holds ended.
+    /// A user was disabled, or may do less than before: every access token the user holds ended.
     UserRevoked(&'a str),
+    /// A user left an organization, or may do less in it than before: every access token for the two ended. The subject is made by
+    /// [`user_in_organization_subject`](shared::protocol::security_event::user_in_organization_subject).
+    UserInOrganizationRevoked(&'a str),
+    /// An organization was closed: every token for it ended.
+    OrganizationRevoked(&'a str),
     /// A client was removed: everything it holds ended.
     ClientRevoked(&'a str),
     /// A resource was removed: every token for it ended.
@@ -118,6 +131,8 @@ pub enum Change<'a> {
     ResourceChanged(&'a str),
     /// A user was made or altered.
     UserChanged(&'a str),
+    /// An organization was made, opened again, or has other members.
+    OrganizationChanged(&'a str),
     /// A signing key came, went or changed its state; by `kid`.
     SigningKeysChanged(&'a str),
 }
@@ -129,12 +144,15 @@ impl Change<'_> {
             Self::GrantRevoked(_) => ChangeKind::Grant,
             Self::TokenRevoked(_) => ChangeKind::Jti,
             Self::UserRevoked(_) => ChangeKind::User,
+            Self::UserInOrganizationRevoked(_) => ChangeKind::UserInOrganization,
+            Self::OrganizationRevoked(_) => ChangeKind::Organization,
             Self::ClientRevoked(_) => ChangeKind::Client,
             Self::ResourceRevoked(_) => ChangeKind::Resource,
             Self::KeyRevoked(_) => ChangeKind::Kid,
             Self::ClientChanged(_) => ChangeKind::ClientChanged,
             Self::ResourceChanged(_) => ChangeKind::ResourceChanged,
             Self::UserChanged(_) => ChangeKind::UserChanged,
+            Self::OrganizationChanged(_) => ChangeKind::OrganizationChanged,
             Self::SigningKeysChanged(_) => ChangeKind::SigningKeysChanged,
         }
     }
@@ -145,12 +163,15 @@ impl Change<'_> {
             Self::GrantRevoked(id)
             | Self::TokenRevoked(id)
             | Self::UserRevoked(id)
+            | Self::UserInOrganizationRevoked(id)
+            | Self::OrganizationRevoked(id)
             | Self::ClientRevoked(id)
             | Self::ResourceRevoked(id)
             | Self::KeyRevoked(id)
             | Self::ClientChanged(id)
             | Self::ResourceChanged(id)
             | Self::UserChanged(id)
+            | Self::OrganizationChanged(id)
             | Self::SigningKeysChanged(id) => id,
         }
     }

@@ -7,6 +7,8 @@ mod config;
 mod grant;
 mod keys;
 mod manager;
+mod organization;
+mod organization_member;
 mod output;
 mod password;
 mod resource;
@@ -18,6 +20,7 @@ pub use client::ClientCommand;
 pub use config::{ConfigCommand, PrintFormat};
 pub use grant::GrantCommand;
 pub use keys::KeysCommand;
+pub use organization::OrganizationCommand;
 pub use output::Format;
 pub use resource::ResourceCommand;
 pub use resource_server::ResourceServerCommand;
@@ -28,6 +31,7 @@ use crate::{
     app::StartError,
     config::{AuthServerSettings, Settings},
     key_lifecycle::KeyLifecycleError,
+    organizations::OrganizationRefusal,
     resources::enrol::EnrolRefusal,
     users::{add_user::AddUserError, password_hash::PasswordHashError},
 };
@@ -77,6 +81,12 @@ pub enum ManageCommand {
     /// People who may sign in.
     #[command(subcommand, after_help = "Example:\n  postern user add ada@example.com --administrator")]
     User(UserCommand),
+    /// Organizations and who belongs to them.
+    #[command(
+        subcommand,
+        after_help = "Example:\n  postern organization add acme --name \"Acme Inc.\" --owner ada@example.com"
+    )]
+    Organization(OrganizationCommand),
     /// Clients that an administrator makes: scripts, services, web applications.
     #[command(
         subcommand,
@@ -121,6 +131,9 @@ pub enum CommandError {
     /// Keys.
     #[error(transparent)]
     Keys(#[from] KeyLifecycleError),
+    /// An organization or a membership.
+    #[error(transparent)]
+    Organization(#[from] OrganizationRefusal),
     /// A resource server.
     #[error(transparent)]
     Enrol(#[from] EnrolRefusal),
@@ -187,6 +200,7 @@ pub async fn manage(
     let manager = Manager::open(settings, random, clock.now()).await?;
     let done = match command {
         ManageCommand::User(command) => user::execute(command, &manager, output).await,
+        ManageCommand::Organization(command) => organization::execute(command, &manager, output).await,
         ManageCommand::Client(command) => client::execute(command, &manager, output).await,
         ManageCommand::Grant(command) => grant::execute(command, &manager, output).await,
         ManageCommand::ResourceServer(command) => resource_server::execute(command, &manager, output).await,

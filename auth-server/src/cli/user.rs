@@ -1,12 +1,22 @@
-//! `user add`, `list`, `disable`, `reset-password`.
+//! `user add`, `list`, `disable`, `enable`, `role`, `reset-password`.
 
-use super::{CommandError, Format, manager::Manager, output::Columns, password};
+use super::{
+    CommandError, Format,
+    manager::Manager,
+    organization::{self, MemberRole},
+    output::Columns,
+    password,
+};
 use crate::{
     audit::Actor,
+    organizations::add_new_member,
     store::user_account,
-    users::{Email, NewUser, PasswordHasher, User, add_user, disable_user, reset_password},
+    users::{
+        Email, NewUser, PasswordHasher, User, add_user, disable_user, disable_user::DisableUserRefusal, enable_user,
+        reset_password, set_administrator, set_administrator::SetAdministratorRefusal,
+    },
 };
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 use serde::Serialize;
 use std::{io::Write, sync::Arc};
 
@@ -15,7 +25,7 @@ use std::{io::Write, sync::Arc};
 pub enum UserCommand {
     /// Make an account. The password is asked for, or read from standard input.
     #[command(
-        after_help = "Example:\n  postern user add ada@example.com --administrator\n  echo \"$PASSWORD\" | postern user add ada@example.com --password-stdin"
+        after_help = "Example:\n  postern user add ada@example.com --administrator\n  postern user add ada@example.com --organization acme --role admin\n  echo \"$PASSWORD\" | postern user add ada@example.com --password-stdin"
     )]
     Add(AddArguments),
     /// List all accounts.
@@ -24,6 +34,12 @@ pub enum UserCommand {
     /// Close an account: everything it allowed ends at once.
     #[command(after_help = "Example:\n  postern user disable ada@example.com")]
     Disable(AccountArguments),
+    /// Open a closed account again. What had ended stays ended.
+    #[command(after_help = "Example:\n  postern user enable ada@example.com")]
+    Enable(AccountArguments),
+    /// Say whether an account administers this installation. Less than before counts at once.
+    #[command(after_help = "Example:\n  postern user role ada@example.com --administrator off")]
+    Role(RoleArguments),
     /// Print a link through which the user chooses a new password; it works once.
     #[command(after_help = "Example:\n  postern user reset-password ada@example.com")]
     ResetPassword(AccountArguments),
@@ -40,12 +56,40 @@ pub struct AddArguments {
     /// The user administers this installation.
     #[arg(long)]
     pub administrator: bool,
+    /// The organization that the user belongs to.
+    #[arg(long, value_name = "SLUG")]
+    pub organization: Option<String>,
+    /// What the user is in that organization.
+    #[arg(long, value_enum, default_value_t = MemberRole::Member, requires = "organization")]
+    pub role: MemberRole,
     /// Read the password from standard input.
     #[arg(long)]
     pub password_stdin: bool,
     /// How to print.
     #[command(flatten)]
     pub format: Format,
+}
+
+/// What an account may do in this installation.
+#[derive(Debug, Args)]
+pub struct RoleArguments {
+    /// The e-mail address that names the account.
+    pub email: String,
+    /// Whether the user administers this installation.
+    #[arg(long, value_enum, value_name = "ON|OFF")]
+    pub administrator: Switch,
+    /// How to print.
+    #[command(flatten)]
+    pub format: Format,
+}
+
+/// Yes or no.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Switch {
+    /// Yes.
+    On,
+    /// No.
+    Off,
 }
 
 /// An existing account.
@@ -105,21 +149,56 @@ pub(super) async fn execute(
             let users = user_account::list(&mut manager.store.read()).await?;
             format.list(&users.into_iter().map(Line::from).collect::<Vec<_>>(), output)
         }
-        UserCommand::Disable(arguments) => {
+        UserCommand::Disable(arguments) => disable(&arguments, manager, output).await,
+        UserCommand::Enable(arguments) => {
             let user = find(&arguments.email, manager).await?;
-            if !disable_user(&manager.store, manager.random.as_ref(), &Actor::CommandLine, &user.id, manager.now)
-                .await?
-            {
-                return Err(CommandError::refused(format!("{} is disabled already", arguments.email)));
+            let random = manager.random.as_ref();
+            if !enable_user(&manager.store, random, &Actor::CommandLine, &user.id, manager.now).await? {
+                return Err(CommandError::refused(format!("{} is not disabled", arguments.email)));
             }
-            let line = Line { disabled: true, ..user.into() };
-            arguments.format.one(&line, &format!("{} is disabled; everything it allowed has ended", line.email), output)
+            let line = Line { disabled: false, ..user.into() };
+            arguments.format.one(&line, &format!("{} can sign in again", line.email), output)
         }
+        UserCommand::Role(arguments) => change_role(&arguments, manager, output).await,
         UserCommand::ResetPassword(arguments) => reset(&arguments, manager, output).await,
     }
 }
 
+async fn disable(arguments: &AccountArguments, manager: &Manager, output: &mut dyn Write) -> Result<(), CommandError> {
+    let user = find(&arguments.email, manager).await?;
+    let random = manager.random.as_ref();
+    disable_user(&manager.store, random, &Actor::CommandLine, &user.id, manager.now).await.map_err(
+        |cause| match cause {
+            DisableUserRefusal::Store(cause) => cause.into(),
+            DisableUserRefusal::NotOpen => CommandError::refused(format!("{} is disabled already", arguments.email)),
+            DisableUserRefusal::LastAdministrator => CommandError::refused(cause.to_string()),
+        },
+    )?;
+    let line = Line { disabled: true, ..user.into() };
+    arguments.format.one(&line, &format!("{} is disabled; everything it allowed has ended", line.email), output)
+}
+
+async fn change_role(arguments: &RoleArguments, manager: &Manager, output: &mut dyn Write) -> Result<(), CommandError> {
+    let user = find(&arguments.email, manager).await?;
+    let (random, wanted) = (manager.random.as_ref(), arguments.administrator == Switch::On);
+    set_administrator(&manager.store, random, &Actor::CommandLine, &user.id, wanted, manager.now).await.map_err(
+        |cause| match cause {
+            SetAdministratorRefusal::Store(cause) => cause.into(),
+            SetAdministratorRefusal::UnknownUser | SetAdministratorRefusal::LastAdministrator => {
+                CommandError::refused(cause.to_string())
+            }
+        },
+    )?;
+    let line = Line::from(find(&arguments.email, manager).await?);
+    let does = if wanted { "administers" } else { "does not administer" };
+    arguments.format.one(&line, &format!("{} {does} this installation", line.email), output)
+}
+
 async fn add(arguments: &AddArguments, manager: &Manager, output: &mut dyn Write) -> Result<(), CommandError> {
+    let organization = match &arguments.organization {
+        Some(slug) => Some(organization::find(slug, manager).await?),
+        None => None,
+    };
     let password = password::read(arguments.password_stdin)?;
     let passwords = PasswordHasher::new(Arc::clone(&manager.random))?;
     let new = NewUser {
@@ -128,8 +207,14 @@ async fn add(arguments: &AddArguments, manager: &Manager, output: &mut dyn Write
         password: Some(&password),
         is_administrator: arguments.administrator,
     };
-    let user =
-        add_user(&manager.store, &passwords, manager.random.as_ref(), &Actor::CommandLine, &new, manager.now).await?;
+    let (store, random, by) = (&manager.store, manager.random.as_ref(), &Actor::CommandLine);
+    let user = match &organization {
+        None => add_user(store, &passwords, random, by, &new, manager.now).await?,
+        Some(organization) => {
+            let membership = (organization.id.as_str(), arguments.role.into());
+            add_new_member(store, &passwords, random, by, &new, membership, manager.now).await?
+        }
+    };
     let line = Line::from(user);
     arguments.format.one(&line, &format!("{} can sign in ({})", line.email, line.roles.join(" ")), output)
 }

@@ -1,4 +1,4 @@
-//! What need not be asked again: the identical client, redirect host, resource and policy, and no scope more than was allowed.
+//! What need not be asked again: the identical client, redirect host, resource, organization and policy, and no scope more than was allowed.
 
 use super::Destination;
 use crate::{
@@ -22,6 +22,8 @@ pub struct Subject<'a> {
     pub destination: &'a Destination,
     /// What is used.
     pub resource: &'a Resource,
+    /// The organization that it is for.
+    pub organization_id: Option<&'a str>,
 }
 
 impl<'a> Subject<'a> {
@@ -32,6 +34,7 @@ impl<'a> Subject<'a> {
             client_id: self.client_id,
             redirect_host,
             resource: &self.resource.id,
+            organization_id: self.organization_id,
         })
     }
 }

@@ -17,7 +17,8 @@ use crate::{
     },
     clients::ClientOrigin,
     identity::scopes::IDENTITY_SCOPES,
-    pages::{ConsentPage, Notice, ScopeChoice},
+    organizations::Membership,
+    pages::{ConsentPage, ConsentProblem, Notice, OrganizationChoice, ScopeChoice},
     users::Session,
 };
 use axum::{
@@ -60,27 +61,38 @@ pub(super) async fn proceed(
     match (next_step(visit.app, request, session, visit.now).await?, session) {
         (NextStep::Answer(location), _) => Ok(see_other(&location)),
         (NextStep::Consent(question), Some(session)) => {
-            Ok(consent_page(visit, request, session, &question, &question.offered, None))
+            let filled = Filled { ticked: &question.offered, organization: None, problem: None };
+            Ok(consent_page(visit, request, session, &question, &filled))
         }
         (NextStep::SignIn { client }, _) => Ok(sign_in_form(visit, Some(request), Some(&client.name), "", None)),
         (NextStep::Consent(_), None) => Err(Notice::Unavailable.into()),
     }
 }
 
-/// The consent page, with `chosen` ticked. Its form carries the request bound to this session, this user and what is shown.
+/// What the form of the consent page is filled with.
+pub(super) struct Filled<'a> {
+    /// The scopes that are ticked.
+    pub(super) ticked: &'a ScopeSet,
+    /// The organization that is chosen.
+    pub(super) organization: Option<&'a str>,
+    /// What was wrong with the last answer.
+    pub(super) problem: Option<ConsentProblem>,
+}
+
+/// The consent page. Its form carries the request bound to this session, this user and what is shown.
 pub(super) fn consent_page(
     visit: &Visit<'_>,
     request: &PendingRequest,
     session: &Session,
     question: &Question,
-    chosen: &ScopeSet,
-    problem: Option<&str>,
+    filled: &Filled<'_>,
 ) -> Response {
     let shown = ShownRequest {
         request: request.clone(),
         session: SessionKey::of(&session.hash),
         user_id: session.user.id.clone(),
         offered: question.offered.to_string(),
+        organizations: question.organization_ids(),
         policy_version: question.resource.policy_version,
     };
     let template = ConsentPage {
@@ -92,15 +104,16 @@ pub(super) fn consent_page(
         resource_name: name_or_id(&question.resource.name, &question.resource.id),
         resource_id: &question.resource.id,
         destination: &question.destination,
-        scopes: choices(question, chosen),
-        may_be_remembered: !question.destination.is_local(),
+        scopes: choices(question, filled.ticked),
+        may_be_remembered: question.may_be_remembered(),
         account: session.user.email.as_str(),
         csrf: session.csrf.as_str(),
         request: &shown.seal(&visit.app.sealing),
         pending: &request.seal(&visit.app.sealing),
-        problem,
+        organizations: organizations(question, filled.organization),
+        problem: filled.problem,
     };
-    page(if problem.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK }, &template)
+    page(if filled.problem.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK }, &template)
 }
 
 /// What is offered, in the resource's order; after it what is asked of the person's identity.
@@ -111,6 +124,7 @@ fn choices<'a>(question: &'a Question, chosen: &ScopeSet) -> Vec<ScopeChoice<'a>
         description: &scope.description,
         tools: &scope.tools,
         implies: &scope.implies,
+        only_for: only_for(question, &scope.name),
         is_chosen: chosen.contains(&scope.name),
     };
     let identity = IDENTITY_SCOPES.iter().filter(|scope| question.offered.contains(scope.name));
@@ -119,9 +133,32 @@ fn choices<'a>(question: &'a Question, chosen: &ScopeSet) -> Vec<ScopeChoice<'a>
         description: scope.description,
         tools: &[],
         implies: &[],
+        only_for: only_for(question, scope.name),
         is_chosen: chosen.contains(scope.name),
     });
     offered.map(choice).chain(identity).collect()
+}
+
+/// The organizations that it could be for.
+fn organizations<'a>(question: &'a Question, chosen: Option<&str>) -> Vec<OrganizationChoice<'a>> {
+    let memberships = question.offers.iter().filter_map(|offer| offer.membership.as_ref());
+    let choice = |membership: &'a Membership| OrganizationChoice {
+        id: &membership.organization.id,
+        name: &membership.organization.name,
+        slug: &membership.organization.slug,
+        role: membership.role,
+        is_chosen: chosen == Some(membership.organization.id.as_str()),
+    };
+    memberships.map(choice).collect()
+}
+
+/// The organizations for which alone the scope can be allowed; empty when it is all of them.
+fn only_for<'a>(question: &'a Question, scope: &str) -> Vec<&'a str> {
+    if question.offers.iter().all(|offer| offer.scopes.contains(scope)) {
+        return Vec::new();
+    }
+    let offers = question.offers.iter().filter(|offer| offer.scopes.contains(scope));
+    offers.filter_map(|offer| offer.membership.as_ref()).map(|member| member.organization.name.as_str()).collect()
 }
 
 fn name_or_id<'a>(name: &'a str, id: &'a str) -> &'a str {

@@ -1,7 +1,7 @@
 //! `GET /oauth2/consent`: on with a request after sign-in. `POST /oauth2/consent`: the decision.
 
 use super::{
-    authorize::{consent_page, proceed},
+    authorize::{Filled, consent_page, proceed},
     page::see_other,
     visit::{Stop, Visit},
 };
@@ -15,7 +15,7 @@ use crate::{
         pending_request::SessionKey,
     },
     identity,
-    pages::Notice,
+    pages::{ConsentProblem, Notice},
     users::Session,
 };
 use axum::{
@@ -26,8 +26,6 @@ use axum::{
 use http::HeaderMap;
 use shared::{http::RequestId, protocol::scope::ScopeSet};
 use std::sync::Arc;
-
-const NOTHING_CHOSEN: &str = "Choose at least one permission, or deny.";
 
 /// Goes on with a sealed request in whatever session there is now.
 pub async fn show(
@@ -76,20 +74,30 @@ async fn allow(
 ) -> Result<Response, Stop> {
     let request = &shown.request;
     let question = question(visit.app, request, session).await?;
-    if question.resource.policy_version != shown.policy_version {
+    let is_what_was_shown =
+        question.resource.policy_version == shown.policy_version && question.organization_ids() == shown.organizations;
+    if !is_what_was_shown {
         return Err(Stop::Redirect(again(visit, request)));
     }
-    let scope = chosen(form, shown, &question);
+    let (ticked, organization) = (ticked(form, shown, &question), form.get("organization"));
+    let show_again = |problem| {
+        let filled = Filled { ticked: &ticked, organization, problem: Some(problem) };
+        Ok(consent_page(visit, request, session, &question, &filled))
+    };
+    let Some(offer) = question.chosen_offer(organization) else { return show_again(ConsentProblem::Organization) };
+    let scope = &ticked.intersection(&offer.scopes);
     if scope.is_empty() {
-        return Ok(consent_page(visit, request, session, &question, &scope, Some(NOTHING_CHOSEN)));
+        let nothing = ticked.is_empty() || question.only_offer().is_some();
+        let problem = if nothing { ConsentProblem::Nothing } else { ConsentProblem::NothingForOrganization };
+        return show_again(problem);
     }
-    let remember = form.get("remember").is_some() && !question.destination.is_local();
-    let allowed = Allowed { request, session, question: &question, scope: &scope, remember };
+    let remember = form.get("remember").is_some() && question.may_be_remembered();
+    let allowed = Allowed { request, session, question: &question, offer, scope, remember };
     Ok(see_other(&decide::allow(visit.app, &allowed, visit.now).await?))
 }
 
-/// Ticked, shown, and grantable now.
-fn chosen(form: &Parameters, shown: &ShownRequest, question: &Question) -> ScopeSet {
+/// Ticked, shown, and grantable now at least for one of the organizations.
+fn ticked(form: &Parameters, shown: &ShownRequest, question: &Question) -> ScopeSet {
     let ticked: ScopeSet = form.iter().filter_map(|(name, _)| name.strip_prefix("scope:")).collect();
     let chosen = ticked.intersection(&shown.offered()).intersection(&question.offered);
     // Without `openid` the others open nothing, so they are not said to be granted.

@@ -11,7 +11,8 @@ use shared::protocol::scope::ScopeSet;
 /// What is left of a grant's scope for a user with these roles, judged again at every refresh.
 ///
 /// # Errors
-/// [`GrantRefusal::ScopeNotHeld`] when nothing is left.
+/// [`GrantRefusal::NothingHeld`] when nothing is left. That is `invalid_grant`, for a client that hears `invalid_scope` keeps coming back
+/// with a grant that buys nothing instead of asking its user; the grant itself stays, and buys again what roles that come back hold.
 pub fn held_scope(
     granted: &ScopeSet,
     client: &Client,
@@ -20,7 +21,7 @@ pub fn held_scope(
 ) -> Result<ScopeSet, GrantRefusal> {
     // Intersected once more: an answer never holds what the user did not allow.
     let held = granted.intersection(&grantable(granted, client, roles, resource));
-    if held.is_empty() { Err(GrantRefusal::ScopeNotHeld) } else { Ok(held) }
+    if held.is_empty() { Err(GrantRefusal::NothingHeld) } else { Ok(held) }
 }
 
 /// `held`, narrowed to what the request asks (RFC 6749 §6). Clients repeat scopes that were never granted, `offline_access`

@@ -50,9 +50,12 @@ pub enum GrantRefusal {
         /// What the client is told to wait.
         retry_after_seconds: u32,
     },
-    /// The user is gone or disabled.
-    #[error("the user is gone or disabled")]
+    /// The user or the organization that the grant chose is gone or disabled, or the user does not belong to it any more.
+    #[error("the user, the organization or the membership behind the grant is gone")]
     UserGone,
+    /// The user's roles hold nothing of the grant's scope any more.
+    #[error("the user's roles hold nothing of the grant's scope any more")]
+    NothingHeld,
     /// `resource` is not the grant's.
     #[error("resource differs from the grant's")]
     Target,

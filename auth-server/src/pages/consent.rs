@@ -1,7 +1,7 @@
 //! Allow access? Designed against phishing: where access goes stands above what it is, and names are never proof (MCP 2026-07-28, security considerations).
 
 use super::Site;
-use crate::consent::Destination;
+use crate::{consent::Destination, organizations::OrganizationRole};
 use askama::Template;
 
 /// The consent page.
@@ -36,8 +36,71 @@ pub struct ConsentPage<'a> {
     pub request: &'a str,
     /// The sealed request for somebody else to sign in with.
     pub pending: &'a str,
+    /// The organizations that it could be for: a choice, if there are several.
+    pub organizations: Vec<OrganizationChoice<'a>>,
     /// What was wrong with the last answer.
-    pub problem: Option<&'a str>,
+    pub problem: Option<ConsentProblem>,
+}
+
+/// An organization that access could be for.
+pub struct OrganizationChoice<'a> {
+    /// Its id.
+    pub id: &'a str,
+    /// Its name, for people.
+    pub name: &'a str,
+    /// Its name in paths and commands: names need not differ.
+    pub slug: &'a str,
+    /// What the person is in it.
+    pub role: OrganizationRole,
+    /// Whether it is the chosen one.
+    pub is_chosen: bool,
+}
+
+impl OrganizationChoice<'_> {
+    fn role_in_words(&self) -> &'static str {
+        match self.role {
+            OrganizationRole::Member => "you are a member",
+            OrganizationRole::Admin => "you are an admin",
+            OrganizationRole::Owner => "you are an owner",
+        }
+    }
+}
+
+/// Why an answer was none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ConsentProblem {
+    /// No organization was chosen, or none of those shown.
+    Organization,
+    /// Nothing was ticked.
+    Nothing,
+    /// Nothing of what was ticked can be allowed for the organization.
+    NothingForOrganization,
+}
+
+impl ConsentProblem {
+    fn words(self) -> &'static str {
+        match self {
+            Self::Organization => "Choose the organization that this is for, or deny.",
+            Self::Nothing => "Choose at least one permission, or deny.",
+            Self::NothingForOrganization => {
+                "Your role in that organization allows none of what you ticked. Choose another one, tick something else, or deny."
+            }
+        }
+    }
+
+    fn is_about_the_organization(self) -> bool {
+        matches!(self, Self::Organization | Self::NothingForOrganization)
+    }
+}
+
+impl ConsentPage<'_> {
+    fn problem_is_about_the_organization(&self) -> bool {
+        self.problem.is_some_and(ConsentProblem::is_about_the_organization)
+    }
+
+    fn problem_is_about_the_scopes(&self) -> bool {
+        self.problem.is_some_and(|problem| problem != ConsentProblem::Organization)
+    }
 }
 
 /// One permission.
@@ -50,6 +113,8 @@ pub struct ScopeChoice<'a> {
     pub tools: &'a [String],
     /// The scopes it includes.
     pub implies: &'a [String],
+    /// The names of the only organizations for which it can be allowed; empty when it is all of them.
+    pub only_for: Vec<&'a str>,
     /// Whether it is ticked.
     pub is_chosen: bool,
 }
@@ -63,6 +128,6 @@ impl ScopeChoice<'_> {
     }
 
     fn has_details(&self) -> bool {
-        !self.tools.is_empty() || !self.implies.is_empty()
+        !self.tools.is_empty() || !self.implies.is_empty() || !self.only_for.is_empty()
     }
 }

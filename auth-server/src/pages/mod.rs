@@ -10,7 +10,7 @@ pub mod set_up;
 pub mod sign_in;
 pub mod site;
 
-pub use consent::{ConsentPage, ScopeChoice};
+pub use consent::{ConsentPage, ConsentProblem, OrganizationChoice, ScopeChoice};
 pub use home::{HomePage, SignedInAccount};
 pub use message::{Link, MessagePage};
 pub use notice::{Notice, Words};

@@ -6,7 +6,8 @@ use super::{
 };
 use crate::{
     change_log::{self, Change},
-    store,
+    organizations::OrganizationRole,
+    store::{self, authorization_grant::RevocationReason},
 };
 use shared::{
     clock::UnixSeconds,
@@ -116,7 +117,7 @@ async fn write(
     Ok(resource)
 }
 
-/// Removes every resource of the resource server `client_id`: the tokens for them end.
+/// Removes every resource of the resource server `client_id`: the grants and tokens for them end.
 ///
 /// # Errors
 /// The database failed.
@@ -127,8 +128,11 @@ pub async fn remove_of_owner(tx: &mut Tx, client_id: &str, now: UnixSeconds) -> 
     Ok(())
 }
 
+/// What was allowed for it ends with it: whoever registers the same name next gets nothing of that.
 async fn remove(tx: &mut Tx, id: &str, now: UnixSeconds) -> Result<(), StoreError> {
     store::resource::remove(tx, id, now).await?;
+    store::authorization_grant::revoke_of_resource(tx, id, RevocationReason::ResourceRemoved, now).await?;
+    store::remembered_consent::forget_of_resource(tx, id).await?;
     change_log::append(tx, Change::ResourceRevoked(id), now).await
 }
 
@@ -186,13 +190,17 @@ fn check_scope(scope: &ResourceScope, names: &BTreeSet<&str>) -> Result<(), Regi
     if !scope.implies.iter().all(|implied| names.contains(implied.as_str())) {
         return unusable("a scope may imply only scopes of the same resource");
     }
-    if !scope.roles.iter().all(|role| role == MEMBER_ROLE || role == ADMINISTRATOR_ROLE) {
-        return unusable("a scope's roles may be member and administrator");
+    if !scope.roles.iter().all(|role| is_role(role)) {
+        return unusable("a scope's roles may be member, administrator, and an organization's admin and owner");
     }
     if scope.tools.len() > SCOPE_MAX_TOOLS || !scope.tools.iter().all(|tool| is_line(tool, NAME_MAX_CHARACTERS)) {
         return unusable("a scope's tools must be at most 5000 names of at most 200 characters");
     }
     Ok(())
+}
+
+fn is_role(word: &str) -> bool {
+    word == MEMBER_ROLE || word == ADMINISTRATOR_ROLE || OrganizationRole::parse(word).is_some()
 }
 
 fn is_line(text: &str, max_characters: usize) -> bool {

@@ -51,6 +51,20 @@ const REVOKE_OF_USER: Statement = Statement::new(
     "authorization_grant.revoke_of_user",
     "UPDATE authorization_grant SET revoked_at = $2, revocation_reason = $3 WHERE user_id = $1 AND revoked_at IS NULL",
 );
+const REVOKE_OF_MEMBER: Statement = Statement::new(
+    "authorization_grant.revoke_of_member",
+    "UPDATE authorization_grant SET revoked_at = $3, revocation_reason = $4 \
+     WHERE organization_id = $1 AND user_id = $2 AND revoked_at IS NULL",
+);
+const REVOKE_OF_ORGANIZATION: Statement = Statement::new(
+    "authorization_grant.revoke_of_organization",
+    "UPDATE authorization_grant SET revoked_at = $2, revocation_reason = $3 \
+     WHERE organization_id = $1 AND revoked_at IS NULL",
+);
+const REVOKE_OF_RESOURCE: Statement = Statement::new(
+    "authorization_grant.revoke_of_resource",
+    "UPDATE authorization_grant SET revoked_at = $2, revocation_reason = $3 WHERE resource = $1 AND revoked_at IS NULL",
+);
 const REVOKE_OF_CLIENT: Statement = Statement::new(
     "authorization_grant.revoke_of_client",
     "UPDATE authorization_grant SET revoked_at = $2, revocation_reason = $3 WHERE client_id = $1 AND revoked_at IS NULL",
@@ -135,6 +149,12 @@ pub enum RevocationReason {
     RefreshTokenReplayed,
     /// The user was disabled.
     UserDisabled,
+    /// The user does not belong to the organization any more.
+    MemberRemoved,
+    /// The organization was closed.
+    OrganizationDisabled,
+    /// The resource was removed.
+    ResourceRemoved,
     /// The client was removed.
     ClientRemoved,
     /// An administrator revoked it.
@@ -152,6 +172,9 @@ impl RevocationReason {
             Self::CodeReplayed => "code_replayed",
             Self::RefreshTokenReplayed => "refresh_token_replayed",
             Self::UserDisabled => "user_disabled",
+            Self::MemberRemoved => "member_removed",
+            Self::OrganizationDisabled => "organization_disabled",
+            Self::ResourceRemoved => "resource_removed",
             Self::ClientRemoved => "client_removed",
             Self::Administrator => "administrator",
             Self::User => "user",
@@ -242,6 +265,46 @@ pub async fn revoke_of_user(
     now: UnixSeconds,
 ) -> Result<u64, StoreError> {
     tx.execute(&REVOKE_OF_USER, binds![user_id, now, reason.as_str()]).await
+}
+
+/// Ends every grant of a user for an organization; how many.
+///
+/// # Errors
+/// The database does not answer.
+pub async fn revoke_of_member(
+    tx: &mut Tx,
+    organization_id: &str,
+    user_id: &str,
+    reason: RevocationReason,
+    now: UnixSeconds,
+) -> Result<u64, StoreError> {
+    tx.execute(&REVOKE_OF_MEMBER, binds![organization_id, user_id, now, reason.as_str()]).await
+}
+
+/// Ends every grant for an organization; how many.
+///
+/// # Errors
+/// The database does not answer.
+pub async fn revoke_of_organization(
+    tx: &mut Tx,
+    organization_id: &str,
+    reason: RevocationReason,
+    now: UnixSeconds,
+) -> Result<u64, StoreError> {
+    tx.execute(&REVOKE_OF_ORGANIZATION, binds![organization_id, now, reason.as_str()]).await
+}
+
+/// Ends every grant for a resource; how many.
+///
+/// # Errors
+/// The database does not answer.
+pub async fn revoke_of_resource(
+    tx: &mut Tx,
+    resource: &str,
+    reason: RevocationReason,
+    now: UnixSeconds,
+) -> Result<u64, StoreError> {
+    tx.execute(&REVOKE_OF_RESOURCE, binds![resource, now, reason.as_str()]).await
 }
 
 /// Ends every grant of a client; how many.

@@ -12,6 +12,8 @@ pub mod job_lease;
 pub(crate) mod json_list;
 pub mod milestone;
 pub mod one_time_link;
+pub mod organization;
+pub mod organization_member;
 pub mod refresh_token;
 pub mod remembered_consent;
 pub mod resource;

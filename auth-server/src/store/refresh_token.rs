@@ -7,7 +7,9 @@
 use super::{
     authorization_grant::{self, AuthorizationGrant, grant_columns},
     json_list,
+    organization_member::read_grant_membership,
 };
+use crate::organizations::{GrantMembership, Standing};
 use shared::{
     binds,
     clock::UnixSeconds,
@@ -20,8 +22,11 @@ const FIND: Statement = Statement::new(
     concat!(
         "SELECT t.generation, t.expires_at, t.answered_at, t.superseded_at, t.replays, ",
         grant_columns!(),
-        ", u.roles AS user_roles, u.disabled_at AS user_disabled_at \
+        ", u.roles AS user_roles, u.disabled_at AS user_disabled_at, m.role AS member_role, o.tenant_id, \
+         o.disabled_at AS organization_disabled_at \
          FROM refresh_token t JOIN authorization_grant g ON g.id = t.grant_id JOIN user_account u ON u.id = g.user_id \
+         LEFT JOIN organization o ON o.id = g.organization_id \
+         LEFT JOIN organization_member m ON m.organization_id = g.organization_id AND m.user_id = g.user_id \
          WHERE t.hash = $1",
     ),
 );
@@ -81,6 +86,17 @@ pub struct PresentedToken {
     pub user_roles: Vec<String>,
     /// When the user was disabled.
     pub user_disabled_at: Option<UnixSeconds>,
+    /// What the user is in the organization that the grant chose.
+    pub membership: Option<GrantMembership>,
+}
+
+impl PresentedToken {
+    /// Who the user is for the grant. `None`: the account or the organization is closed, or the user does not belong to it any more.
+    pub fn standing(&self) -> Option<Standing> {
+        let is_open = self.user_disabled_at.is_none();
+        let organization_id = self.grant.organization_id.as_deref();
+        is_open.then(|| Standing::of_grant(&self.user_roles, organization_id, self.membership.as_ref())).flatten()
+    }
 }
 
 /// The live token of a family, seen from a token that was presented.
@@ -233,6 +249,7 @@ fn read(row: &Row) -> Result<PresentedToken, StoreError> {
         grant: authorization_grant::read(row)?,
         user_roles: json_list::read(row, "user_roles")?,
         user_disabled_at: row.get("user_disabled_at")?,
+        membership: read_grant_membership(row)?,
     })
 }
 

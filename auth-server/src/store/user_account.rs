@@ -1,5 +1,6 @@
 //! `user_account`: who may sign in.
 
+use super::json_list;
 use crate::users::{Email, User};
 use shared::{
     binds,
@@ -45,9 +46,39 @@ const LIST: Statement = Statement::new(
     "user_account.list",
     "SELECT id, email, display_name, roles, password_hash, disabled_at FROM user_account ORDER BY email_key",
 );
+/// Another open account than `$1` administers this installation. The roles are a JSON list of our own words, so a quoted word is a role.
+macro_rules! another_administrator {
+    () => {
+        "EXISTS (SELECT 1 FROM user_account a WHERE a.id <> $1 AND a.disabled_at IS NULL \
+         AND a.roles LIKE '%\"administrator\"%')"
+    };
+}
+
 const DISABLE: Statement = Statement::new(
     "user_account.disable",
-    "UPDATE user_account SET disabled_at = $2 WHERE id = $1 AND disabled_at IS NULL",
+    concat!(
+        "UPDATE user_account SET disabled_at = $2 WHERE id = $1 AND disabled_at IS NULL \
+         AND (roles NOT LIKE '%\"administrator\"%' OR ",
+        another_administrator!(),
+        ")"
+    ),
+);
+const ENABLE: Statement = Statement::new(
+    "user_account.enable",
+    "UPDATE user_account SET disabled_at = NULL WHERE id = $1 AND disabled_at IS NOT NULL",
+);
+const ADD_ADMINISTRATOR: Statement = Statement::new(
+    "user_account.add_administrator",
+    "UPDATE user_account SET roles = $2 WHERE id = $1 AND roles NOT LIKE '%\"administrator\"%'",
+);
+const REMOVE_ADMINISTRATOR: Statement = Statement::new(
+    "user_account.remove_administrator",
+    concat!(
+        "UPDATE user_account SET roles = $2 WHERE id = $1 AND roles LIKE '%\"administrator\"%' \
+         AND (disabled_at IS NOT NULL OR ",
+        another_administrator!(),
+        ")"
+    ),
 );
 const SET_PASSWORD: Statement = Statement::new(
     "user_account.set_password",
@@ -117,12 +148,37 @@ pub async fn list(db: &mut impl Fetch) -> Result<Vec<User>, StoreError> {
     rows.iter().map(|row| Ok(read(row)?.user)).collect()
 }
 
-/// Closes the account; `false` when it does not exist or was closed before.
+/// Closes the account; `false` when it does not exist, was closed before, or is the last one that administers the installation.
 ///
 /// # Errors
 /// [`StoreError`] when the database does not answer.
 pub async fn disable(tx: &mut Tx, id: &str, now: UnixSeconds) -> Result<bool, StoreError> {
     Ok(tx.execute(&DISABLE, binds![id, now]).await? == 1)
+}
+
+/// Opens a closed account again; `false` when there is no such closed one.
+///
+/// # Errors
+/// [`StoreError`] when the database does not answer.
+pub async fn enable(tx: &mut Tx, id: &str) -> Result<bool, StoreError> {
+    Ok(tx.execute(&ENABLE, binds![id]).await? == 1)
+}
+
+/// Gives an account that does not administer the installation the roles of one that does; `false` when there is none.
+///
+/// # Errors
+/// [`StoreError`] when the database does not answer.
+pub async fn add_administrator(tx: &mut Tx, id: &str, roles: &[String]) -> Result<bool, StoreError> {
+    Ok(tx.execute(&ADD_ADMINISTRATOR, binds![id, json_list::write(roles)]).await? == 1)
+}
+
+/// Gives an account that administers the installation the roles of one that does not; `false` when there is none, or no
+/// other open account administers it.
+///
+/// # Errors
+/// [`StoreError`] when the database does not answer.
+pub async fn remove_administrator(tx: &mut Tx, id: &str, roles: &[String]) -> Result<bool, StoreError> {
+    Ok(tx.execute(&REMOVE_ADMINISTRATOR, binds![id, json_list::write(roles)]).await? == 1)
 }
 
 /// Replaces the password of an account that is not closed; `false` when there is none.

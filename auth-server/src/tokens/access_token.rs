@@ -1,7 +1,7 @@
 //! Access tokens: JWTs of RFC 9068 for exactly one resource.
 
 use super::Lifetimes;
-use crate::resources::Resource;
+use crate::{organizations::Standing, resources::Resource};
 use keys::{KeyRing, SigningError};
 use shared::{
     clock::UnixSeconds,
@@ -37,12 +37,10 @@ pub struct GrantClaims<'a> {
     pub grant_id: &'a str,
     /// Its absolute end: no token outlives it.
     pub grant_expires_at: UnixSeconds,
-    /// The user's roles.
-    pub roles: &'a [String],
+    /// The roles that count, and the organization that the grant chose.
+    pub standing: &'a Standing,
     /// When the user signed in.
     pub authenticated_at: UnixSeconds,
-    /// The organization that the grant chose.
-    pub organization_id: Option<&'a str>,
 }
 
 /// A signed token.
@@ -68,6 +66,7 @@ pub fn mint(
     let own = request.resource.access_token_ttl_seconds.unwrap_or(lifetimes.access_token_ttl_seconds);
     let left = request.user.map_or(i64::MAX, |user| user.grant_expires_at - now);
     let expires_in_seconds = own.min(left).max(1);
+    let chosen = request.user.and_then(|user| user.standing.organization.as_ref());
     let claims = AccessTokenClaims {
         iss: request.issuer.to_owned(),
         sub: request.subject.to_owned(),
@@ -77,11 +76,11 @@ pub fn mint(
         jti: random_id(random),
         client_id: request.client_id.to_owned(),
         scope: request.scope.clone(),
-        roles: request.user.map_or_else(Vec::new, |user| user.roles.to_vec()),
+        roles: request.user.map_or_else(Vec::new, |user| user.standing.roles.clone()),
         auth_time: request.user.map(|user| user.authenticated_at),
         grant_id: request.user.map(|user| user.grant_id.to_owned()),
-        tenant_id: None,
-        organization_id: request.user.and_then(|user| user.organization_id.map(ToOwned::to_owned)),
+        tenant_id: chosen.map(|organization| organization.tenant_id.clone()),
+        organization_id: chosen.map(|organization| organization.id.clone()),
     };
     let token = Secret::new(keys.sign(request.resource.algorithm, ACCESS_TOKEN_TYP, &claims)?);
     Ok(AccessToken { token, expires_in_seconds })

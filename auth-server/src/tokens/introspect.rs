@@ -68,6 +68,12 @@ pub enum Introspection {
         exp: UnixSeconds,
         /// Its grant.
         grant_id: String,
+        /// The tenant of the organization that the grant chose.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        tenant_id: Option<String>,
+        /// The organization that the grant chose.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        organization_id: Option<String>,
     },
 }
 
@@ -113,7 +119,7 @@ fn may_learn(app: &App, caller: &Client, claims: &AccessTokenClaims) -> bool {
 
 fn is_live(stored: &PresentedToken, now: UnixSeconds) -> bool {
     let unused = stored.answered_at.is_none() && stored.superseded_at.is_none();
-    let stands = stored.grant.revoked_at.is_none() && stored.user_disabled_at.is_none();
+    let stands = stored.grant.revoked_at.is_none() && stored.standing().is_some();
     unused && stands && now < stored.expires_at.min(stored.grant.expires_at)
 }
 
@@ -127,5 +133,7 @@ fn describe(issuer: &str, stored: PresentedToken) -> Introspection {
         iss: issuer.to_owned(),
         exp: stored.expires_at,
         grant_id: stored.grant.id,
+        tenant_id: stored.membership.map(|membership| membership.tenant_id),
+        organization_id: stored.grant.organization_id,
     }
 }

@@ -4,7 +4,7 @@ use super::{
     Email, PasswordHasher, User,
     password_hash::PasswordHashError,
     password_rules::{PasswordProblem, check_password},
-    user::{display_name, roles_of_new_user},
+    user::{display_name, roles_of},
 };
 use crate::{
     audit::{self, Actor, AuditEvent, AuditKind},
@@ -67,6 +67,14 @@ pub struct PreparedUser {
     audit: AuditEvent,
 }
 
+impl PreparedUser {
+    /// Somebody who administers makes it.
+    #[must_use]
+    pub fn by(self, actor: &Actor) -> Self {
+        Self { audit: self.audit.by(actor), ..self }
+    }
+}
+
 /// Checks the fields and hashes the password; writes nothing.
 ///
 /// # Errors
@@ -95,13 +103,8 @@ pub async fn prepare(
         Some(password) => Some(passwords.hash(password).await?),
         None => None,
     };
-    let user = User {
-        id: random_id(random),
-        email,
-        display_name,
-        roles: roles_of_new_user(new.is_administrator),
-        disabled_at: None,
-    };
+    let user =
+        User { id: random_id(random), email, display_name, roles: roles_of(new.is_administrator), disabled_at: None };
     let audit = AuditEvent::new(AuditKind::UserAdded, random, now).user(&user.id);
     Ok(PreparedUser { user, password_hash, audit })
 }
@@ -134,8 +137,7 @@ pub async fn add_user(
     new: &NewUser<'_>,
     now: UnixSeconds,
 ) -> Result<User, AddUserError> {
-    let prepared = prepare(passwords, random, new, now).await?;
-    let prepared = PreparedUser { audit: prepared.audit.by(by), ..prepared };
+    let prepared = prepare(passwords, random, new, now).await?.by(by);
     let written = &prepared;
     let is_new = store.write(|mut tx| async move { insert(&mut tx, written, now).await }).await?;
     if is_new { Ok(prepared.user) } else { Err(AddUserError::Taken) }

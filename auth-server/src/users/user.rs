@@ -36,8 +36,8 @@ impl User {
     }
 }
 
-/// The roles of a new user.
-pub(super) fn roles_of_new_user(is_administrator: bool) -> Vec<String> {
+/// The roles of a user who administers the installation, or does not.
+pub(super) fn roles_of(is_administrator: bool) -> Vec<String> {
     let names: &[&str] = if is_administrator { &[ADMINISTRATOR_ROLE, MEMBER_ROLE] } else { &[MEMBER_ROLE] };
     names.iter().map(|name| (*name).to_owned()).collect()
 }

@@ -14,6 +14,7 @@ mod id_tokens;
 mod mix_up;
 mod nth_fault;
 mod open_redirect;
+mod organizations;
 mod oxide_auth_traps;
 mod parameter_pollution;
 mod pkce_downgrade;

@@ -140,7 +140,7 @@ async fn trap_11_scopes_are_sorted_and_the_empty_one_satisfies_nothing() {
         assert_eq!(answer.text("scope"), "mcp.read mcp.write");
     }
     let empty = server.redeem(&server.give(&Given { scope: "", ..Given::USUAL }).await).await;
-    assert_eq!(empty.refusal(), (400, "invalid_scope".to_owned()));
+    assert_eq!(empty.refusal(), (400, "invalid_grant".to_owned()));
 }
 
 #[tokio::test]

@@ -121,7 +121,8 @@ pub fn form(page: &Answer, id: &str) -> Form {
     let text = &text[..text.find("</form>").expect("its end")];
     let action = attribute(&text[..text.find('>').expect("a tag")], "action").expect("an action");
     let inputs = text.split("<input").skip(1).map(|rest| &rest[..rest.find('>').expect("a tag")]);
-    let sent = inputs.filter(|input| !input.contains("type=\"checkbox\"") || input.contains(" checked"));
+    let is_chosen_among_others = |input: &str| input.contains("type=\"checkbox\"") || input.contains("type=\"radio\"");
+    let sent = inputs.filter(|input| !is_chosen_among_others(input) || input.contains(" checked"));
     let fields =
         sent.map(|input| (attribute(input, "name").expect("a name"), attribute(input, "value").unwrap_or_default()));
     Form { action, fields: fields.collect() }

@@ -126,7 +126,13 @@ async fn a_revoked_grant_is_not_taken_back_without_asking() {
         add_user(&app.store, &app.passwords, &*app.random, &Actor::CommandLine, &new, START).await.expect("added");
     let scope = &"mcp.read".parse().expect("scope");
     let grant = &grant_of(&user.id, scope);
-    let key = |client_id, redirect_host, resource| ConsentKey { user_id: &user.id, client_id, redirect_host, resource };
+    let key = |client_id, redirect_host, resource| ConsentKey {
+        user_id: &user.id,
+        client_id,
+        redirect_host,
+        resource,
+        organization_id: None,
+    };
     let ended = [key("app", "client.example", RESOURCE), key("app", "other.example", RESOURCE)];
     let kept = [key("app", "client.example", "https://other.example/mcp"), key("twin", "client.example", RESOURCE)];
     let keys = &[ended, kept].concat();

@@ -86,12 +86,18 @@ pub struct Given<'a> {
     pub client: &'a str,
     pub scope: &'a str,
     pub redirect_uri: &'a str,
+    pub organization: Option<&'a str>,
 }
 
 impl Given<'_> {
     /// `mcp.read mcp.write` for the client `app` and the user `ann`.
-    pub const USUAL: Given<'static> =
-        Given { user: "ann", client: "app", scope: "mcp.read mcp.write", redirect_uri: REDIRECT_URI };
+    pub const USUAL: Given<'static> = Given {
+        user: "ann",
+        client: "app",
+        scope: "mcp.read mcp.write",
+        redirect_uri: REDIRECT_URI,
+        organization: None,
+    };
 }
 
 /// `Authorization: Basic`.
@@ -142,7 +148,7 @@ impl TestServer {
             client_id: given.client,
             resource: RESOURCE,
             scope: &scope,
-            organization_id: None,
+            organization_id: given.organization,
             redirect_uri: given.redirect_uri,
             code_hash: code.hash(),
             code_challenge: &challenge,

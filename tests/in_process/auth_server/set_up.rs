@@ -98,6 +98,7 @@ async fn a_closed_administrator_does_not_open_the_set_up_again() {
     let path = set_up_path(&server).await;
     let root = server.add_administrator("root@example.com").await;
     assert_eq!(server.get(&path).await.status, 410, "made by a command meanwhile");
+    server.add_administrator("second@example.com").await;
     let app = &server.app;
     disable_user(&app.store, &*app.random, &Actor::CommandLine, &root.id, app.clock.now()).await.expect("disabled");
     assert!(set_up::fresh_link(&app.store, &*app.random, app.clock.now()).await.expect("an answer").is_none());

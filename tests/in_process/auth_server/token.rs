@@ -176,7 +176,7 @@ async fn a_disabled_users_code_and_a_scope_nobody_may_hold_buy_nothing() {
     let server = TestServer::with_app().await;
     server.add_user("bob", &["stranger"]).await;
     let nothing = server.redeem(&server.give(&Given { user: "bob", ..Given::USUAL }).await).await;
-    assert_eq!(nothing.refusal(), (400, "invalid_scope".to_owned()));
+    assert_eq!(nothing.refusal(), (400, "invalid_grant".to_owned()));
     let cut = server.redeem(&server.give(&Given { scope: "mcp.read mcp.admin", ..Given::USUAL }).await).await;
     assert_eq!(cut.text("scope"), "mcp.read", "consent is not permission");
 }

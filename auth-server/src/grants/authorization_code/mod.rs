@@ -12,11 +12,9 @@ pub mod revoke_replayed;
 use super::{GrantRefusal, TokenAnswer, TokenCall, check_target::check_target, narrow_scope::held_scope};
 use crate::{
     app::App,
+    organizations::{Standing, find_standing},
     resources::Resource,
-    store::{
-        authorization_grant::{self, AuthorizationGrant},
-        user_account,
-    },
+    store::authorization_grant::{self, AuthorizationGrant},
 };
 use shared::protocol::{opaque_token::TokenHash, scope::ScopeSet};
 use std::sync::Arc;
@@ -26,8 +24,8 @@ use std::sync::Arc;
 pub struct Purchase {
     /// The grant's resource.
     pub resource: Arc<Resource>,
-    /// The user's roles.
-    pub roles: Vec<String>,
+    /// Who the user is for the grant.
+    pub standing: Standing,
     /// The scope of the access token.
     pub scope: ScopeSet,
 }
@@ -56,11 +54,12 @@ async fn judge(app: &App, call: &TokenCall<'_>, grant: &AuthorizationGrant) -> R
     check_client(call, grant)?;
     check_redirect_uri::check_redirect_uri(call.parameters, grant)?;
     let resource = check_target(&app.resources, call.parameters, &grant.resource)?;
-    let user = user_account::find(&mut app.store.read(), &grant.user_id).await?;
-    let user = user.filter(crate::users::User::is_active).ok_or(GrantRefusal::UserGone)?;
-    let scope = held_scope(&grant.scope, &call.client.client, &user.roles, &resource)?;
+    let organization_id = grant.organization_id.as_deref();
+    let standing = find_standing(&mut app.store.read(), &grant.user_id, organization_id).await?;
+    let standing = standing.ok_or(GrantRefusal::UserGone)?;
+    let scope = held_scope(&grant.scope, &call.client.client, &standing.roles, &resource)?;
     let scope = drive_machine::drive_machine(call, grant, &scope)?;
-    Ok(Purchase { resource, roles: user.roles, scope })
+    Ok(Purchase { resource, standing, scope })
 }
 
 /// A code belongs to the client it was sent to (RFC 6749 §4.1.3).

@@ -96,9 +96,8 @@ fn sign(
             user: Some(GrantClaims {
                 grant_id: &grant.id,
                 grant_expires_at: grant.expires_at,
-                roles: &purchase.roles,
+                standing: &purchase.standing,
                 authenticated_at: grant.authenticated_at,
-                organization_id: grant.organization_id.as_deref(),
             }),
         },
         &app.keys,

@@ -21,6 +21,7 @@ use super::{
 use crate::{
     app::App,
     change_log::follower::catch_up,
+    organizations::Standing,
     resources::Resource,
     store::refresh_token::{self, LiveToken, PresentedToken},
     tokens::{AccessToken, AccessTokenRequest, GrantClaims, IdTokenRequest, mint, mint_id_token},
@@ -83,11 +84,11 @@ async fn attempt(
     if presentation.decide() == RefreshDecision::Refuse {
         return Err(GrantRefusal::RefreshTokenEnded);
     }
-    let (resource, scope) = presentation.check_access()?;
+    let (resource, standing, scope) = presentation.check_access()?;
     if first {
         presentation.check_limit().await?;
     }
-    let access_token = presentation.sign(&resource, &scope)?;
+    let access_token = presentation.sign(&resource, &standing, &scope)?;
     let id_token = presentation.sign_id_token(&access_token, &scope)?;
     let outcome = match presentation.decide() {
         RefreshDecision::Refuse => return Err(GrantRefusal::RefreshTokenEnded),
@@ -159,20 +160,18 @@ impl Presentation<'_> {
         }
     }
 
-    /// Checks target, user and scope and runs the machine; nothing of this uses anything up.
-    fn check_access(&self) -> Result<(Arc<Resource>, ScopeSet), GrantRefusal> {
+    /// Checks target, user, membership and scope and runs the machine; nothing of this uses anything up.
+    fn check_access(&self) -> Result<(Arc<Resource>, Standing, ScopeSet), GrantRefusal> {
         let (app, call, grant) = (self.app, self.call, &self.stored.grant);
         let resource = check_target(&app.resources, call.parameters, &grant.resource)?;
-        if self.stored.user_disabled_at.is_some() {
-            return Err(GrantRefusal::UserGone);
-        }
-        let held = held_scope(&grant.scope, &call.client.client, &self.stored.user_roles, &resource)?;
+        let standing = self.stored.standing().ok_or(GrantRefusal::UserGone)?;
+        let held = held_scope(&grant.scope, &call.client.client, &standing.roles, &resource)?;
         let asked = narrow_scope(call.parameters.get("scope"), held)?;
         let scope = drive_machine::drive_machine(call, grant, &asked)?;
-        Ok((resource, scope))
+        Ok((resource, standing, scope))
     }
 
-    fn sign(&self, resource: &Resource, scope: &ScopeSet) -> Result<AccessToken, GrantRefusal> {
+    fn sign(&self, resource: &Resource, standing: &Standing, scope: &ScopeSet) -> Result<AccessToken, GrantRefusal> {
         let (app, grant) = (self.app, &self.stored.grant);
         let request = AccessTokenRequest {
             issuer: &app.issuer,
@@ -183,9 +182,8 @@ impl Presentation<'_> {
             user: Some(GrantClaims {
                 grant_id: &grant.id,
                 grant_expires_at: grant.expires_at,
-                roles: &self.stored.user_roles,
+                standing,
                 authenticated_at: grant.authenticated_at,
-                organization_id: grant.organization_id.as_deref(),
             }),
         };
         Ok(mint(&request, &app.keys, &app.lifetimes, &*app.random, self.call.now)?)
