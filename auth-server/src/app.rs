@@ -2,7 +2,7 @@
 
 use crate::{
     audit::Actor,
-    change_log::Follower,
+    change_log::{Follower, PollPlaces},
     clients::{ClientDirectory, authenticate::FailureBudget},
     config::Settings,
     key_lifecycle::{KeyAct, KeyLifecycleError, SuccessorKeys, load_key_encryption_keys, signing_keys},
@@ -41,6 +41,7 @@ const MIGRATIONS: &[Migration] = migrations![
     "0005_key_rotation",
     "0006_client_credentials",
     "0007_organizations",
+    "0008_history",
 ];
 
 /// The schema of this server.
@@ -69,6 +70,8 @@ pub struct App {
     pub successor_keys: SuccessorKeys,
     /// Where this instance stands in the change log.
     pub follower: Arc<Follower>,
+    /// Resource servers that poll for events.
+    pub poll_places: PollPlaces,
     /// Clients, cached.
     pub clients: ClientDirectory,
     /// Resources, cached.
@@ -173,6 +176,7 @@ impl App {
             verified_tokens: VerifiedTokens::default(),
             limits: RateLimiter::new(Arc::clone(&ephemeral)).with_local_fallback(Arc::clone(&clock)),
             authentication_failures: FailureBudget::default(),
+            poll_places: PollPlaces::default(),
             passwords,
             settings,
             issuer,

@@ -4,13 +4,12 @@ use crate::{
     app::App,
     config::{RegistrationPolicy, Settings},
     endpoints::{
-        assets, authorize, consent, health, home, introspect, jwks, metadata, not_found, register,
-        registration_management, reset_password, resource_registry, revocation_list, revoke, set_up, sign_in, sign_out,
-        token, userinfo,
+        assets, authorize, consent, events, health, home, introspect, jwks, metadata, not_found, register,
+        registration_management, reset_password, resource_registry, revoke, set_up, sign_in, sign_out, token, userinfo,
     },
 };
 use axum::{
-    Router,
+    Extension, Router,
     extract::DefaultBodyLimit,
     routing::{MethodRouter, get, post, put},
 };
@@ -25,7 +24,7 @@ use tokio_util::sync::CancellationToken;
 /// Canonical paths, below the issuer's own path.
 pub mod paths {
     pub use shared::protocol::well_known::{
-        AUTHORIZATION_SERVER, INTROSPECT, JWKS, OPENID_CONFIGURATION, RESOURCES, REVOCATIONS, TOKEN,
+        AUTHORIZATION_SERVER, EVENTS, INTROSPECT, JWKS, OPENID_CONFIGURATION, RESOURCES, TOKEN,
     };
 
     /// RFC 6749 §3.1.
@@ -105,7 +104,7 @@ const TABLE: &[Route] = &[
     }),
     Route::public(Place::Issuer, paths::USERINFO, || get(userinfo::get).post(userinfo::post)),
     Route::private(Place::Issuer, paths::RESOURCES, || put(resource_registry::put)),
-    Route::private(Place::Issuer, paths::REVOCATIONS, || get(revocation_list::list)),
+    Route::private(Place::Issuer, paths::EVENTS, || post(events::poll)),
     Route::private(Place::Issuer, paths::AUTHORIZE, || only_get(get(authorize::authorize))),
     Route::private(Place::Origin, "/authorize", || only_get(get(authorize::authorize))),
     Route::private(Place::Issuer, "/oauth2/consent", || only_get(get(consent::show)).post(consent::decide)),
@@ -151,6 +150,7 @@ pub fn router(app: Arc<App>, shutdown: CancellationToken) -> Router {
         .and(AccessLog)
         .and(SecurityHeaders::new(public_url))
         .layer();
+    let stopping = events::Stopping(shutdown.clone());
     let health = health_router(health::checks(&app), Arc::clone(&app.clock), shutdown);
     let mut router = Router::new();
     let mut taken = HashSet::new();
@@ -165,6 +165,7 @@ pub fn router(app: Arc<App>, shutdown: CancellationToken) -> Router {
         .method_not_allowed_fallback(not_found::method_not_allowed)
         .layer(DefaultBodyLimit::max(OAUTH_BODY_BYTES))
         .layer(NoStore.layer())
+        .layer(Extension(stopping))
         .with_state(app)
         .merge(health)
         .layer(around)

@@ -8,6 +8,7 @@ use crate::{
         documents::IssuerDocuments,
         endpoints::IssuerEndpoints,
         enrolment::Enrolment,
+        event_feed::EventFeed,
         fetch::{FetchError, Fetcher},
         follow::Follower,
         introspection::Introspection,
@@ -186,8 +187,10 @@ pub fn build_around(upstream: Arc<dyn Upstream>, parts: Parts) -> Result<App, St
     let algorithm = Some(own.token_algorithm);
     let document =
         ResourceDocument { resource, name: own.name.clone(), scopes, access_token_ttl_seconds: None, algorithm };
+    let (feed_endpoints, feed_fetcher, feed_tokens) = (endpoints.clone(), fetcher.clone(), tokens.clone());
+    let feed = EventFeed { endpoints: feed_endpoints, fetcher: feed_fetcher, tokens: feed_tokens, jwks };
     let enrolment = Enrolment { endpoints, fetcher, tokens, document };
-    let follower = Follower { enrolment, revocations, cache, jwks, clock };
+    let follower = Follower { enrolment, feed, revocations, cache, clock };
     Ok(App { router, follower, stop })
 }
 

@@ -2,10 +2,15 @@
 //! transaction that makes it. Its position comes from one counter row, so that positions follow commit order.
 
 pub mod change;
+pub mod feed;
 pub mod follower;
+mod poll_places;
+mod position;
 
 pub use change::{Change, ChangeKind};
 pub use follower::Follower;
+pub use poll_places::{POLLS_A_RECEIVER_MAX, PollPlaces};
+pub use position::Position;
 
 use crate::store;
 use shared::{

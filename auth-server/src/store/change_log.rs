@@ -1,4 +1,4 @@
-//! Table `change_log` and its counter row `change_position`.
+//! Table `change_log`, its counter row `change_position`, and `history`, which names this database.
 
 use crate::change_log::ChangeKind;
 use shared::{
@@ -19,10 +19,14 @@ const AFTER: Statement = Statement::new(
     "change_log.list_after",
     "SELECT position, kind, subject, at FROM change_log WHERE position > $1 ORDER BY position LIMIT $2",
 );
-const LAST_BEFORE: Statement = Statement::new(
-    "change_log.last_before",
-    "SELECT COALESCE(MAX(position), 0) AS position FROM change_log WHERE at < $1",
+const FIND: Statement =
+    Statement::new("change_log.find", "SELECT position, kind, subject, at FROM change_log WHERE position = $1");
+const FIRST_SINCE: Statement = Statement::new(
+    "change_log.first_since",
+    "SELECT position, kind, subject, at FROM change_log WHERE at >= $1 ORDER BY position LIMIT 1",
 );
+const HISTORY: Statement = Statement::new("history.find", "SELECT id FROM history WHERE singleton = 1");
+
 /// One row of the change log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ChangeRow {
@@ -54,9 +58,19 @@ pub async fn list_after(db: &mut impl Fetch, position: i64, limit: i64) -> Resul
     db.fetch_all(&AFTER, binds![position, limit]).await?.iter().map(change_row).collect()
 }
 
-/// The position of the last row older than `time`; 0 if there is none.
-pub async fn last_before(db: &mut impl Fetch, time: UnixSeconds) -> Result<i64, StoreError> {
-    db.fetch_optional(&LAST_BEFORE, binds![time]).await?.ok_or_else(no_counter)?.get("position")
+/// The row at `position`, unless it was forgotten or never written.
+pub async fn find(db: &mut impl Fetch, position: i64) -> Result<Option<ChangeRow>, StoreError> {
+    db.fetch_optional(&FIND, binds![position]).await?.as_ref().map(change_row).transpose()
+}
+
+/// The first row, in commit order, that is not older than `time`. Rows behind it may be older: clocks differ, and jump.
+pub async fn first_since(db: &mut impl Fetch, time: UnixSeconds) -> Result<Option<ChangeRow>, StoreError> {
+    db.fetch_optional(&FIRST_SINCE, binds![time]).await?.as_ref().map(change_row).transpose()
+}
+
+/// The id of this database's history: random, made with the database.
+pub async fn history(db: &mut impl Fetch) -> Result<String, StoreError> {
+    db.fetch_optional(&HISTORY, binds![]).await?.ok_or_else(no_counter)?.get("id")
 }
 
 fn change_row(row: &Row) -> Result<ChangeRow, StoreError> {

@@ -4,7 +4,7 @@ use shared::{
     binds,
     clock::UnixSeconds,
     db::{Statement, StoreError, Tx},
-    protocol::access_token_claims::ACCESS_TOKEN_MAX_TTL_SECONDS,
+    protocol::revocation_set::REVOCATION_MEMORY_SECONDS,
 };
 
 /// Rows deleted by one statement at most, so that no transaction is long.
@@ -13,7 +13,7 @@ pub const ROWS_A_STATEMENT: i64 = 500;
 pub const KEPT_AFTER_END_SECONDS: i64 = 30 * 24 * 3600;
 /// The change log is kept this long: longer than any access token lives, so that whoever starts finds every revocation that matters.
 pub const CHANGE_LOG_SECONDS: i64 = 7 * 24 * 3600;
-const _: () = assert!(CHANGE_LOG_SECONDS > ACCESS_TOKEN_MAX_TTL_SECONDS);
+const _: () = assert!(CHANGE_LOG_SECONDS > REVOCATION_MEMORY_SECONDS);
 /// A code that nobody redeemed is kept this long behind its end: its grant never came to life.
 pub const UNREDEEMED_SECONDS: i64 = 24 * 3600;
 /// A client assertion's id is kept this long behind its end, for clocks that differ.
@@ -92,7 +92,9 @@ pub const ALL: [Forget; 9] = [
     Forget {
         statement: Statement::new(
             "change_log.forget",
-            "DELETE FROM change_log WHERE position IN (SELECT position FROM change_log WHERE at < $1 ORDER BY position LIMIT $2)",
+            // The last row stays: whoever has read everything stands there.
+            "DELETE FROM change_log WHERE position IN (SELECT position FROM change_log WHERE at < $1 \
+             AND position < (SELECT position FROM change_position WHERE singleton = 1) ORDER BY position LIMIT $2)",
         ),
         age_seconds: CHANGE_LOG_SECONDS,
     },

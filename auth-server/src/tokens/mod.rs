@@ -6,6 +6,7 @@ pub mod inspect;
 pub mod introspect;
 pub mod lifetimes;
 pub mod revocations;
+pub mod security_event;
 
 pub use access_token::{AccessToken, AccessTokenRequest, GrantClaims, mint};
 pub use id_token::{IdTokenRequest, mint_id_token};

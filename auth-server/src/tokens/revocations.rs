@@ -9,8 +9,8 @@ use shared::{
     clock::UnixSeconds,
     db::{Store, StoreError},
     protocol::{
-        access_token_claims::{ACCESS_TOKEN_MAX_TTL_SECONDS, AccessTokenClaims},
-        revocation_set::{RevocableToken, RevocationSet},
+        access_token_claims::AccessTokenClaims,
+        revocation_set::{REVOCATION_MEMORY_SECONDS, RevocableToken, RevocationSet},
     },
 };
 use std::sync::{PoisonError, RwLock};
@@ -31,7 +31,10 @@ impl Revocations {
     pub async fn load(store: &Store, now: UnixSeconds) -> Result<Self, StoreError> {
         let revocations = Self::default();
         let mut reader = store.read();
-        let mut position = change_log::last_before(&mut reader, now - ACCESS_TOKEN_MAX_TTL_SECONDS).await?;
+        let Some(first) = change_log::first_since(&mut reader, now - REVOCATION_MEMORY_SECONDS).await? else {
+            return Ok(revocations);
+        };
+        let mut position = first.position - 1;
         loop {
             let rows = change_log::list_after(&mut reader, position, ROWS_A_LOOK).await?;
             let Some(last) = rows.last() else { return Ok(revocations) };

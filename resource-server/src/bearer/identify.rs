@@ -11,12 +11,12 @@ use http::request::Parts;
 use sha2::{Digest as _, Sha256};
 use shared::{
     clock::UnixSeconds,
-    protocol::jwt::{Audience, Expectation, JwtRefusal, key_id, verify_access_token},
+    protocol::{
+        access_token_claims::EXPIRY_LEEWAY_SECONDS,
+        jwt::{Audience, Expectation, JwtRefusal, key_id, verify_access_token},
+    },
 };
 use std::sync::Arc;
-
-/// For so long after `exp` a token is still taken: clocks differ.
-pub const EXPIRY_LEEWAY_SECONDS: i64 = 5;
 
 /// A token with its digest; the text stays with the request.
 #[derive(Debug, Clone)]

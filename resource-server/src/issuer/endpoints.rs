@@ -15,8 +15,8 @@ pub struct IssuerEndpoints {
     pub introspection: String,
     /// Registry of resources.
     pub resources: String,
-    /// Feed of revocations.
-    pub revocations: String,
+    /// RFC 8936: what was revoked.
+    pub events: String,
     /// What a machine token for the three above must be for.
     pub api_resource: String,
     /// RFC 8414 §3.1: the well-known is inserted before the issuer's path.
@@ -35,7 +35,7 @@ impl IssuerEndpoints {
             token: issuer.join(well_known::TOKEN),
             introspection: issuer.join(well_known::INTROSPECT),
             resources: issuer.join(well_known::RESOURCES),
-            revocations: issuer.join(well_known::REVOCATIONS),
+            events: issuer.join(well_known::EVENTS),
             api_resource: issuer.join(well_known::API),
             authorization_server_metadata: format!("{origin}{}{path}", well_known::AUTHORIZATION_SERVER),
             openid_configuration: issuer.join(well_known::OPENID_CONFIGURATION),

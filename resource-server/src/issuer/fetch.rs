@@ -90,6 +90,11 @@ impl Fetcher {
         self.0.post(url).header(http::header::ACCEPT, "application/json").form(form)
     }
 
+    /// A POST of JSON that accepts JSON.
+    pub fn post_json(&self, url: &str, json: &impl serde::Serialize) -> reqwest::RequestBuilder {
+        self.0.post(url).header(http::header::ACCEPT, "application/json").json(json)
+    }
+
     /// A PUT of JSON.
     pub fn put_json(&self, url: &str, json: &impl serde::Serialize) -> reqwest::RequestBuilder {
         self.0.put(url).header(http::header::ACCEPT, "application/json").json(json)

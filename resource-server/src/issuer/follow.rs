@@ -1,24 +1,19 @@
-//! The one task that keeps this server and the issuer together: enrol, load the revocations, follow them by long poll.
+//! The one task that keeps this server and the issuer together: enrol, load the revocations, follow them by polling.
 //! Whatever fails is tried again; each change of state is one line in the log.
 
-use super::{
-    enrolment::Enrolment,
-    fetch::{FetchError, send_for_json},
-    jwks::JwksCache,
-};
+use super::{enrolment::Enrolment, event_feed::EventFeed, fetch::FetchError};
 use crate::bearer::{cache::TokenCache, revocations::Revocations};
 use http::StatusCode;
 use shared::{
     clock::SharedClock,
-    protocol::security_event::{RevocationFeed, RevocationKind},
+    protocol::{
+        event_poll::{PollAnswer, PollRequest, SetError},
+        security_event::RevocationKind,
+    },
 };
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use tokio_util::sync::CancellationToken;
 
-/// How long the issuer may keep a poll open.
-pub const POLL_WAIT_SECONDS: u64 = 15;
-/// A poll that takes longer than the wait and this is broken.
-const POLL_SLACK: Duration = Duration::from_secs(5);
 /// Between tries: first this long, then twice as long each time, never longer than the last.
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
@@ -27,12 +22,12 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 pub struct Follower {
     /// Writes the resource.
     pub enrolment: Enrolment,
+    /// Tells what was revoked.
+    pub feed: EventFeed,
     /// Where revocations go.
     pub revocations: Arc<Revocations>,
     /// Emptied when a key is revoked.
     pub cache: TokenCache,
-    /// Renewed when a key is revoked.
-    pub jwks: Arc<JwksCache>,
     /// When answers come.
     pub clock: SharedClock,
 }
@@ -44,22 +39,40 @@ enum Standing {
     Failing,
 }
 
-/// How far the feed was read.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+/// How far the feed was read, and what of the last answer is still to be acknowledged.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 struct Place {
-    /// None before the first page.
-    position: Option<i64>,
+    /// None before the first answer.
+    position: Option<String>,
     /// Whether nothing was left then.
     at_the_end: bool,
+    /// Events that were taken in.
+    taken: Vec<String>,
+    /// Events that were not to be believed.
+    refused: BTreeMap<String, SetError>,
 }
 
 impl Place {
-    fn after(self, feed: &RevocationFeed) -> Self {
-        // A position behind ours is another history (a database that was restored): load all of it again.
-        if self.position.is_some_and(|before| feed.position < before) {
-            return Self::default();
+    /// The next poll. Only at the end it may wait: the first ones load what there is.
+    fn request(&self) -> PollRequest {
+        PollRequest {
+            max_events: None,
+            return_immediately: !self.at_the_end,
+            ack: self.taken.clone(),
+            set_errs: self.refused.clone(),
+            after: self.position.clone(),
         }
-        Self { position: Some(feed.position), at_the_end: feed.complete }
+    }
+
+    /// Everything in `answer` was taken in.
+    fn moves_on(&mut self, answer: PollAnswer, taken: Vec<String>) {
+        let at_the_end = !answer.more_available;
+        *self = Self { position: Some(answer.position), at_the_end, taken, refused: BTreeMap::new() };
+    }
+
+    /// Something in an answer was not to be believed: the same is asked for again.
+    fn stays(&mut self, refused: BTreeMap<String, SetError>) {
+        *self = Self { position: self.position.take(), refused, ..Self::default() };
     }
 }
 
@@ -116,52 +129,58 @@ impl Follower {
             *enrolled = true;
             return Ok(());
         }
-        let feed = self.poll(*place).await?;
-        *place = place.after(&feed);
+        let answer = self.feed.ask(&place.request()).await?;
         let now = self.clock.now();
-        self.revocations.apply(&feed.events, now);
+        let heard = self.feed.hear(&answer, now).await?;
+        self.revocations.apply(&heard.revocations, now);
+        let distrusts = |kind| matches!(kind, RevocationKind::Kid | RevocationKind::Unrecognised);
+        if heard.revocations.iter().any(|event| distrusts(event.kind)) {
+            self.cache.forget_all();
+            self.feed.jwks.renew().await;
+        }
+        if !heard.refused.is_empty() {
+            place.stays(heard.refused);
+            return Err(self.feed.malformed("security events that it signed for this server"));
+        }
+        place.moves_on(answer, heard.taken);
         if place.at_the_end {
             self.revocations.confirm(now);
         }
-        let distrusts = |kind| matches!(kind, RevocationKind::Kid | RevocationKind::Unrecognised);
-        if feed.events.iter().any(|event| distrusts(event.kind)) {
-            self.cache.forget_all();
-            self.jwks.renew().await;
-        }
         Ok(())
-    }
-
-    async fn poll(&self, place: Place) -> Result<RevocationFeed, FetchError> {
-        let token = self.enrolment.tokens.token().await?;
-        let base = &self.enrolment.endpoints.revocations;
-        // The first answers load what there is; only later ones wait for more.
-        let wait = if place.at_the_end { POLL_WAIT_SECONDS } else { 0 };
-        let url = match place.position {
-            None => format!("{base}?wait_seconds={wait}"),
-            Some(after) => format!("{base}?after={after}&wait_seconds={wait}"),
-        };
-        let request = self.enrolment.fetcher.get(&url).bearer_auth(token.expose());
-        let request = request.timeout(Duration::from_secs(POLL_WAIT_SECONDS) + POLL_SLACK);
-        send_for_json(&url, request, "a feed of revocations").await
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::Place;
-    use shared::protocol::security_event::RevocationFeed;
+    use shared::protocol::event_poll::{PollAnswer, PollRequest, SetError};
+    use std::collections::BTreeMap;
 
-    fn page(position: i64, complete: bool) -> RevocationFeed {
-        RevocationFeed { position, complete, events: vec![] }
+    fn answer(position: &str, more_available: bool) -> PollAnswer {
+        PollAnswer { sets: BTreeMap::new(), more_available, position: position.into() }
     }
 
     #[test]
-    fn the_end_is_reached_by_a_complete_page_of_the_same_history() {
-        let first = Place::default().after(&page(1000, false));
-        assert_eq!(first, Place { position: Some(1000), at_the_end: false });
-        let last = first.after(&page(1300, true));
-        assert_eq!(last, Place { position: Some(1300), at_the_end: true });
-        assert_eq!(last.after(&page(1300, true)), last);
-        assert_eq!(last.after(&page(1299, true)), Place::default(), "a restored database is read from its beginning");
+    fn loads_without_waiting_until_nothing_is_left_and_then_waits() {
+        let mut place = Place::default();
+        assert_eq!(place.request(), PollRequest { return_immediately: true, ..PollRequest::default() });
+        place.moves_on(answer("h.100.x", true), vec!["h.99.x".into()]);
+        let next = place.request();
+        assert!(next.return_immediately && !place.at_the_end);
+        assert_eq!((next.after.as_deref(), next.ack), (Some("h.100.x"), vec!["h.99.x".to_owned()]));
+        place.moves_on(answer("h.130.x", false), vec![]);
+        let next = place.request();
+        assert!(!next.return_immediately && next.ack.is_empty());
+    }
+
+    #[test]
+    fn what_is_not_believed_is_reported_and_asked_for_again() {
+        let mut place = Place::default();
+        place.moves_on(answer("h.100.x", false), vec![]);
+        let error = SetError { err: "invalid_key".into(), description: String::new() };
+        place.stays(BTreeMap::from([("h.101.x".to_owned(), error)]));
+        let next = place.request();
+        assert_eq!((next.after.as_deref(), next.set_errs.len()), (Some("h.100.x"), 1));
+        assert!(next.return_immediately, "it does not count as having heard everything");
     }
 }

@@ -3,6 +3,7 @@
 pub mod documents;
 pub mod endpoints;
 pub mod enrolment;
+pub mod event_feed;
 pub mod fetch;
 pub mod follow;
 pub mod introspection;

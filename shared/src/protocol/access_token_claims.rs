@@ -8,6 +8,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 pub const ACCESS_TOKEN_TYP: &str = "at+jwt";
 /// No access token lives longer. So long, at least, every server remembers what was revoked.
 pub const ACCESS_TOKEN_MAX_TTL_SECONDS: i64 = 24 * 60 * 60;
+/// For so long after its expiry a resource server still takes a token: clocks differ by so much.
+pub const EXPIRY_LEEWAY_SECONDS: i64 = 5;
 
 /// The claims of an access token. Times are unix seconds; absent members are left out, never `null`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -3,6 +3,7 @@
 pub mod access_token_claims;
 pub mod authorization_server_metadata;
 pub mod error_code;
+pub mod event_poll;
 pub mod jwk;
 pub mod jwt;
 pub mod opaque_token;
@@ -13,6 +14,7 @@ pub mod resource_indicator;
 pub mod revocation_set;
 pub mod scope;
 pub mod security_event;
+pub mod security_event_token;
 pub mod strict_json;
 pub mod token_algorithm;
 pub mod well_known;

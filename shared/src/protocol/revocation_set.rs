@@ -1,16 +1,24 @@
 //! What was revoked and might still be carried by a living token: a set in memory, the same in both servers.
 
 use super::{
-    access_token_claims::{ACCESS_TOKEN_MAX_TTL_SECONDS, AccessTokenClaims},
+    access_token_claims::{ACCESS_TOKEN_MAX_TTL_SECONDS, AccessTokenClaims, EXPIRY_LEEWAY_SECONDS},
+    jwt::FUTURE_TOLERANCE_SECONDS,
     security_event::{RevocationKind, user_in_organization_subject},
 };
 use crate::clock::UnixSeconds;
 use std::collections::HashMap;
 
+/// So long after a revocation something that it ended could still be accepted: the longest life of a token, the leeway behind its expiry, and
+/// clocks that differ. Whoever starts loads what is younger; what is older may be forgotten.
+pub const REVOCATION_MEMORY_SECONDS: i64 =
+    ACCESS_TOKEN_MAX_TTL_SECONDS + EXPIRY_LEEWAY_SECONDS + FUTURE_TOLERANCE_SECONDS;
+
 /// The latest revocation of each thing. It answers what [`Revocation::covers`](super::security_event::Revocation::covers) answers for each of
 /// them, without looking at each of them.
 #[derive(Debug, Default)]
 pub struct RevocationSet {
+    /// The latest time of all, by the clock of whoever revoked.
+    newest: UnixSeconds,
     latest: HashMap<RevocationKind, HashMap<String, UnixSeconds>>,
 }
 
@@ -57,6 +65,7 @@ impl RevocationSet {
         let subject = if kind == RevocationKind::AllBefore { "" } else { subject };
         let latest = self.latest.entry(kind).or_default().entry(subject.to_owned()).or_insert(at);
         *latest = at.max(*latest);
+        self.newest = at.max(self.newest);
     }
 
     /// Whether `token` is revoked. Looks nothing up while nothing is.
@@ -83,10 +92,12 @@ impl RevocationSet {
             })
     }
 
-    /// Forgets what no living token can carry any more at `now`.
+    /// Forgets what no living token can carry any more at `now`, and when something newer was revoked: both clocks must say so, because one
+    /// that jumped ahead and came back must not bring revoked tokens to life.
     pub fn prune(&mut self, now: UnixSeconds) {
+        let oldest = now.min(self.newest).saturating_sub(REVOCATION_MEMORY_SECONDS);
         self.latest.retain(|_, subjects| {
-            subjects.retain(|_, at| *at >= now - ACCESS_TOKEN_MAX_TTL_SECONDS);
+            subjects.retain(|_, at| *at >= oldest);
             !subjects.is_empty()
         });
     }
@@ -104,9 +115,9 @@ impl RevocationSet {
 
 #[cfg(test)]
 mod tests {
-    use super::{RevocableToken, RevocationSet};
+    use super::{REVOCATION_MEMORY_SECONDS, RevocableToken, RevocationSet};
     use crate::protocol::{
-        access_token_claims::{ACCESS_TOKEN_MAX_TTL_SECONDS, AccessTokenClaims},
+        access_token_claims::AccessTokenClaims,
         security_event::{Revocation, RevocationKind, user_in_organization_subject},
     };
 
@@ -154,7 +165,7 @@ mod tests {
         for kind in kinds {
             for subject in ["", "u1", "u1/", "c1", "g1", "t1", "k1", "o1", RESOURCE, &member, "other"] {
                 for at in [999, 1000, 1001] {
-                    let revocation = Revocation { position: 1, kind, subject: subject.into(), at };
+                    let revocation = Revocation { kind, subject: subject.into(), at };
                     let mut set = RevocationSet::default();
                     set.insert(kind, subject, at);
                     let expected = revocation.covers(claims, "k1");
@@ -200,9 +211,27 @@ mod tests {
         set.insert(RevocationKind::User, "u1", 1000);
         set.insert(RevocationKind::User, "u1", 900);
         assert!(set.revokes(&token));
-        set.prune(1000 + ACCESS_TOKEN_MAX_TTL_SECONDS);
-        assert_eq!(set.len(), 1);
-        set.prune(1001 + ACCESS_TOKEN_MAX_TTL_SECONDS);
-        assert!(set.is_empty() && !set.revokes(&token));
+        let end = 1000 + REVOCATION_MEMORY_SECONDS;
+        set.insert(RevocationKind::User, "u2", end);
+        set.prune(end);
+        assert!(set.len() == 2 && set.revokes(&token));
+        set.insert(RevocationKind::User, "u2", end + 1);
+        set.prune(end + 1);
+        assert!(set.len() == 1 && !set.revokes(&token));
+    }
+
+    #[test]
+    fn one_clock_that_jumps_makes_it_forget_nothing() {
+        let claims = claims();
+        let token = RevocableToken::new(&claims, "k1");
+        let far = 1000 + 2 * REVOCATION_MEMORY_SECONDS;
+        let mut set = RevocationSet::default();
+        set.insert(RevocationKind::Grant, "g1", 1000);
+        set.prune(far);
+        assert!(set.revokes(&token), "only the clock of who asks is far ahead");
+        set.insert(RevocationKind::Grant, "g2", far);
+        set.prune(1000);
+        assert!(set.revokes(&token), "only the clock of who revoked is far ahead");
+        set.prune(i64::MIN);
     }
 }

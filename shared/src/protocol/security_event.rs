@@ -1,15 +1,11 @@
-//! What the authorization server tells resource servers has ended: the revocations of its change log, in their order.
-//!
-//! This is the plain form, a list behind a position. Signing it as Security Event Tokens (RFC 8417) wraps a [`Revocation`] in another
-//! envelope and changes neither it nor [`Revocation::covers`].
+//! What the authorization server tells resource servers has ended. It travels as Security Event Tokens
+//! ([`security_event_token`](super::security_event_token)).
 
 use super::access_token_claims::AccessTokenClaims;
 use crate::clock::UnixSeconds;
-use serde::{Deserialize, Serialize};
 
 /// What ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum RevocationKind {
     /// A grant with all of its tokens; the subject is its id.
     Grant,
@@ -32,33 +28,18 @@ pub enum RevocationKind {
     /// All that was issued until then; the subject is empty.
     AllBefore,
     /// A kind that this version does not know. Never sent; a receiver that meets it trusts no cached decision older than it.
-    #[serde(other)]
     Unrecognised,
 }
 
 /// One revocation.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Revocation {
-    /// Its place in the change log; rises, with gaps.
-    pub position: i64,
     /// What ended.
     pub kind: RevocationKind,
     /// Whose; see [`RevocationKind`].
     pub subject: String,
     /// When (unix seconds). What is issued after that second is not covered.
     pub at: UnixSeconds,
-}
-
-/// The answer of `GET {issuer}/api/revocations`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RevocationFeed {
-    /// Ask for what comes after this next time. Smaller than the position asked for: the log is another one than it was (a database that was
-    /// restored), and the receiver must load all of it again.
-    pub position: i64,
-    /// Whether nothing is left to be read. Until an answer says so the receiver has not loaded what there is, and asks again at once.
-    pub complete: bool,
-    /// What came after the position asked for, in order.
-    pub events: Vec<Revocation>,
 }
 
 /// The subject of [`RevocationKind::UserInOrganization`]: ids are base64url, so the slash is no part of either.
@@ -94,7 +75,7 @@ impl Revocation {
 
 #[cfg(test)]
 mod tests {
-    use super::{Revocation, RevocationFeed, RevocationKind, user_in_organization_subject};
+    use super::{Revocation, RevocationKind, user_in_organization_subject};
     use crate::protocol::access_token_claims::AccessTokenClaims;
 
     fn claims() -> AccessTokenClaims {
@@ -146,27 +127,13 @@ mod tests {
             (StaticToken, "j", 2000, false),
             (Unrecognised, "j", 2000, false),
         ] {
-            let revocation = Revocation { position: 1, kind, subject: subject.into(), at };
+            let revocation = Revocation { kind, subject: subject.into(), at };
             assert_eq!(revocation.covers(&claims(), "k"), covered, "{revocation:?}");
         }
         let without = AccessTokenClaims { grant_id: None, organization_id: None, ..claims() };
         for (kind, subject) in [(Grant, ""), (Organization, ""), (UserInOrganization, "u/")] {
-            let revocation = Revocation { position: 1, kind, subject: subject.into(), at: 2000 };
+            let revocation = Revocation { kind, subject: subject.into(), at: 2000 };
             assert!(!revocation.covers(&without, "k"));
         }
-    }
-
-    #[test]
-    fn reads_and_writes_the_feed_and_keeps_unknown_kinds_visible() {
-        let text = r#"{"position":7,"complete":true,"events":[{"position":7,"kind":"user_in_organization","subject":"u/o","at":12}]}"#;
-        let feed: RevocationFeed = serde_json::from_str(text).expect("feed");
-        assert_eq!(feed.events[0].kind, RevocationKind::UserInOrganization);
-        assert_eq!(serde_json::to_string(&feed).expect("json"), text);
-        let newer: RevocationFeed =
-            serde_json::from_str(&text.replace("user_in_organization", "planet")).expect("feed");
-        assert_eq!(newer.events[0].kind, RevocationKind::Unrecognised);
-        // An answer that does not say whether it is the last page is not taken for it.
-        serde_json::from_str::<RevocationFeed>(&text.replace(r#""complete":true,"#, ""))
-            .expect_err("no word on the rest");
     }
 }

@@ -16,5 +16,5 @@ pub const INTROSPECT: &str = "/oauth2/introspect";
 pub const API: &str = "/api";
 /// What resource servers protect.
 pub const RESOURCES: &str = "/api/resources";
-/// What was revoked.
-pub const REVOCATIONS: &str = "/api/revocations";
+/// What was revoked, by polling (RFC 8936).
+pub const EVENTS: &str = "/api/events";

@@ -23,8 +23,9 @@ fn claims() -> Value {
 }
 
 async fn guarded(server: &TestServer, token: &str) -> Answer {
-    let request = Request::get("/api/revocations").header("authorization", format!("Bearer {token}"));
-    server.send(request.body(Body::empty()).expect("a request")).await
+    let request = Request::post("/api/events").header("authorization", format!("Bearer {token}"));
+    let request = request.header("content-type", "application/json");
+    server.send(request.body(Body::from(r#"{"returnImmediately":true}"#)).expect("a request")).await
 }
 
 async fn assert_refused(server: &TestServer, token: &str, why: &str) {

@@ -83,7 +83,7 @@ async fn what_is_for_one_person_or_client_is_kept_by_no_cache() {
         server.post_form("/oauth2/revoke", &[("token", "x")]).await,
         server.post_json("/oauth2/register", &serde_json::json!({})).await,
     ];
-    for path in ["/sign-in", "/signed-out", "/set-up/x", "/api/revocations", "/nothing/here", "/.well-known/nothing"] {
+    for path in ["/sign-in", "/signed-out", "/set-up/x", "/api/events", "/nothing/here", "/.well-known/nothing"] {
         answers.push(server.get(path).await);
     }
     for answer in answers {

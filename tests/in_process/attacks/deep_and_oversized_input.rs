@@ -57,7 +57,7 @@ async fn what_is_nested_too_deeply_is_refused() {
     }
     let deep = URL_SAFE_NO_PAD.encode("[".repeat(5000));
     for token in [format!("{deep}.e30.AA"), format!("e30.{deep}.AA"), format!("{deep}.{deep}.{deep}")] {
-        let request = Request::get("/api/revocations").header("authorization", format!("Bearer {token}"));
+        let request = Request::post("/api/events").header("authorization", format!("Bearer {token}"));
         let answer = server.send(request.body(Body::empty()).expect("a request")).await;
         assert_eq!(answer.refusal(), (401, "invalid_token".to_owned()));
     }

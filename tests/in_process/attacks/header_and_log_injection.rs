@@ -110,7 +110,7 @@ async fn no_secret_is_written_down_when_all_goes_well() {
     let token = machine.text("access_token");
     server.post_form_as("/oauth2/introspect", &basic("machine", SECRET), &[("token", &token)]).await;
     let management = server.machine_token().await;
-    server.call("GET", "/api/revocations", &management, &serde_json::Value::Null).await;
+    server.call("POST", "/api/events", &management, &serde_json::json!({"returnImmediately": true})).await;
 
     let mut secrets = vec![PASSWORD.to_owned(), SECRET.to_owned(), basic("machine", SECRET)[6..].to_owned()];
     secrets.extend([code, brought["code"].clone(), token, management, crate::auth_server::given::VERIFIER.to_owned()]);
@@ -135,7 +135,7 @@ async fn no_secret_is_written_down_when_it_is_refused() {
         server.post_form_as(TOKEN, &basic("machine", secret), &[("grant_type", "client_credentials")]).await;
         server.post_form_as("/oauth2/introspect", &basic("machine", SECRET), &[("token", secret)]).await;
         server.post_form("/oauth2/revoke", &[("token", secret), ("client_id", "app")]).await;
-        server.call("GET", &format!("/api/revocations?access_token={secret}"), secret, &serde_json::Value::Null).await;
+        server.call("POST", &format!("/api/events?access_token={secret}"), secret, &serde_json::Value::Null).await;
         server.get(&format!("/set-up/{secret}")).await;
         server.get(&format!("/reset-password/{secret}")).await;
         server.get(&format!("/oauth2/consent?request={secret}")).await;

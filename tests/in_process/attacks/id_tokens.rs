@@ -22,8 +22,8 @@ async fn an_id_token_is_no_access_token() {
     let server = TestServer::with_app().await;
     server.add_client(&confidential_client("machine")).await;
     let (_, id_token) = both_tokens(&server).await;
-    for path in ["/oauth2/userinfo", "/api/revocations"] {
-        let answer = server.call("GET", path, &id_token, &Value::Null).await;
+    for (method, path) in [("GET", "/oauth2/userinfo"), ("POST", "/api/events")] {
+        let answer = server.call(method, path, &id_token, &Value::Null).await;
         assert_eq!(answer.refusal(), (401, "invalid_token".to_owned()), "{path}");
     }
     let form = [("token", id_token.as_str())];

@@ -73,6 +73,6 @@ async fn tokens_of_one_issuer_are_unknown_at_another() {
         assert_eq!(seen.body, "{\"active\":false}");
     }
     let machine = home.machine_token().await;
-    let call = other.call("GET", "/tenant/api/revocations", &machine, &serde_json::Value::Null).await;
+    let call = other.call("POST", "/tenant/api/events", &machine, &serde_json::Value::Null).await;
     assert_eq!(call.refusal(), (401, "invalid_token".to_owned()));
 }

@@ -75,7 +75,7 @@ async fn trap_06_a_narrow_refresh_narrows_no_grant_and_gives_it_no_hour() {
 async fn trap_07_an_unknown_bearer_token_is_invalid_token_with_a_challenge() {
     let server = TestServer::start().await;
     let ask = |authorization: Option<&str>| {
-        let mut request = Request::get("/api/revocations");
+        let mut request = Request::post("/api/events");
         if let Some(value) = authorization {
             request = request.header("authorization", value);
         }

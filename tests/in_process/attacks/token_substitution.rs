@@ -51,7 +51,7 @@ async fn everything_is_good_in_its_own_place_only() {
             assert_eq!(answer.refusal(), (400, "invalid_grant".to_owned()), "{what} as a refresh token");
         }
         if *what != "management token" {
-            let request = Request::get("/api/revocations?after=0").header("authorization", format!("Bearer {token}"));
+            let request = Request::post("/api/events").header("authorization", format!("Bearer {token}"));
             let answer = server.send(request.body(Body::empty()).expect("a request")).await;
             assert_eq!(answer.refusal(), (401, "invalid_token".to_owned()), "{what} as a bearer token");
         }
@@ -109,7 +109,7 @@ async fn an_access_token_for_a_resource_is_nothing_to_another() {
     let server = TestServer::with_app().await;
     let token = server.redeem(&server.give(&Given::USUAL).await).await;
     assert_eq!(token.claims()["aud"], crate::auth_server::test_server::RESOURCE);
-    let answer = server.call("GET", "/api/revocations", &token.text("access_token"), &serde_json::Value::Null).await;
+    let answer = server.call("POST", "/api/events", &token.text("access_token"), &serde_json::Value::Null).await;
     assert_eq!(answer.refusal(), (401, "invalid_token".to_owned()));
     let form = [
         ("grant_type", "refresh_token"),

@@ -25,8 +25,9 @@ fn claims() -> Value {
 }
 
 async fn guarded(server: &TestServer, authorization: &str) -> Answer {
-    let request = Request::get("/api/revocations").header("authorization", authorization);
-    server.send(request.body(Body::empty()).expect("a request")).await
+    let request = Request::post("/api/events").header("authorization", authorization);
+    let request = request.header("content-type", "application/json");
+    server.send(request.body(Body::from(r#"{"returnImmediately":true}"#)).expect("a request")).await
 }
 
 fn signed(server: &TestServer, typ: &str, claims: &Value) -> String {
@@ -131,9 +132,9 @@ async fn a_token_without_the_scope_is_told_which_one_is_needed() {
 async fn a_token_in_the_query_or_twice_is_no_token() {
     let server = TestServer::start().await;
     let token = signed(&server, "at+jwt", &claims());
-    let query = server.get(&format!("/api/revocations?access_token={token}")).await;
+    let query = server.post_json(&format!("/api/events?access_token={token}"), &json!({})).await;
     assert_eq!(query.status, 401);
-    let twice = Request::get("/api/revocations")
+    let twice = Request::post("/api/events")
         .header("authorization", format!("Bearer {token}"))
         .header("authorization", format!("Bearer {token}"));
     let twice = server.send(twice.body(Body::empty()).expect("a request")).await;

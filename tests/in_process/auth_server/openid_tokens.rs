@@ -147,7 +147,7 @@ async fn without_a_resource_a_token_is_for_userinfo_alone() {
         assert!(answer.json()["refresh_token"].is_string());
         let info = server.call("GET", "/oauth2/userinfo", &answer.text("access_token"), &Value::Null).await.json();
         assert_eq!(info, json!({ "sub": ada.id, "email": ADA, "email_verified": false }));
-        let api = server.call("GET", "/api/revocations", &answer.text("access_token"), &Value::Null).await;
+        let api = server.call("POST", "/api/events", &answer.text("access_token"), &json!({})).await;
         assert_eq!(api.status, 401);
         let token = answer.text("refresh_token");
         let refresh = [("grant_type", "refresh_token"), ("client_id", &client), ("refresh_token", &token)];

@@ -13,7 +13,10 @@ use auth_server::{
     },
 };
 use serde_json::{Value, json};
-use shared::{protocol::jwk::JwkSet, random::SystemRandom};
+use shared::{
+    protocol::{jwk::JwkSet, security_event::RevocationKind},
+    random::SystemRandom,
+};
 
 const RESOURCES: &str = "/api/resources";
 
@@ -123,10 +126,9 @@ async fn with_its_owner_a_resource_goes() {
 
 /// The resources whose tokens ended, as resource servers hear it.
 async fn revoked_resources(server: &TestServer, token: &str) -> Vec<String> {
-    let feed = server.call("GET", "/api/revocations?after=0", token, &Value::Null).await.json();
-    let events = feed["events"].as_array().expect("events").iter();
-    let resources = events.filter(|event| event["kind"] == "resource");
-    resources.map(|event| event["subject"].as_str().expect("an id").to_owned()).collect()
+    let heard = super::events::hear(server, token).await;
+    let resources = heard.into_iter().filter(|revocation| revocation.kind == RevocationKind::Resource);
+    resources.map(|revocation| revocation.subject).collect()
 }
 
 #[tokio::test]
@@ -154,7 +156,7 @@ async fn foreign_origins_and_reserved_scopes_are_refused() {
 #[tokio::test]
 async fn without_the_right_token_nothing_is_answered() {
     let server = TestServer::start().await;
-    for (method, path) in [("PUT", RESOURCES), ("GET", "/api/revocations")] {
+    for (method, path) in [("PUT", RESOURCES), ("POST", "/api/events")] {
         let answer = server.call(method, path, "nonsense", &document(RESOURCE)).await;
         assert_eq!(answer.status, 401, "{answer:?}");
         assert!(answer.header("www-authenticate").starts_with("Bearer "));

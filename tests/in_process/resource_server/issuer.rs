@@ -2,7 +2,7 @@
 
 use axum::{
     Json, Router,
-    extract::{Query, State},
+    extract::State,
     http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Response},
     routing::{get, post, put},
@@ -10,13 +10,15 @@ use axum::{
 use serde_json::{Value, json};
 use shared::{
     protocol::{
+        event_poll::PollRequest,
         jwt::AssertionSigner,
         security_event::{Revocation, RevocationKind},
+        security_event_token::{SECURITY_EVENT_TYP, security_event_claims},
     },
     random::SystemRandom,
 };
 use std::{
-    collections::HashMap,
+    collections::{HashMap, VecDeque},
     sync::{
         Arc, Mutex,
         atomic::{AtomicBool, AtomicUsize, Ordering},
@@ -24,6 +26,11 @@ use std::{
     time::Duration,
 };
 use tokio::sync::Notify;
+
+/// The client that the resource server under test is.
+pub const RECEIVER: &str = "resource-server";
+/// The history of this issuer's change log.
+pub const HISTORY: &str = "history";
 
 const MACHINE_TOKEN: &str = "machine-token";
 
@@ -39,6 +46,10 @@ pub struct Play {
     pub token_forms: Mutex<Vec<HashMap<String, String>>>,
     revoked: Mutex<Vec<Revocation>>,
     pub feed_broken: AtomicBool,
+    /// Answers in place of the true ones, first come first served.
+    pub forged_answers: Mutex<VecDeque<Value>>,
+    /// What was asked of the feed.
+    pub polls: Mutex<Vec<PollRequest>>,
     changed: Notify,
     pub introspection: Mutex<Introspection>,
     pub introspected: AtomicUsize,
@@ -68,6 +79,8 @@ pub async fn start() -> Arc<Play> {
         token_forms: Mutex::default(),
         revoked: Mutex::default(),
         feed_broken: AtomicBool::new(false),
+        forged_answers: Mutex::default(),
+        polls: Mutex::default(),
         changed: Notify::new(),
         introspection: Mutex::new(Introspection::Active),
         introspected: AtomicUsize::new(0),
@@ -79,7 +92,7 @@ pub async fn start() -> Arc<Play> {
         .route("/oauth2/token", post(token))
         .route("/oauth2/introspect", post(introspect))
         .route("/api/resources", put(enrol))
-        .route("/api/revocations", get(revocations))
+        .route("/api/events", post(events))
         .with_state(play.clone());
     tokio::spawn(async move { axum::serve(listener, router).await });
     play
@@ -96,8 +109,7 @@ impl Play {
     /// Revokes, and wakes whoever polls.
     pub fn revoke(&self, kind: RevocationKind, subject: &str, at: i64) {
         let mut revoked = self.revoked.lock().expect("unpoisoned");
-        let position = revoked.len() as i64 + 1;
-        revoked.push(Revocation { position, kind, subject: subject.to_owned(), at });
+        revoked.push(Revocation { kind, subject: subject.to_owned(), at });
         drop(revoked);
         self.changed.notify_waiters();
     }
@@ -108,10 +120,35 @@ impl Play {
         self.changed.notify_waiters();
     }
 
-    fn after(&self, position: i64) -> Option<Value> {
+    /// Answers the next poll with this; polls that wait end at once.
+    pub fn answer_once(&self, answer: Value) {
+        self.forged_answers.lock().expect("unpoisoned").push_back(answer);
+        self.changed.notify_waiters();
+    }
+
+    /// The claims of a true event for the server under test.
+    pub fn event_claims(&self, jti: &str, kind: RevocationKind, subject: &str, at: i64) -> Value {
+        let revocation = Revocation { kind, subject: subject.to_owned(), at };
+        security_event_claims(&self.url, RECEIVER, jti, &revocation).expect("claims")
+    }
+
+    /// An answer with these tokens by their `jti`.
+    pub fn answer(sets: &[(&str, String)], more_available: bool, position: &str) -> Value {
+        let sets: HashMap<_, _> = sets.iter().cloned().collect();
+        json!({"sets": sets, "moreAvailable": more_available, "position": position})
+    }
+
+    fn after(&self, position: usize) -> Option<Value> {
         let revoked = self.revoked.lock().expect("unpoisoned");
-        let events: Vec<_> = revoked.iter().filter(|event| event.position > position).cloned().collect();
-        (!events.is_empty()).then(|| json!({"position": revoked.len(), "complete": true, "events": events}))
+        let sets: HashMap<String, String> = (position..revoked.len())
+            .map(|index| {
+                let (jti, event) = (format!("{HISTORY}.{}.x", index + 1), &revoked[index]);
+                let claims = self.event_claims(&jti, event.kind, &event.subject, event.at);
+                (jti, self.signer.sign_claims(SECURITY_EVENT_TYP, &claims).expect("a token"))
+            })
+            .collect();
+        let end = format!("{HISTORY}.{}.x", revoked.len());
+        (!sets.is_empty()).then(|| json!({"sets": sets, "moreAvailable": false, "position": end}))
     }
 }
 
@@ -154,30 +191,32 @@ async fn enrol(State(play): State<Arc<Play>>, headers: HeaderMap, Json(document)
     Json(document).into_response()
 }
 
-async fn revocations(
-    State(play): State<Arc<Play>>,
-    headers: HeaderMap,
-    Query(query): Query<HashMap<String, String>>,
-) -> Response {
+async fn events(State(play): State<Arc<Play>>, headers: HeaderMap, Json(request): Json<PollRequest>) -> Response {
     if !authorized(&headers) {
         return StatusCode::UNAUTHORIZED.into_response();
     }
-    let number = |name: &str| query.get(name).and_then(|value| value.parse::<i64>().ok());
-    let position = number("after").unwrap_or(0);
-    let wait = Duration::from_secs(number("wait_seconds").unwrap_or(0).unsigned_abs());
+    let after = request.after.clone().unwrap_or_default();
+    let position = after.split('.').nth(1).and_then(|text| text.parse().ok()).unwrap_or(0);
+    let wait = Duration::from_secs(if request.return_immediately { 0 } else { 15 });
+    play.polls.lock().expect("unpoisoned").push(request);
     let woken = play.changed.notified();
-    if play.feed_broken.load(Ordering::SeqCst) {
-        return StatusCode::BAD_GATEWAY.into_response();
+    tokio::pin!(woken);
+    woken.as_mut().enable();
+    for waited in [false, true] {
+        if waited {
+            let _ = tokio::time::timeout(wait, woken.as_mut()).await;
+        }
+        if play.feed_broken.load(Ordering::SeqCst) {
+            return StatusCode::BAD_GATEWAY.into_response();
+        }
+        if let Some(forged) = play.forged_answers.lock().expect("unpoisoned").pop_front() {
+            return Json(forged).into_response();
+        }
+        if let Some(news) = play.after(position) {
+            return Json(news).into_response();
+        }
     }
-    if let Some(news) = play.after(position) {
-        return Json(news).into_response();
-    }
-    let _ = tokio::time::timeout(wait, woken).await;
-    if play.feed_broken.load(Ordering::SeqCst) {
-        return StatusCode::BAD_GATEWAY.into_response();
-    }
-    let nothing = json!({"position": position, "complete": true, "events": []});
-    Json(play.after(position).unwrap_or(nothing)).into_response()
+    Json(Play::answer(&[], false, &format!("{HISTORY}.{position}.x"))).into_response()
 }
 
 fn members(form: &str) -> HashMap<String, String> {

@@ -1,6 +1,7 @@
 //! The resource server in process: its pipeline, documents and tools, behind an issuer that the tests play.
 
 mod discovery;
+mod events;
 mod hostile_upstream;
 mod issuer;
 mod limits;

@@ -4,14 +4,11 @@ use auth_server::resources::register;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use shared::protocol::access_token_claims::AccessTokenClaims;
 use shared::protocol::authorization_server_metadata::AuthorizationServerMetadata;
 use shared::protocol::protected_resource_metadata::ProtectedResourceMetadata;
 use shared::protocol::resource_document::ResourceDocument;
 use shared::protocol::resource_indicator::ResourceIndicator;
-use shared::protocol::revocation_set::{RevocableToken, RevocationSet};
 use shared::protocol::scope::ScopeSet;
-use shared::protocol::security_event::RevocationFeed;
 use shared::protocol::strict_json;
 
 /// What was read, when it is such a document; printed, it reads back.
@@ -55,34 +52,6 @@ pub(super) fn resource_document(bytes: &[u8]) {
         assert!(scope.implies.iter().all(|implied| names.contains(implied)));
         let shown = [&scope.description].into_iter().chain(&scope.tools).chain([&document.name]);
         assert!(shown.into_iter().all(|text| !text.chars().any(char::is_control)), "a page shows it");
-    }
-}
-
-/// Bytes are what was revoked. Second reader: the meaning of each event, one by one.
-pub(super) fn revocation_feed(bytes: &[u8]) {
-    let Some(feed) = read::<RevocationFeed>(bytes) else { return };
-    let mut set = RevocationSet::default();
-    for event in &feed.events {
-        set.insert(event.kind, &event.subject, event.at);
-    }
-    for organization_id in [None, Some("o".to_owned())] {
-        let claims = AccessTokenClaims {
-            iss: "https://auth.example".to_owned(),
-            sub: "u".to_owned(),
-            aud: "https://mcp.example/mcp".to_owned(),
-            exp: 1_800_000_900,
-            iat: 1_800_000_000,
-            jti: "j".to_owned(),
-            client_id: "c".to_owned(),
-            scope: ScopeSet::default(),
-            roles: Vec::new(),
-            auth_time: None,
-            grant_id: Some("g".to_owned()),
-            tenant_id: None,
-            organization_id,
-        };
-        let one_by_one = feed.events.iter().any(|event| event.covers(&claims, "k"));
-        assert_eq!(set.revokes(&RevocableToken::new(&claims, "k")), one_by_one);
     }
 }
 

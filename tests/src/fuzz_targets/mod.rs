@@ -6,6 +6,7 @@
 
 mod clients;
 mod documents;
+mod events;
 mod forms;
 mod headers;
 mod keys;
@@ -37,8 +38,9 @@ targets![
     documents::authorization_server_metadata,
     documents::protected_resource_metadata,
     documents::resource_document,
-    documents::revocation_feed,
     documents::strict_json,
+    events::event_poll,
+    events::security_events,
     forms::form_parameters,
     forms::sealed_form,
     headers::cookie,

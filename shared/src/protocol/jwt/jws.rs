@@ -52,6 +52,13 @@ impl JwsProfile {
         algorithms: &JwsAlgorithm::CLIENT,
         kid: KidRule::OptionalForOnlyKey,
     };
+    /// Security Event Tokens of RFC 8417 §2.3, signed by our own issuer.
+    pub const SECURITY_EVENT: Self = Self {
+        types: &["secevent+jwt"],
+        type_optional: false,
+        algorithms: &[JwsAlgorithm::Es256],
+        kid: KidRule::Required,
+    };
 }
 
 /// A token whose signature is right. Nothing is known of its claims yet.

@@ -13,6 +13,7 @@ mod forge;
 mod id_token;
 mod jws;
 mod refusal;
+mod security_event;
 mod verification_keys;
 
 pub use self::{
@@ -25,6 +26,7 @@ pub use self::{
     id_token::{ID_TOKEN_TYP, IdTokenClaims, read_id_token_hint},
     jws::{JWT_MAX_BYTES, JwsProfile, KidRule, VerifiedJws, key_id, verify_jws},
     refusal::JwtRefusal,
+    security_event::{VerifiedSecurityEvent, verify_security_event},
     verification_keys::VerificationKeys,
 };
 

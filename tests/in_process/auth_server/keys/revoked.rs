@@ -1,10 +1,12 @@
 //! A stolen key: out of the JWKS at once, what it signed ends at once, another signs at once.
 
 use super::{active, is_active, kids, published, token};
-use crate::auth_server::{TestServer, database::for_each_database, given::confidential_client};
+use crate::auth_server::{TestServer, database::for_each_database, events::hear, given::confidential_client};
 use auth_server::key_lifecycle::{Pace, revoke_signing_key, rotate_signing_key};
-use serde_json::json;
-use shared::{db::Store, protocol::token_algorithm::TokenAlgorithm};
+use shared::{
+    db::Store,
+    protocol::{security_event::RevocationKind, token_algorithm::TokenAlgorithm},
+};
 
 for_each_database!(
     what_a_revoked_key_signed_ends_and_a_fresh_key_signs,
@@ -34,9 +36,8 @@ async fn what_a_revoked_key_signed_ends_and_a_fresh_key_signs(store: &Store) {
     assert_eq!(server.audited("signing_key_revoked").await, 1);
 
     let machine = server.machine_token().await;
-    let feed = server.call("GET", "/api/revocations?wait_seconds=0", &machine, &json!(null)).await.json();
-    let events = feed["events"].as_array().expect("events");
-    assert!(events.iter().any(|event| event["kind"] == "kid" && event["subject"] == kid.as_str()), "{feed}");
+    let heard = hear(&server, &machine).await;
+    assert!(heard.iter().any(|event| event.kind == RevocationKind::Kid && event.subject == kid), "{heard:?}");
     assert!(revoke_signing_key(&server.app.key_act(), &kid).await.expect("done").is_none(), "it is gone");
     assert!(revoke_signing_key(&server.app.key_act(), "unknown").await.expect("done").is_none());
 }
