@@ -6,6 +6,7 @@ mod audit_kinds;
 mod documents;
 mod foreign_crates;
 mod migrations;
+mod named_tests;
 mod names;
 mod rooms;
 mod sealed_columns;
