@@ -42,11 +42,18 @@ use std::sync::Arc;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-const MIGRATIONS: &[Migration] = &[Migration {
-    name: "0001_events",
-    sqlite: include_str!("../../migrations/resource-server/sqlite/0001_events.sql"),
-    postgres: include_str!("../../migrations/resource-server/postgres/0001_events.sql"),
-}];
+const MIGRATIONS: &[Migration] = &[
+    Migration {
+        name: "0001_events",
+        sqlite: include_str!("../../migrations/resource-server/sqlite/0001_events.sql"),
+        postgres: include_str!("../../migrations/resource-server/postgres/0001_events.sql"),
+    },
+    Migration {
+        name: "0002_events_of_organizations",
+        sqlite: include_str!("../../migrations/resource-server/sqlite/0002_events_of_organizations.sql"),
+        postgres: include_str!("../../migrations/resource-server/postgres/0002_events_of_organizations.sql"),
+    },
+];
 
 /// The schema of this server.
 pub const SCHEMA: Schema = Schema::new("resource_server", MIGRATIONS);

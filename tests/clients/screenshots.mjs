@@ -21,7 +21,7 @@ function inspect() {
   for (const field of document.querySelectorAll('input:not([type=hidden]), select, textarea')) {
     if (!field.labels?.length && !field.getAttribute('aria-label')) problems.push(`${field.name} has no label`);
   }
-  for (const control of document.querySelectorAll('button, input:not([type=hidden]):not([type=checkbox])')) {
+  for (const control of document.querySelectorAll('button, input:not([type=hidden]):not([type=checkbox]):not([type=radio])')) {
     if (control.getBoundingClientRect().height < 24) problems.push(`${control.name || control.type} is hard to hit`);
   }
   for (const element of document.querySelectorAll('script:not([src]), [style]')) problems.push(`inline ${element.tagName}`);
@@ -72,6 +72,14 @@ await run(() =>
     await signIn(second.page, input.person);
     await second.page.waitForSelector('#consent-form');
     await photograph(second.page, 'consent');
+    await handOver('make_organizations');
+    await second.page.goto(input.authorize_url);
+    await second.page.waitForSelector('.organizations');
+    await photograph(second.page, 'consent-organizations');
+    await second.page.evaluate(() => (document.querySelector('#consent-form').noValidate = true)); // so that the server answers
+    await second.page.click('button[value=allow]');
+    await second.page.waitForSelector('#problem');
+    await photograph(second.page, 'consent-organizations-refused');
     await second.page.goto(input.unknown_client_url);
     await photograph(second.page, 'error-unknown-client');
     await second.page.goto(await handOver('make_reset_link'));

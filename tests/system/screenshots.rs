@@ -6,7 +6,7 @@ use system_tests::postern::Home;
 use system_tests::process::repository;
 use system_tests::script::Script;
 
-const PAGES: [&str; 10] = [
+const PAGES: [&str; 9] = [
     "home-not-set-up",
     "set-up",
     "set-up-refused",
@@ -16,8 +16,9 @@ const PAGES: [&str; 10] = [
     "sign-in",
     "sign-in-refused",
     "consent",
-    "error-unknown-client",
 ];
+const PAGES_WITH_ORGANIZATIONS: [&str; 3] =
+    ["consent-organizations", "consent-organizations-refused", "error-unknown-client"];
 
 #[tokio::test]
 async fn every_page_is_photographed_and_sound() -> anyhow::Result<()> {
@@ -36,6 +37,14 @@ async fn every_page_is_photographed_and_sound() -> anyhow::Result<()> {
     });
     let mut script = Script::start("screenshots", &input)?;
     for page in PAGES {
+        is_sound(&mut script, page).await?;
+    }
+    script.step("make_organizations").await?;
+    for (slug, name) in [("acme", "Acme Inc."), ("long", "A Society for the Keeping of Rather Long Names, Limited")] {
+        home.json(&["organization", "add", slug, "--name", name, "--owner", "mary@example.com"]).await?;
+    }
+    script.go_on("made").await?;
+    for page in PAGES_WITH_ORGANIZATIONS {
         is_sound(&mut script, page).await?;
     }
     script.step("make_reset_link").await?;

@@ -47,11 +47,12 @@ pub struct RevokeArguments {
 }
 
 impl Columns for GrantOverview {
-    const HEADINGS: &'static [&'static str] = &["ID", "USER", "CLIENT", "SCOPE", "RESOURCE"];
+    const HEADINGS: &'static [&'static str] = &["ID", "USER", "CLIENT", "SCOPE", "ORGANIZATION", "RESOURCE"];
 
     fn columns(&self) -> Vec<String> {
-        let texts = [&self.id, &self.user, &self.client_name, &self.scope, &self.resource];
-        texts.into_iter().cloned().collect()
+        let organization = self.organization.as_deref().unwrap_or("-");
+        let texts = [&self.id, &self.user, &self.client_name, &self.scope, organization, &self.resource];
+        texts.into_iter().map(str::to_owned).collect()
     }
 }
 

@@ -1,4 +1,4 @@
-//! Grants as an administrator sees them: `authorization_grant` with the names of its user and client.
+//! Grants as an administrator sees them: `authorization_grant` with the names of its user, client and organization.
 
 use serde::Serialize;
 use shared::{
@@ -9,8 +9,9 @@ use shared::{
 
 const LIST: Statement = Statement::new(
     "authorization_grant.overview",
-    "SELECT g.id, u.email, g.client_id, c.name, g.resource, g.scope, g.created_at, g.expires_at \
+    "SELECT g.id, u.email, g.client_id, c.name, g.resource, g.scope, o.slug, g.created_at, g.expires_at \
      FROM authorization_grant g JOIN user_account u ON u.id = g.user_id JOIN client c ON c.id = g.client_id \
+     LEFT JOIN organization o ON o.id = g.organization_id \
      WHERE g.revoked_at IS NULL AND g.expires_at > $1 AND g.code_attempted_at IS NOT NULL AND (g.user_id = $2 OR $3 = 1) \
      ORDER BY g.created_at DESC, g.id LIMIT 10000",
 );
@@ -30,6 +31,8 @@ pub struct GrantOverview {
     pub resource: String,
     /// What was allowed.
     pub scope: String,
+    /// The slug of the organization that it is for.
+    pub organization: Option<String>,
     /// When consent was given.
     pub created_at: UnixSeconds,
     /// Its absolute end.
@@ -58,6 +61,7 @@ fn overview(row: &Row) -> Result<GrantOverview, StoreError> {
         client_name: row.get("name")?,
         resource: row.get("resource")?,
         scope: row.get("scope")?,
+        organization: row.get("slug")?,
         created_at: row.get("created_at")?,
         expires_at: row.get("expires_at")?,
     })

@@ -69,6 +69,7 @@ mod tests {
             grant_id: None,
             token_id: "t".into(),
             organization_id: None,
+            tenant_id: None,
             issued_at: verified_at,
             expires_at,
         };

@@ -25,13 +25,15 @@ pub struct Principal {
     pub token_id: String,
     /// The organization that the grant chose.
     pub organization_id: Option<String>,
+    /// What the systems behind the resource know that organization by.
+    pub tenant_id: Option<String>,
     /// `iat`.
     pub issued_at: UnixSeconds,
     /// `exp`.
     pub expires_at: UnixSeconds,
 }
 
-/// What a session, a rate limit and a share of the server belong to: `(iss, sub, client_id)`.
+/// What a rate limit and a share of the server belong to: `(iss, sub, client_id)`. A session belongs to it within one organization.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct PrincipalKey(String);
 
@@ -46,6 +48,7 @@ impl From<AccessTokenClaims> for Principal {
             grant_id: claims.grant_id,
             token_id: claims.jti,
             organization_id: claims.organization_id,
+            tenant_id: claims.tenant_id,
             issued_at: claims.iat,
             expires_at: claims.exp,
         }
@@ -61,6 +64,12 @@ impl Principal {
     /// Its key.
     pub fn key(&self) -> PrincipalKey {
         PrincipalKey::new(&self.issuer, &self.subject, &self.client_id)
+    }
+
+    /// Whose sessions it has: what was opened for one organization does not exist for another.
+    pub fn session_owner(&self) -> PrincipalKey {
+        let PrincipalKey(key) = self.key();
+        PrincipalKey(format!("{}:{key}", self.organization_id.as_deref().unwrap_or_default()))
     }
 }
 
@@ -84,7 +93,35 @@ impl fmt::Debug for PrincipalKey {
 
 #[cfg(test)]
 mod tests {
-    use super::PrincipalKey;
+    use super::{Principal, PrincipalKey};
+
+    fn principal() -> Principal {
+        Principal {
+            issuer: "https://as.example".to_owned(),
+            subject: "alice".to_owned(),
+            client_id: "client".to_owned(),
+            scopes: "mcp.read".parse().expect("scope"),
+            roles: vec![],
+            grant_id: None,
+            token_id: "jti".to_owned(),
+            organization_id: None,
+            tenant_id: None,
+            issued_at: 0,
+            expires_at: 1,
+        }
+    }
+
+    #[test]
+    fn sessions_of_one_organization_are_not_those_of_another() {
+        let owner = |organization: Option<&str>| {
+            let mut principal = principal();
+            principal.organization_id = organization.map(str::to_owned);
+            principal.session_owner()
+        };
+        assert_eq!(owner(Some("acme")), owner(Some("acme")));
+        assert_ne!(owner(Some("acme")), owner(Some("beta")));
+        assert_ne!(owner(Some("acme")), owner(None));
+    }
 
     #[test]
     fn keys_differ_wherever_a_part_differs() {

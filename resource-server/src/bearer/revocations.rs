@@ -157,6 +157,7 @@ mod tests {
             grant_id: Some(grant.into()),
             token_id: "t".into(),
             organization_id: None,
+            tenant_id: None,
             issued_at: 0,
             expires_at: 10,
         };

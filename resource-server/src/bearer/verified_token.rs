@@ -26,6 +26,8 @@ pub struct VerifiedToken {
     pub verified_at: UnixSeconds,
     /// What all tokens of this principal share.
     pub share: Arc<PrincipalShare>,
+    /// Whose sessions it may use.
+    pub session_owner: PrincipalKey,
     /// The generation of the revocations it was last held against.
     pub checked_generation: AtomicU64,
 }
@@ -35,7 +37,8 @@ impl VerifiedToken {
     pub fn new(principal: Principal, key_id: String, verified_at: UnixSeconds, shares: &PrincipalShares) -> Self {
         let share = shares.share_of(principal.key());
         let checked_generation = AtomicU64::new(NO_GENERATION);
-        Self { principal: Arc::new(principal), key_id, verified_at, share, checked_generation }
+        let session_owner = principal.session_owner();
+        Self { principal: Arc::new(principal), key_id, verified_at, share, session_owner, checked_generation }
     }
 }
 

@@ -1,4 +1,4 @@
-//! Legacy sessions belong to whoever opened them: `(iss, sub, client_id)`. For anybody else they do not exist.
+//! Legacy sessions belong to whoever opened them: `(iss, sub, client_id)` within one organization. For anybody else they do not exist.
 //!
 //! A session id is no authentication (MCP Security Best Practices, Session Hijacking): the token is checked on every request, and this binding on top.
 

@@ -97,7 +97,7 @@ impl Pipeline {
             sessions.end(id);
         }
         let Some(opened) = reply.session_id.as_ref().and_then(|id| id.to_str().ok()) else { return };
-        let surplus = sessions.bind(opened, &caller.identified.token.share.key, now);
+        let surplus = sessions.bind(opened, &caller.identified.token.session_owner, now);
         for id in surplus.iter().filter_map(|id| HeaderValue::from_str(id).ok()) {
             let mut headers = outline.headers.clone();
             headers.insert(SESSION_HEADER, id);

@@ -170,7 +170,7 @@ impl Pipeline {
         if message.era == Era::Modern {
             return Ok(());
         }
-        let owner = &caller.identified.token.share.key;
+        let owner = &caller.identified.token.session_owner;
         let theirs = id.to_str().is_ok_and(|id| sessions.touch(id, owner, now));
         let request_id = message.envelope.as_ref().and_then(|envelope| envelope.id());
         if theirs { Ok(()) } else { Err(Refusal::NoSuchSession(no_such_session_error().answering(request_id))) }

@@ -156,6 +156,7 @@ mod tests {
             grant_id: None,
             token_id: "t".into(),
             organization_id: None,
+            tenant_id: None,
             issued_at: 0,
             expires_at: 1,
         }

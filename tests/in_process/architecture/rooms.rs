@@ -17,6 +17,7 @@ const AUTH_RULES: &[&str] = &[
     "auth-server/src/grants/",
     "auth-server/src/identity/",
     "auth-server/src/key_lifecycle/",
+    "auth-server/src/organizations/",
     "auth-server/src/parameters.rs",
     "auth-server/src/resources/",
     "auth-server/src/tokens/",

@@ -21,6 +21,7 @@ mod metadata;
 mod nul;
 mod openid_tokens;
 mod organization_choice;
+mod organization_commands;
 mod organization_rules;
 mod organization_tokens;
 mod pages;

@@ -9,7 +9,9 @@ use auth_server::{
     audit::Actor,
     change_log::{Change, append},
     clients::{Client, GrantType},
+    organizations::OrganizationRole,
     resources::enrol::{Enrolment, enrol},
+    users::disable_user,
 };
 use axum::{
     Router,
@@ -70,6 +72,18 @@ impl Together {
         let status = response.status();
         let body = response.into_body().collect().await.expect("a body").to_bytes();
         (status, serde_json::from_slice(&body).unwrap_or(Value::Null))
+    }
+
+    /// Waits until these tokens are answered with these statuses.
+    async fn become_statuses(&self, tokens: &[String], expected: &[u16]) {
+        let heard = until("the resource server hears of it", IN_TIME, || async {
+            let mut statuses = Vec::new();
+            for token in tokens {
+                statuses.push(self.send(post(token, list().to_string())).await.0.as_u16());
+            }
+            (statuses == expected).then_some(())
+        });
+        heard.await.unwrap_or_else(|error| panic!("{expected:?}: {error}"));
     }
 
     /// The answer to a call, once the resource server follows the issuer.
@@ -197,4 +211,36 @@ async fn a_machine_calls_what_it_was_made_for() {
     assert_eq!(status, StatusCode::OK);
     let names: Vec<_> = listed["result"]["tools"].as_array().expect("tools").iter().map(|tool| &tool["name"]).collect();
     assert_eq!(names, ["list_events", "whoami"]);
+}
+
+#[tokio::test]
+async fn who_leaves_an_organization_is_refused_there_and_served_elsewhere() {
+    let both = Together::start().await;
+    for user in ["ann", "bob"] {
+        both.issuer.add_user(user, &["member"]).await;
+    }
+    both.issuer.add_client(&public_client("app")).await;
+    let acme = both.issuer.organization("acme", "bob").await;
+    let beta = both.issuer.organization("beta", "ann").await;
+    both.issuer.join(&acme, "ann", OrganizationRole::Admin).await;
+    let mut tokens = Vec::new();
+    for organization in [Some(acme.id.as_str()), Some(&beta.id), None] {
+        let code = both.issuer.give(&Given { organization, ..Given::USUAL }).await;
+        tokens.push(both.issuer.redeem(&code).await.text("access_token"));
+        both.issuer.follow().await;
+    }
+    let who = both.served(&tokens[0], &call("whoami", json!({}))).await.1["result"]["structuredContent"].clone();
+    assert_eq!(
+        (&who["organization_id"], &who["tenant_id"], &who["roles"]),
+        (&json!(acme.id), &json!("tenant-of-acme"), &json!(["admin", "member"]))
+    );
+    both.become_statuses(&tokens, &[200, 200, 200]).await;
+    both.issuer.leave(&acme, "ann").await.expect("left");
+    both.become_statuses(&tokens, &[401, 200, 200]).await;
+    both.issuer.close(&beta).await;
+    both.become_statuses(&tokens, &[401, 401, 200]).await;
+    let app = &both.issuer.app;
+    disable_user(&app.store, &SystemRandom, &Actor::CommandLine, "ann", START).await.expect("disabled");
+    both.issuer.follow().await;
+    both.become_statuses(&tokens, &[401, 401, 401]).await;
 }

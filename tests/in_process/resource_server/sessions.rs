@@ -50,7 +50,10 @@ async fn a_session_exists_for_its_opener_alone() {
     assert!(used.text().contains("alice"), "{}", used.text());
     let bob = server.token_of("bob", "client", "mcp.read");
     let same_user_other_client = server.token_of("alice", "other", "mcp.read");
-    for stranger in [&bob, &same_user_other_client] {
+    let mut claims = server.claims("mcp.read");
+    (claims["organization_id"], claims["jti"]) = (json!("acme"), json!("in acme"));
+    let same_user_in_an_organization = server.sign(&claims);
+    for stranger in [&bob, &same_user_other_client, &same_user_in_an_organization] {
         for request in
             [whoami(stranger), post(stranger, list().to_string()), bare("GET", stranger), bare("DELETE", stranger)]
         {

@@ -32,6 +32,31 @@ async fn events_belong_to_their_user_whatever_the_client() {
     );
 }
 
+#[tokio::test]
+async fn what_is_kept_for_one_organization_is_not_seen_for_another() {
+    let server = Server::start().await;
+    let token = |organization: &str| {
+        let mut claims = server.claims("mcp.read mcp.write");
+        if !organization.is_empty() {
+            (claims["organization_id"], claims["tenant_id"]) = (json!(organization), json!("tenant"));
+        }
+        claims["jti"] = json!(format!("for {organization}"));
+        server.sign(&claims)
+    };
+    let who = result(&server.call(&token("acme"), "whoami", json!({})).await);
+    assert_eq!((&who["organization_id"], &who["tenant_id"]), (&json!("acme"), &json!("tenant")));
+    let alone = result(&server.call(&token(""), "whoami", json!({})).await);
+    assert!(alone.get("organization_id").is_none() && alone.get("tenant_id").is_none());
+    for (organization, title) in [("acme", "in acme"), ("beta", "in beta"), ("", "alone")] {
+        result(&server.call(&token(organization), "create_event", json!({ "title": title })).await);
+    }
+    for (organization, title) in [("acme", "in acme"), ("beta", "in beta"), ("", "alone")] {
+        let listed = result(&server.call(&token(organization), "list_events", json!({})).await);
+        let titles: Vec<_> = listed["events"].as_array().expect("a list").iter().map(|event| &event["title"]).collect();
+        assert_eq!(titles, [title], "{organization}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_same_statements_run_on_postgresql() {
     let database = system_tests::postgres::empty().await.expect("PostgreSQL");

@@ -62,8 +62,14 @@ struct WhoAmI {
     issuer: String,
     /// What was granted.
     scopes: Vec<String>,
-    /// The user's roles.
+    /// The user's roles: those of the installation, and those in the organization.
     roles: Vec<String>,
+    /// The organization that access was allowed for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    organization_id: Option<String>,
+    /// What other systems know that organization by.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tenant_id: Option<String>,
     /// When this access ends, unix seconds.
     expires_at: i64,
 }
@@ -136,6 +142,8 @@ impl BuiltinTools {
             issuer: caller.issuer.clone(),
             scopes: caller.scopes.iter().map(str::to_owned).collect(),
             roles: caller.roles.clone(),
+            organization_id: caller.organization_id.clone(),
+            tenant_id: caller.tenant_id.clone(),
             expires_at: caller.expires_at,
         }))
     }
