@@ -4,7 +4,7 @@ use crate::{
     app::App,
     config::{RegistrationPolicy, Settings},
     endpoints::{
-        assets, authorize, consent, events, health, home, introspect, jwks, metadata, not_found, register,
+        assets, authorize, consent, end_session, events, health, home, introspect, jwks, metadata, not_found, register,
         registration_management, reset_password, resource_registry, revoke, set_up, sign_in, sign_out, token, userinfo,
     },
 };
@@ -105,9 +105,11 @@ const TABLE: &[Route] = &[
     Route::public(Place::Issuer, paths::USERINFO, || get(userinfo::get).post(userinfo::post)),
     Route::private(Place::Issuer, paths::RESOURCES, || put(resource_registry::put)),
     Route::private(Place::Issuer, paths::EVENTS, || post(events::poll)),
-    Route::private(Place::Issuer, paths::AUTHORIZE, || only_get(get(authorize::authorize))),
-    Route::private(Place::Origin, "/authorize", || only_get(get(authorize::authorize))),
+    Route::private(Place::Issuer, paths::AUTHORIZE, || only_get(get(authorize::authorize)).post(authorize::submit)),
+    Route::private(Place::Origin, "/authorize", || only_get(get(authorize::authorize)).post(authorize::submit)),
     Route::private(Place::Issuer, "/oauth2/consent", || only_get(get(consent::show)).post(consent::decide)),
+    Route::private(Place::Issuer, paths::END_SESSION, || only_get(get(end_session::show)).post(end_session::submit)),
+    Route::private(Place::Issuer, "/oauth2/end-session/confirm", || post(end_session::confirm)),
     Route::private(Place::Issuer, "/sign-in", || get(sign_in::show).post(sign_in::submit)),
     Route::private(Place::Issuer, "/sign-out", || post(sign_out::submit)),
     Route::private(Place::Issuer, "/signed-out", || get(sign_out::show)),
@@ -117,7 +119,7 @@ const TABLE: &[Route] = &[
     Route::private(Place::Issuer, "/", || get(home::home)),
 ];
 
-/// Where a `GET` may make a grant, `HEAD` is not answered with it (RFC 9110 §9.2.1: it must stay safe).
+/// Where a `GET` may make a grant or end a session, `HEAD` is not answered with it (RFC 9110 §9.2.1: it must stay safe).
 fn only_get(answers: MethodRouter<Arc<App>>) -> MethodRouter<Arc<App>> {
     answers.head(not_found::head_not_allowed)
 }

@@ -1,5 +1,5 @@
 // Takes a picture of every page a person meets, at phone and desktop width, light and dark, and checks what a picture does not show.
-// Input: folder, home_url, setup_url, authorize_url, unknown_client_url, person {email, display_name, password}; when it asks, a reset link.
+// Input: folder, home_url, setup_url, authorize_url, identity_url, end_session_url, unknown_client_url, person {email, display_name, password}; when it asks, a reset link.
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 
@@ -72,6 +72,10 @@ await run(() =>
     await signIn(second.page, input.person);
     await second.page.waitForSelector('#consent-form');
     await photograph(second.page, 'consent');
+    await second.page.goto(input.identity_url);
+    await photograph(second.page, 'consent-identity');
+    await second.page.goto(input.end_session_url);
+    await photograph(second.page, 'end-session');
     await handOver('make_organizations');
     await second.page.goto(input.authorize_url);
     await second.page.waitForSelector('.organizations');

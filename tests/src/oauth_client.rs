@@ -48,6 +48,7 @@ impl OAuthClient {
         let metadata = json!({
             "client_name": name, "redirect_uris": [redirect_uri], "token_endpoint_auth_method": "none",
             "grant_types": ["authorization_code", "refresh_token"], "response_types": ["code"],
+            "post_logout_redirect_uris": [redirect_uri],
         });
         let response = http.post(format!("{issuer}/oauth2/register")).json(&metadata).send().await?;
         let status = response.status();

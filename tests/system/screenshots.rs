@@ -5,8 +5,9 @@ use system_tests::oauth_client::OAuthClient;
 use system_tests::postern::Home;
 use system_tests::process::repository;
 use system_tests::script::Script;
+use url::Url;
 
-const PAGES: [&str; 9] = [
+const PAGES: [&str; 11] = [
     "home-not-set-up",
     "set-up",
     "set-up-refused",
@@ -16,6 +17,8 @@ const PAGES: [&str; 9] = [
     "sign-in",
     "sign-in-refused",
     "consent",
+    "consent-identity",
+    "end-session",
 ];
 const PAGES_WITH_ORGANIZATIONS: [&str; 3] =
     ["consent-organizations", "consent-organizations-refused", "error-unknown-client"];
@@ -27,13 +30,16 @@ async fn every_page_is_photographed_and_sound() -> anyhow::Result<()> {
     let setup_url = postern.setup_link(&home).await?;
     let client =
         OAuthClient::register(&home.issuer(), &home.mcp_url(), "A client with a rather long name, Inc.").await?;
-    let authorize_url = client.authorization_url("mcp.read mcp.write")?;
+    let authorize_url = client.authorization_url("mcp.read mcp.write openid profile email")?;
+    let identity_url = for_userinfo(&client.authorization_url("openid profile email")?, &home.issuer())?;
+    let end_session_url = end_session_url(&client, &home.issuer())?;
     let unknown_client_url = authorize_url.replace(&client.client_id, "nobody");
     let folder = repository().join("tests").join("out").join("screenshots");
     let person =
         json!({ "email": "mary@example.com", "display_name": "Mary", "password": "notes on the analytical engine" });
     let input = json!({
-        "folder": folder, "home_url": home.issuer(), "setup_url": setup_url, "authorize_url": authorize_url, "unknown_client_url": unknown_client_url, "person": person,
+        "folder": folder, "home_url": home.issuer(), "setup_url": setup_url, "authorize_url": authorize_url, "unknown_client_url": unknown_client_url,
+        "identity_url": identity_url, "end_session_url": end_session_url, "person": person,
     });
     let mut script = Script::start("screenshots", &input)?;
     for page in PAGES {
@@ -55,6 +61,23 @@ async fn every_page_is_photographed_and_sound() -> anyhow::Result<()> {
     assert_eq!(browser["complaints"], json!([]));
     script.step("done").await?;
     Ok(())
+}
+
+/// The same request for a token that is good for userinfo alone.
+fn for_userinfo(authorize_url: &str, issuer: &str) -> anyhow::Result<String> {
+    let mut url = Url::parse(authorize_url)?;
+    let others: Vec<(String, String)> = url.query_pairs().into_owned().filter(|(name, _)| name != "resource").collect();
+    url.query_pairs_mut().clear().extend_pairs(others).append_pair("resource", &format!("{issuer}/oauth2/userinfo"));
+    Ok(url.into())
+}
+
+/// Where the client sends somebody to sign out, without showing whom it means.
+fn end_session_url(client: &OAuthClient, issuer: &str) -> anyhow::Result<String> {
+    let mut url = Url::parse(&format!("{issuer}/oauth2/end-session"))?;
+    url.query_pairs_mut()
+        .append_pair("client_id", &client.client_id)
+        .append_pair("post_logout_redirect_uri", &client.redirect_uri);
+    Ok(url.into())
 }
 
 /// The four pictures of a page exist, show no problem, and differ between light and dark.

@@ -19,7 +19,7 @@ use crate::{
 };
 use shared::{
     clock::UnixSeconds,
-    db::Tx,
+    db::{StoreError, Tx},
     protocol::{
         error_code::ErrorCode,
         opaque_token::{OpaqueToken, TokenKind},
@@ -45,11 +45,60 @@ pub struct Allowed<'a> {
     pub remember: bool,
 }
 
+/// Why nothing was decided.
+enum Undone {
+    /// The consent that was remembered is not any more.
+    Forgotten,
+    Refused(AuthorizationError),
+}
+
+impl From<AuthorizationError> for Undone {
+    fn from(cause: AuthorizationError) -> Self {
+        Self::Refused(cause)
+    }
+}
+
+impl From<StoreError> for Undone {
+    fn from(cause: StoreError) -> Self {
+        Self::Refused(cause.into())
+    }
+}
+
 /// Makes the grant and returns the URL that brings its code.
 ///
 /// # Errors
 /// [`PageRefusal::AlreadyDecided`] for the second of two decisions; a session or account that ended meanwhile is [`PageRefusal::Expired`].
 pub async fn allow(app: &App, allowed: &Allowed<'_>, now: UnixSeconds) -> Result<String, AuthorizationError> {
+    match make_grant(app, allowed, false, now).await {
+        Ok(location) => Ok(location),
+        Err(Undone::Refused(cause)) => Err(cause),
+        Err(Undone::Forgotten) => Err(PageRefusal::Expired.into()),
+    }
+}
+
+/// Makes the grant that the person allowed before and need not be asked about. Whether that still stands is read in the transaction that
+/// makes it: a revocation that came meanwhile has taken it away, and then nothing happens and the answer is `None`.
+///
+/// # Errors
+/// As [`allow`].
+pub async fn allow_again(
+    app: &App,
+    allowed: &Allowed<'_>,
+    now: UnixSeconds,
+) -> Result<Option<String>, AuthorizationError> {
+    match make_grant(app, allowed, true, now).await {
+        Ok(location) => Ok(Some(location)),
+        Err(Undone::Refused(cause)) => Err(cause),
+        Err(Undone::Forgotten) => Ok(None),
+    }
+}
+
+async fn make_grant(
+    app: &App,
+    allowed: &Allowed<'_>,
+    only_if_remembered: bool,
+    now: UnixSeconds,
+) -> Result<String, Undone> {
     let Allowed { request, session, question, offer, .. } = *allowed;
     let code = OpaqueToken::generate(TokenKind::AuthorizationCode, &*app.random);
     let grant_id = random_id(&*app.random);
@@ -79,14 +128,18 @@ pub async fn allow(app: &App, allowed: &Allowed<'_>, now: UnixSeconds) -> Result
             let tx = &mut tx;
             consume(tx, request, session, now).await?;
             check_membership(tx, grant).await?;
+            let subject = subject(allowed);
+            if only_if_remembered && !consent::remember::is_remembered(tx, &subject, scope).await? {
+                return Err(Undone::Forgotten);
+            }
             authorization_grant::insert(tx, grant).await?;
             if store::client::confirm(tx, grant.client_id, now).await? {
                 change_log::append(tx, Change::ClientChanged(grant.client_id), now).await?;
             }
             if allowed.remember {
-                consent::remember::remember(tx, &subject(allowed), scope, now).await?;
+                consent::remember::remember(tx, &subject, scope, now).await?;
             }
-            Ok::<_, AuthorizationError>(audit::record(tx, event).await?)
+            Ok::<_, Undone>(audit::record(tx, event).await?)
         })
         .await?;
     Ok(request.address.with_code(&app.issuer, code.expose()))

@@ -155,7 +155,7 @@ fn pending(
         scope: bound.scope.to_string(),
         code_challenge: code_challenge.to_owned(),
         nonce: parameters.get("nonce").map(str::to_owned),
-        prompt: bound.prompt,
+        person: bound.person.clone(),
         created_at: now,
         signed_in: None,
     };

@@ -2,6 +2,8 @@
 
 mod check_client;
 mod check_grant_type;
+mod check_id_token_hint;
+mod check_max_age;
 mod check_nonce;
 mod check_pkce;
 mod check_prompt;
@@ -16,12 +18,15 @@ pub mod error;
 mod machine;
 pub mod next_step;
 pub mod pending_request;
+mod read_login_hint;
 pub mod return_address;
+pub mod wanted_person;
 
 pub use check_prompt::Prompt;
 pub use error::{AuthorizationError, PageRefusal, Refusal};
 pub use pending_request::{PendingRequest, ShownRequest};
 pub use return_address::ReturnAddress;
+pub use wanted_person::WantedPerson;
 
 use crate::{app::App, clients::Client, parameters::Parameters, resources::Resource};
 use shared::{clock::UnixSeconds, protocol::scope::ScopeSet};
@@ -39,7 +44,7 @@ pub async fn check(app: &App, parameters: &Parameters, now: UnixSeconds) -> Resu
 struct Bound {
     client: Arc<Client>,
     address: ReturnAddress,
-    prompt: Prompt,
+    person: WantedPerson,
     resource: Option<Arc<Resource>>,
     scope: ScopeSet,
 }
@@ -54,20 +59,27 @@ impl Bound {
 async fn bind(app: &App, parameters: &Parameters) -> Result<Bound, AuthorizationError> {
     let client = check_client::check_client(&app.clients, parameters.get("client_id")).await?;
     let address = check_redirect_uri::check_redirect_uri(&client, parameters)?;
-    let mut bound = Bound { client, address, prompt: Prompt::default(), resource: None, scope: ScopeSet::default() };
-    bound.prompt = check_form(&bound.client, parameters).map_err(|refusal| bound.refuse(refusal))?;
+    let mut bound =
+        Bound { client, address, person: WantedPerson::default(), resource: None, scope: ScopeSet::default() };
+    bound.person = check_form(app, &bound.client, parameters).map_err(|refusal| bound.refuse(refusal))?;
     Ok(bound)
 }
 
 /// Second: the form of the request. From here on the client is told.
-fn check_form(client: &Client, parameters: &Parameters) -> Result<Prompt, Refusal> {
+fn check_form(app: &App, client: &Client, parameters: &Parameters) -> Result<WantedPerson, Refusal> {
     check_grant_type::check_grant_type(client)?;
     check_request_object::check_request_object(parameters)?;
     check_response_type::check_response_type(parameters)?;
     check_response_mode::check_response_mode(parameters)?;
     check_pkce::check_pkce(parameters)?;
     check_nonce::check_nonce(parameters)?;
-    check_prompt::check_prompt(parameters)
+    let prompt = check_prompt::check_prompt(parameters)?;
+    Ok(WantedPerson {
+        prompt,
+        max_age_seconds: check_max_age::check_max_age(client, parameters)?,
+        user_id: check_id_token_hint::check_id_token_hint(&app.keys, &app.issuer, client, prompt, parameters)?,
+        login_hint: read_login_hint::read_login_hint(parameters),
+    })
 }
 
 /// Third: what the token is for.

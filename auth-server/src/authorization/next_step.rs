@@ -96,8 +96,16 @@ pub async fn next_step(
         refuse_if_silent(request, ErrorCode::LoginRequired, "Nobody is signed in.")?;
         return Ok(NextStep::SignIn { client: find_client(app, request).await? });
     };
-    if request.prompt.login && !request.is_signed_in_for(&session.hash) {
+    if must_sign_in(request, session) {
+        refuse_if_silent(request, ErrorCode::LoginRequired, "The person has to sign in for this.")?;
         return Ok(NextStep::SignIn { client: find_client(app, request).await? });
+    }
+    if request.person.is_other_than(&session.user.id) {
+        return Err(refusal(
+            request,
+            ErrorCode::LoginRequired,
+            "Somebody else signed in than the id_token_hint names.",
+        ));
     }
     let question = question(app, request, session).await?;
     if question.offered.is_empty() {
@@ -108,16 +116,26 @@ pub async fn next_step(
         refuse_if_silent(request, ErrorCode::InteractionRequired, "The person has to choose an organization.")?;
         return Ok(NextStep::Consent(Box::new(question)));
     };
-    if !request.prompt.consent
+    let scope = &offer.scopes;
+    let allowed = decide::Allowed { request, session, question: &question, offer, scope, remember: false };
+    if !request.person.prompt.consent
         && is_remembered(app, session, &question, offer).await?
         && may_answer_silently(app, session, &question).await
+        && let Some(location) = decide::allow_again(app, &allowed, now).await?
     {
-        let scope = &offer.scopes;
-        let allowed = decide::Allowed { request, session, question: &question, offer, scope, remember: false };
-        return Ok(NextStep::Answer(decide::allow(app, &allowed, now).await?));
+        return Ok(NextStep::Answer(location));
     }
     refuse_if_silent(request, ErrorCode::ConsentRequired, "The person has to be asked.")?;
     Ok(NextStep::Consent(Box::new(question)))
+}
+
+/// Whether the password must be given for this request. Whoever gave it for this very request, in this session, need not again; that is known
+/// by what is sealed with the request, so no parameter that is left out or sent again gets around it.
+fn must_sign_in(request: &PendingRequest, session: &Session) -> bool {
+    let person = &request.person;
+    !request.is_signed_in_for(&session.hash)
+        && (person.is_other_than(&session.user.id)
+            || person.wants_fresh_sign_in(session.authenticated_at, request.created_at))
 }
 
 /// Counts an answer that nobody sees. What cannot be counted is asked, as what is too much.
@@ -145,7 +163,7 @@ async fn is_remembered(
         resource: &question.resource,
         organization_id: offer.standing.organization_id(),
     };
-    Ok(consent::remember::is_remembered(&app.store, &subject, &offer.scopes).await?)
+    Ok(consent::remember::is_remembered(&mut app.store.read(), &subject, &offer.scopes).await?)
 }
 
 /// What there is to ask the user of `session`, by what is registered and permitted now.
@@ -192,7 +210,7 @@ fn refuse_if_silent(
     code: ErrorCode,
     description: &'static str,
 ) -> Result<(), AuthorizationError> {
-    if request.prompt.none { Err(refusal(request, code, description)) } else { Ok(()) }
+    if request.person.prompt.none { Err(refusal(request, code, description)) } else { Ok(()) }
 }
 
 fn refusal(request: &PendingRequest, code: ErrorCode, description: &'static str) -> AuthorizationError {

@@ -1,7 +1,7 @@
 //! A request that passed every check and waits for a person. It is nowhere but in the form: sealed, for ten minutes, with an id that the
 //! decision consumes.
 
-use super::{PageRefusal, Prompt, ReturnAddress};
+use super::{PageRefusal, ReturnAddress, WantedPerson};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use shared::{
@@ -36,11 +36,11 @@ pub struct PendingRequest {
     pub code_challenge: String,
     /// OpenID Connect `nonce`.
     pub nonce: Option<String>,
-    /// How much the person is to be asked.
-    pub prompt: Prompt,
+    /// Whose answer is wanted.
+    pub person: WantedPerson,
     /// When it came.
     pub created_at: UnixSeconds,
-    /// The session in which the person signed in for this very request: what `prompt=login` demands.
+    /// The session in which the person signed in for this very request: what `prompt=login` and `max_age` demand.
     pub signed_in: Option<SessionKey>,
 }
 

@@ -55,21 +55,26 @@ impl ReturnAddress {
     }
 
     fn with(&self, issuer: &str, pairs: &[(&str, &str)]) -> String {
-        let mut url = self.redirect_uri.clone();
         let own = self.state.as_deref().map(|state| ("state", state)).into_iter().chain([("iss", issuer)]);
-        for (name, value) in pairs.iter().copied().chain(own) {
-            let joint = match url.find('?') {
-                None => "?",
-                Some(_) if url.ends_with(['?', '&']) => "",
-                Some(_) => "&",
-            };
-            url.push_str(joint);
-            url.push_str(name);
-            url.push('=');
-            url.extend(utf8_percent_encode(value, ENCODED));
-        }
-        url
+        append_query(&self.redirect_uri, pairs.iter().copied().chain(own))
     }
+}
+
+/// `url` with more parameters in its query, encoded.
+pub(crate) fn append_query<'a>(url: &str, pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> String {
+    let mut url = url.to_owned();
+    for (name, value) in pairs {
+        let joint = match url.find('?') {
+            None => "?",
+            Some(_) if url.ends_with(['?', '&']) => "",
+            Some(_) => "&",
+        };
+        url.push_str(joint);
+        url.push_str(name);
+        url.push('=');
+        url.extend(utf8_percent_encode(value, ENCODED));
+    }
+    url
 }
 
 #[cfg(test)]

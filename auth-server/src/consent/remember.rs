@@ -7,7 +7,7 @@ use crate::{
 };
 use shared::{
     clock::UnixSeconds,
-    db::{Store, StoreError, Tx},
+    db::{Fetch, StoreError, Tx},
     protocol::scope::ScopeSet,
 };
 
@@ -43,9 +43,9 @@ impl<'a> Subject<'a> {
 ///
 /// # Errors
 /// [`StoreError`] when the database does not answer.
-pub async fn is_remembered(store: &Store, subject: &Subject<'_>, scope: &ScopeSet) -> Result<bool, StoreError> {
+pub async fn is_remembered(db: &mut impl Fetch, subject: &Subject<'_>, scope: &ScopeSet) -> Result<bool, StoreError> {
     let Some(key) = subject.key() else { return Ok(false) };
-    let remembered = remembered_consent::find(&mut store.read(), &key, subject.resource.policy_version).await?;
+    let remembered = remembered_consent::find(db, &key, subject.resource.policy_version).await?;
     Ok(remembered.is_some_and(|remembered| scope.is_subset(&remembered)))
 }
 

@@ -3,6 +3,7 @@
 //! answer at once, and then never to `HEAD` or to a browser that loads ahead: a grant is made for somebody who came.
 
 use super::{
+    consent::again,
     page::{page, see_other},
     sign_in::sign_in_form,
     visit::{Stop, Visit},
@@ -22,6 +23,7 @@ use crate::{
     users::Session,
 };
 use axum::{
+    body::Body,
     extract::{RawQuery, State},
     response::Response,
 };
@@ -49,6 +51,20 @@ pub async fn authorize(
     visit.answer(result.await)
 }
 
+/// The same by a form, which comes from the client's site: no cookie of ours arrives with it (`SameSite=Lax`). The request is checked as
+/// any other, and the browser is sent on with it; nothing else happens here.
+///
+/// OpenID Connect Core §3.1.2.1.
+pub async fn submit(State(app): State<Arc<App>>, id: RequestId, headers: HeaderMap, body: Body) -> Response {
+    let visit = Visit::new(&app, &headers, &id);
+    let result = async {
+        let parameters = visit.foreign_form(body).await?;
+        let request = authorization::check(&app, &parameters, visit.now).await?;
+        Ok(see_other(&again(&visit, &request)))
+    };
+    visit.answer(result.await)
+}
+
 /// Shows the next step of a checked request, or redirects with its answer.
 pub(super) async fn proceed(
     visit: &Visit<'_>,
@@ -64,9 +80,18 @@ pub(super) async fn proceed(
             let filled = Filled { ticked: &question.offered, organization: None, problem: None };
             Ok(consent_page(visit, request, session, &question, &filled))
         }
-        (NextStep::SignIn { client }, _) => Ok(sign_in_form(visit, Some(request), Some(&client.name), "", None)),
+        (NextStep::SignIn { client }, session) => {
+            let email = likely_address(request, session);
+            Ok(sign_in_form(visit, Some(request), Some(&client.name), email, None))
+        }
         (NextStep::Consent(_), None) => Err(Notice::Unavailable.into()),
     }
+}
+
+/// What the sign-in page begins with: what the client says, or who is to give the password again.
+fn likely_address<'a>(request: &'a PendingRequest, session: Option<&'a Session>) -> &'a str {
+    let again = session.map(|session| &session.user).filter(|user| !request.person.is_other_than(&user.id));
+    request.person.login_hint.as_deref().or(again.map(|user| user.email.as_str())).unwrap_or_default()
 }
 
 /// What the form of the consent page is filled with.

@@ -5,6 +5,7 @@ mod authenticate_client;
 pub mod authorize;
 pub mod consent;
 pub mod cookie;
+pub mod end_session;
 pub mod events;
 pub mod form;
 pub mod guard;

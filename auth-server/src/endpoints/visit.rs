@@ -8,7 +8,10 @@ use crate::{
     pages::{Link, MessagePage, Notice, Site},
     users::{Session, User, known_device, session},
 };
-use axum::{body::Body, response::Response};
+use axum::{
+    body::{Body, Bytes},
+    response::Response,
+};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use shared::{
     clock::UnixSeconds,
@@ -88,12 +91,26 @@ impl<'a> Visit<'a> {
         if !is_same_origin(self.headers, &self.app.issuer) {
             return Err(Notice::ForeignForm.into());
         }
+        let body = self.read(body).await?;
+        Ok(Parameters::from_form(self.headers, &body).map_err(Notice::from)?)
+    }
+
+    /// A form that may come from anywhere, and so has no effect by itself.
+    pub(super) async fn foreign_form(&self, body: Body) -> Result<Parameters, Stop> {
+        let body = self.read(body).await?;
+        Parameters::from_form(self.headers, &body).map_err(|cause| match cause {
+            FormError::ContentType | FormError::TooLarge => Notice::Form(cause).into(),
+            _ => PageRefusal::Parameters.into(),
+        })
+    }
+
+    async fn read(&self, body: Body) -> Result<Bytes, Stop> {
         let limit = BodyLimit::of_bytes(OAUTH_BODY_BYTES);
-        let body = read_body(self.headers, body, limit).await.map_err(|cause| match cause {
+        let body = read_body(self.headers, body, limit).await;
+        Ok(body.map_err(|cause| match cause {
             BodyRefusal::TooLarge => Notice::Form(FormError::TooLarge),
             BodyRefusal::TooSlow | BodyRefusal::Broken => Notice::BrokenOff,
-        })?;
-        Ok(Parameters::from_form(self.headers, &body).map_err(Notice::from)?)
+        })?)
     }
 
     /// The path of one of our pages.

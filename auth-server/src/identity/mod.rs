@@ -2,5 +2,7 @@
 //! whom it means.
 
 pub mod claims;
+pub mod end_session;
 pub mod hint;
+pub mod post_logout_address;
 pub mod scopes;

@@ -2,6 +2,7 @@
 
 pub mod assets;
 pub mod consent;
+pub mod end_session;
 pub mod home;
 pub mod message;
 pub mod notice;
@@ -11,6 +12,7 @@ pub mod sign_in;
 pub mod site;
 
 pub use consent::{ConsentPage, ConsentProblem, OrganizationChoice, ScopeChoice};
+pub use end_session::EndSessionPage;
 pub use home::{HomePage, SignedInAccount};
 pub use message::{Link, MessagePage};
 pub use notice::{Notice, Words};

@@ -96,6 +96,39 @@ async fn with_resource(installation: &Installation) -> Arc<App> {
 }
 
 #[tokio::test]
+async fn a_client_that_signs_people_on_is_added() {
+    let installation = Installation::new();
+    let app = with_resource(&installation).await;
+    let arguments = [
+        "client",
+        "add",
+        "portal",
+        "--grant",
+        "authorization_code",
+        "--redirect-uri",
+        "https://portal.example/cb",
+        "--scope",
+        "openid email",
+        "--post-logout-redirect-uri",
+        "https://portal.example/out",
+        "--id-token-alg",
+        "ES256",
+    ];
+    let added = installation.json(&arguments).await;
+    assert_eq!(added["post_logout_redirect_uris"], json!(["https://portal.example/out"]));
+    assert_eq!((&added["id_token_signed_response_alg"], &added["scope"]), (&json!("ES256"), &json!("email openid")));
+    catch_up(&app).await.expect("followed");
+    let client = app.clients.find(added["client_id"].as_str().expect("an id")).await.expect("read").expect("known");
+    assert!(client.openid.may_return_to("https://portal.example/out"));
+    let mut wrong = arguments;
+    wrong[10] = "http://portal.example/out";
+    assert!(installation.run(&wrong).await.is_err());
+    wrong[10] = arguments[10];
+    wrong[12] = "HS256";
+    assert!(installation.run(&wrong).await.is_err());
+}
+
+#[tokio::test]
 async fn a_client_is_added_listed_and_removed_under_a_running_server() {
     let installation = Installation::new();
     let app = with_resource(&installation).await;

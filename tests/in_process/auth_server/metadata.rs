@@ -40,6 +40,7 @@ async fn every_form_is_answered_with_one_issuer() {
                     assert!(!document[member].is_null(), "{member} is missing in {probe}");
                 }
                 assert_eq!(document["userinfo_endpoint"], format!("{issuer}/oauth2/userinfo"));
+                assert_eq!(document["end_session_endpoint"], format!("{issuer}/oauth2/end-session"));
                 assert_eq!(document["subject_types_supported"], serde_json::json!(["public"]));
                 assert_eq!(document["id_token_signing_alg_values_supported"], serde_json::json!(["ES256", "RS256"]));
                 for no in

@@ -3,6 +3,8 @@
 mod answer;
 mod assertion_key;
 mod authorize;
+mod authorize_person;
+mod authorize_post;
 pub mod browser;
 mod cli;
 mod client_authentication;
@@ -10,6 +12,7 @@ mod client_directory;
 mod consent;
 pub mod database;
 mod elected_jobs;
+mod end_session;
 pub mod events;
 pub mod given;
 mod introspect;

@@ -12,11 +12,21 @@ async fn every_page(server: &TestServer) -> Vec<Answer> {
     let mut browser = Browser::signed_in(server, "ada@example.com", PASSWORD).await;
     let mut pages = vec![
         browser.get(&Ask::of(&client).path()).await,
+        browser.get(&Ask::of(&client).with("scope", "openid email").with("resource", "").path()).await,
+        browser.get("/oauth2/end-session").await,
         browser.get("/").await,
         browser.get("/signed-out").await,
         Browser::new(server).sign_in("/sign-in", "ada@example.com", "wrong password").await,
     ];
-    for path in ["/", "/sign-in", "/oauth2/authorize", "/oauth2/consent", "/set-up/x", "/reset-password/x"] {
+    for path in [
+        "/",
+        "/sign-in",
+        "/oauth2/authorize",
+        "/oauth2/consent",
+        "/oauth2/end-session",
+        "/set-up/x",
+        "/reset-password/x",
+    ] {
         pages.push(server.get(path).await);
     }
     pages
