@@ -32,6 +32,8 @@ pub enum AuditKind {
     GrantRevoked,
     /// A client gave a refresh token back: its grant is revoked.
     GrantRevokedByClient,
+    /// Every grant and every token that was issued until then was revoked.
+    AllRevoked,
     /// A client gave an access token back.
     AccessTokenRevoked,
     /// A client asked to end a token of another one; nothing was done.
@@ -110,6 +112,7 @@ impl AuditKind {
             Self::GrantMade => "grant_made",
             Self::GrantRevoked => "grant_revoked",
             Self::GrantRevokedByClient => "grant_revoked_by_client",
+            Self::AllRevoked => "all_revoked",
             Self::AccessTokenRevoked => "access_token_revoked",
             Self::RevocationByAnotherClient => "revocation_by_another_client",
             Self::SignedIn => "signed_in",

@@ -13,6 +13,7 @@ mod output;
 mod password;
 mod resource;
 mod resource_server;
+mod revoke_all;
 mod serve;
 mod user;
 
@@ -24,6 +25,7 @@ pub use organization::OrganizationCommand;
 pub use output::Format;
 pub use resource::ResourceCommand;
 pub use resource_server::ResourceServerCommand;
+pub use revoke_all::RevokeAllArguments;
 pub use serve::ServeArguments;
 pub use user::UserCommand;
 
@@ -96,6 +98,9 @@ pub enum ManageCommand {
     /// What people allowed clients to do.
     #[command(subcommand, after_help = "Example:\n  postern grant list --user ada@example.com")]
     Grant(GrantCommand),
+    /// End every grant and every token that was issued until now, for everybody.
+    #[command(after_help = "Example:\n  postern revoke-all --yes")]
+    RevokeAll(RevokeAllArguments),
     /// Resource servers that may register what they protect.
     #[command(subcommand, after_help = "Example:\n  postern resource-server add mcp --origin https://mcp.example.com")]
     ResourceServer(ResourceServerCommand),
@@ -203,6 +208,7 @@ pub async fn manage(
         ManageCommand::Organization(command) => organization::execute(command, &manager, output).await,
         ManageCommand::Client(command) => client::execute(command, &manager, output).await,
         ManageCommand::Grant(command) => grant::execute(command, &manager, output).await,
+        ManageCommand::RevokeAll(arguments) => revoke_all::execute(arguments, &manager, output).await,
         ManageCommand::ResourceServer(command) => resource_server::execute(command, &manager, output).await,
         ManageCommand::Resource(command) => resource::execute(command, &manager, output).await,
         ManageCommand::Keys(command) => keys::execute(command, &manager, output).await,

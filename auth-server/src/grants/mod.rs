@@ -11,6 +11,7 @@ pub mod narrow_scope;
 pub mod rate_limits;
 pub mod refresh_token;
 pub mod refusal;
+pub mod revoke_all;
 pub mod revoke_grant;
 pub mod revoke_token;
 

@@ -65,6 +65,10 @@ const REVOKE_OF_RESOURCE: Statement = Statement::new(
     "authorization_grant.revoke_of_resource",
     "UPDATE authorization_grant SET revoked_at = $2, revocation_reason = $3 WHERE resource = $1 AND revoked_at IS NULL",
 );
+const REVOKE_EVERY: Statement = Statement::new(
+    "authorization_grant.revoke_every",
+    "UPDATE authorization_grant SET revoked_at = $1, revocation_reason = $2 WHERE revoked_at IS NULL",
+);
 const REVOKE_OF_CLIENT: Statement = Statement::new(
     "authorization_grant.revoke_of_client",
     "UPDATE authorization_grant SET revoked_at = $2, revocation_reason = $3 WHERE client_id = $1 AND revoked_at IS NULL",
@@ -318,6 +322,14 @@ pub async fn revoke_of_client(
     now: UnixSeconds,
 ) -> Result<u64, StoreError> {
     tx.execute(&REVOKE_OF_CLIENT, binds![client_id, now, reason.as_str()]).await
+}
+
+/// Ends every grant; how many.
+///
+/// # Errors
+/// The database does not answer.
+pub async fn revoke_every(tx: &mut Tx, reason: RevocationReason, now: UnixSeconds) -> Result<u64, StoreError> {
+    tx.execute(&REVOKE_EVERY, binds![now, reason.as_str()]).await
 }
 
 /// Reads a grant out of a row that has [`grant_columns`].

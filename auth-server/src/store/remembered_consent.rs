@@ -37,6 +37,7 @@ const FIND: Statement = Statement::new(
 );
 const FORGET_OF_USER: Statement =
     Statement::new("remembered_consent.forget_of_user", "DELETE FROM remembered_consent WHERE user_id = $1");
+const FORGET_EVERY: Statement = Statement::new("remembered_consent.forget_every", "DELETE FROM remembered_consent");
 const FORGET_OF_GRANT: Statement = Statement::new(
     "remembered_consent.forget_of_grant",
     "DELETE FROM remembered_consent WHERE user_id = $1 AND client_id = $2 AND resource = $3",
@@ -100,6 +101,14 @@ pub async fn find(
 /// [`StoreError`] when the database does not answer.
 pub async fn forget_of_user(tx: &mut Tx, user_id: &str) -> Result<(), StoreError> {
     tx.execute(&FORGET_OF_USER, binds![user_id]).await.map(drop)
+}
+
+/// Forgets all that anybody allowed.
+///
+/// # Errors
+/// [`StoreError`] when the database does not answer.
+pub async fn forget_every(tx: &mut Tx) -> Result<(), StoreError> {
+    tx.execute(&FORGET_EVERY, binds![]).await.map(drop)
 }
 
 /// Forgets what a user allowed a client at a resource, wherever its answers went.

@@ -187,6 +187,11 @@ async fn a_revoked_grant_is_not_taken_back_without_asking() {
     for key in kept {
         assert!(remembered_consent::find(&mut reader, &key, 1).await.expect("read").is_some(), "{key:?}");
     }
+    let revoked = installation.json(&["revoke-all", "--yes"]).await;
+    assert_eq!(revoked, json!({"grants": 0, "issued_until": START}), "the only grant had ended");
+    for key in kept {
+        assert_eq!(remembered_consent::find(&mut reader, &key, 1).await.expect("read"), None, "{key:?}");
+    }
 }
 
 fn grant_of<'a>(user_id: &'a str, scope: &'a ScopeSet) -> NewGrant<'a> {
@@ -227,6 +232,7 @@ async fn what_cannot_be_meant_is_refused_in_one_line() {
         ),
         (vec!["client", "add", "x", "--grant", "authorization_code", "--redirect-uri", "javascript:x"], "javascript"),
         (vec!["grant", "revoke", "nothing"], "nothing"),
+        (vec!["revoke-all"], "--yes"),
         (vec!["grant", "list", "--user", "nobody@example.com"], "nobody@example.com"),
         (vec!["user", "disable", "nobody@example.com"], "nobody@example.com"),
         (

@@ -10,6 +10,7 @@ mod origins;
 mod outages;
 mod real_issuer;
 mod revocation;
+mod revocation_everywhere;
 mod scopes;
 mod server;
 mod sessions;

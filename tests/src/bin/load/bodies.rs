@@ -4,6 +4,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
 
+use system_tests::oauth_client::OAuthClient;
+
 use crate::http_client::Request;
 
 const FORM: &str = "application/x-www-form-urlencoded";
@@ -32,6 +34,13 @@ pub fn client_credentials(credentials: &Credentials, resource: &str) -> anyhow::
 /// An introspection request.
 pub fn introspection(credentials: &Credentials, token: &str) -> anyhow::Result<Request> {
     form_request("/oauth2/introspect", format!("token={token}"), Some(credentials))
+}
+
+/// A public client gives its refresh token back, and its grant with it (RFC 7009).
+pub fn revocation(client: &OAuthClient) -> anyhow::Result<Request> {
+    let mut body = form_urlencoded::Serializer::new(String::new());
+    body.append_pair("client_id", &client.client_id).append_pair("token", &client.refresh_token);
+    form_request("/oauth2/revoke", body.finish(), None)
 }
 
 /// `tools/list` at the MCP endpoint.

@@ -11,6 +11,7 @@ mod feed;
 mod http_client;
 mod measure;
 mod report;
+mod revocation;
 mod rows;
 mod subject;
 

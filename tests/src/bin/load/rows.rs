@@ -10,10 +10,11 @@ use crate::feed::Feed;
 use crate::http_client::{Connection, Request};
 use crate::measure::{self, Plan, Target, median};
 use crate::report::{Bound, Row};
+use crate::revocation;
 use crate::subject::{Subject, sample};
 
 /// Names of the rows, in the order of the table.
-pub const NAMES: [&str; 9] = [
+pub const NAMES: [&str; 10] = [
     "client-credentials-es256",
     "client-credentials-rs256",
     "refresh",
@@ -21,6 +22,7 @@ pub const NAMES: [&str; 9] = [
     "introspection",
     "first-seen-token",
     "cached-token",
+    "revocation",
     "memory",
     "start",
 ];
@@ -47,6 +49,7 @@ pub async fn measure(name: &str, plan: Plan) -> anyhow::Result<Vec<Row>> {
         "introspection" => introspection(plan).await,
         "first-seen-token" => first_seen_token(plan).await,
         "cached-token" => cached_token(plan).await,
+        "revocation" => revocation::measure(plan).await,
         "memory" => memory(plan).await,
         "start" => start().await,
         _ => anyhow::bail!("there is no row {name}"),
