@@ -6,6 +6,7 @@ use crate::auth_server::{
     TestServer,
     browser::{Browser, Form, form},
     database,
+    sign_on::id_token,
     visitors::{Ask, PASSWORD, consent_form},
 };
 use auth_server::users::set_up;
@@ -67,6 +68,33 @@ async fn a_failed_sign_in_leaves_no_cookie(store: &Store) {
                 assert_eq!((answer.status.as_u16(), answer.header("set-cookie")), (503, ""), "{context}");
                 assert_eq!(browser.submit(&filled).await.status, 303, "{context}");
             }
+            if !met {
+                break;
+            }
+        }
+    }
+}
+
+async fn a_sign_out_by_a_client_is_done_or_said_not_to_be(store: &Store) {
+    let (server, faults) = server_with_faults(store).await;
+    server.add_member(ADA).await;
+    let client = server.register_client("Client").await;
+    let mut browser = Browser::signed_in(&server, ADA, PASSWORD).await;
+    let hint = id_token(&server, &mut browser, &client).await;
+    let path = format!("/oauth2/end-session?id_token_hint={hint}");
+    for fault in FAULTS {
+        for n in 1..POINTS_MAX {
+            let mut browser = Browser::signed_in(&server, ADA, PASSWORD).await;
+            faults.arm(n, fault);
+            let answer = browser.get(&path).await;
+            let met = faults.disarm();
+            let context = format!("{fault:?} at {n}: {answer:?}");
+            if answer.status != 303 {
+                assert_eq!((answer.status.as_u16(), answer.header("set-cookie")), (503, ""), "{context}");
+                assert_eq!(browser.get(&path).await.header("location"), "/signed-out", "{context}");
+            }
+            let page = browser.copy().get("/").await;
+            assert!(!page.body.contains("id=\"sign-out-form\""), "still signed in: {context}");
             if !met {
                 break;
             }
@@ -137,5 +165,6 @@ async fn forget_everybody(server: &TestServer) {
 database::for_each_database!(
     a_decision_is_written_whole_or_not_at_all,
     a_failed_sign_in_leaves_no_cookie,
+    a_sign_out_by_a_client_is_done_or_said_not_to_be,
     a_set_up_that_fails_can_be_done_again,
 );

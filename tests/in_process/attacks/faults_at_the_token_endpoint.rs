@@ -126,8 +126,32 @@ async fn theft_is_written_whole_or_not_at_all(store: &Store) {
     }
 }
 
+/// What is not known is 503: an application that heard 401 would sign its person out.
+async fn userinfo_says_nothing_that_it_does_not_know(store: &Store) {
+    let (server, faults) = server_with_faults(store).await;
+    let token = server.redeem(&server.give(&WITH_OPENID).await).await.text("access_token");
+    let ask = || server.call("GET", "/oauth2/userinfo", &token, &serde_json::Value::Null);
+    for fault in [Fault::FailBefore, Fault::Unavailable] {
+        let mut failed = 0;
+        for n in 1..POINTS_MAX {
+            faults.arm(n, fault);
+            let answer = ask().await;
+            if !faults.disarm() {
+                assert_eq!(answer.status, 200, "{answer:?}");
+                break;
+            }
+            failed += 1;
+            assert_eq!(answer.refusal(), (503, "temporarily_unavailable".to_owned()), "{fault:?} at {n}");
+            assert!(!answer.header("retry-after").is_empty() && !answer.body.contains("\"sub\""), "{answer:?}");
+            assert_eq!(ask().await.status, 200);
+        }
+        assert!(failed >= 1, "{fault:?}");
+    }
+}
+
 database::for_each_database!(
     refresh_never_loses_the_grant,
     a_code_is_redeemed_or_burnt_and_nothing_between,
     theft_is_written_whole_or_not_at_all,
+    userinfo_says_nothing_that_it_does_not_know,
 );

@@ -3,7 +3,7 @@
 use super::{
     Answer, TestServer,
     browser::{Browser, Form, form},
-    sign_on::{allow, redeem},
+    sign_on::{allow, id_token as hint, redeem},
     visitors::{Ask, PASSWORD, WEBSITE},
 };
 use keys::SigningKey;
@@ -31,11 +31,6 @@ async fn register(server: &TestServer, post_logout: &[&str]) -> String {
     let registered = if post_logout.is_empty() { json!(null) } else { json!(post_logout) };
     assert_eq!(answer["post_logout_redirect_uris"], registered);
     answer["client_id"].as_str().expect("an id").to_owned()
-}
-
-async fn hint(server: &TestServer, browser: &mut Browser<'_>, client: &str) -> String {
-    let code = allow(browser, &Ask::of(client).with("scope", "openid")).await;
-    redeem(server, client, &code).await.text("id_token")
 }
 
 fn path(pairs: &[(&str, &str)]) -> String {

@@ -32,3 +32,9 @@ pub async fn redeem(server: &TestServer, client: &str, code: &str) -> Answer {
     server.follow().await;
     answer
 }
+
+/// An ID token of whoever is signed in, for this client.
+pub async fn id_token(server: &TestServer, browser: &mut Browser<'_>, client: &str) -> String {
+    let code = allow(browser, &Ask::of(client).with("scope", "openid")).await;
+    redeem(server, client, &code).await.text("id_token")
+}
