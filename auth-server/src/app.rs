@@ -42,6 +42,7 @@ const MIGRATIONS: &[Migration] = migrations![
     "0006_client_credentials",
     "0007_organizations",
     "0008_history",
+    "0009_resource_tokens",
 ];
 
 /// The schema of this server.

@@ -30,7 +30,7 @@ use crate::{
 use axum::Router;
 use shared::{
     clock::SharedClock,
-    config::{ConfigurationError, DataDirError, Problem, RedisUrl},
+    config::{ConfigurationError, DataDirError, DurationSeconds, Problem, RedisUrl},
     db::{Migration, OpenError, PoolLimits, Schema, Store},
     ephemeral::{self, EphemeralError},
     http::{BindError, health_router},
@@ -192,8 +192,8 @@ pub fn build_around(upstream: Arc<dyn Upstream>, parts: Parts) -> Result<App, St
     let health = health_router(checks, clock.clone(), stop.clone());
     let router = router(&settings, pipeline, metadata, health, random);
     let algorithm = Some(own.token_algorithm);
-    let document =
-        ResourceDocument { resource, name: own.name.clone(), scopes, access_token_ttl_seconds: None, algorithm };
+    let access_token_ttl_seconds = own.access_token_lifetime.map(DurationSeconds::seconds);
+    let document = ResourceDocument { resource, name: own.name.clone(), scopes, access_token_ttl_seconds, algorithm };
     let (feed_endpoints, feed_fetcher, feed_tokens) = (endpoints.clone(), fetcher.clone(), tokens.clone());
     let feed = EventFeed { endpoints: feed_endpoints, fetcher: feed_fetcher, tokens: feed_tokens, jwks };
     let enrolment = Enrolment { endpoints, fetcher, tokens, document };

@@ -4,7 +4,9 @@ use crate::mcp::host_and_origin::HostAndOrigin;
 use shared::{
     config::{ByteSize, ConfigurationError, DurationSeconds, Problem, PublicUrl, SharedSettings, Sources, between},
     db::DatabaseUrl,
-    protocol::{jwt::AssertionSigner, token_algorithm::TokenAlgorithm},
+    protocol::{
+        access_token_claims::ACCESS_TOKEN_MAX_TTL_SECONDS, jwt::AssertionSigner, token_algorithm::TokenAlgorithm,
+    },
     secret::Secret,
 };
 use std::net::SocketAddr;
@@ -24,6 +26,8 @@ shared::settings! {
         listen: Vec<SocketAddr> = "127.0.0.1:9500, [::1]:9500",
         /// What the authorization server signs tokens for this resource with: ES256, or RS256 for verifiers that know nothing else.
         token_algorithm: TokenAlgorithm = "ES256",
+        /// How long access tokens for this resource live, from 60 seconds to 24 hours. Without it the authorization server's lifetime counts.
+        access_token_lifetime: Option<DurationSeconds> where check_lifetime,
         /// The authorization server: its public URL, byte for byte as it is written there.
         issuer: PublicUrl = "http://localhost:9400",
         /// The client that `auth-server resource-server add` made for this server. The one-command `postern` needs neither this nor a key.
@@ -71,6 +75,12 @@ fn check_path(path: &String) -> Result<(), String> {
 fn check_name(name: &String) -> Result<(), String> {
     let readable = !name.trim().is_empty() && name.chars().count() <= 100 && !name.chars().any(char::is_control);
     if readable { Ok(()) } else { Err("is to be a name of 1 to 100 characters".to_owned()) }
+}
+
+fn check_lifetime(lifetime: &Option<DurationSeconds>) -> Result<(), String> {
+    let seconds = lifetime.map(DurationSeconds::seconds);
+    let refused = seconds.is_some_and(|seconds| !(60..=ACCESS_TOKEN_MAX_TTL_SECONDS).contains(&seconds));
+    if refused { Err("is to be from 60 seconds to 24 hours".to_owned()) } else { Ok(()) }
 }
 
 fn check_private_key(key: &Option<Secret>) -> Result<(), String> {

@@ -84,6 +84,8 @@ pub enum AuditKind {
     ResourceServerAdded,
     /// The keys or origins of a resource server were replaced.
     ResourceServerChanged,
+    /// How the tokens of a resource are signed and how long they live was set; the detail is its id.
+    ResourceTokensSet,
     /// A next signing key was published; the detail is its id.
     SigningKeyPublished,
     /// A next signing key was told to sign earlier than planned.
@@ -138,6 +140,7 @@ impl AuditKind {
             Self::ClientSecretRotated => "client_secret_rotated",
             Self::ResourceServerAdded => "resource_server_added",
             Self::ResourceServerChanged => "resource_server_changed",
+            Self::ResourceTokensSet => "resource_tokens_set",
             Self::SigningKeyPublished => "signing_key_published",
             Self::SigningKeyHurried => "signing_key_hurried",
             Self::SigningKeyActivated => "signing_key_activated",

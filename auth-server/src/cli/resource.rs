@@ -1,9 +1,17 @@
-//! `resource list`.
+//! `resource list` and `set`.
 
-use super::{CommandError, Format, manager::Manager, output::Columns};
-use crate::{resources::Resource, store};
-use clap::Subcommand;
+use super::{CommandError, Format, keys::parse_algorithm, manager::Manager, output::Columns};
+use crate::{
+    audit::Actor,
+    resources::{
+        Resource,
+        set_resource_tokens::{TokenChoice, set_resource_tokens},
+    },
+    store,
+};
+use clap::{Args, Subcommand};
 use serde::Serialize;
+use shared::protocol::token_algorithm::TokenAlgorithm;
 use std::io::Write;
 
 /// What can be done with resources.
@@ -12,6 +20,30 @@ pub enum ResourceCommand {
     /// List what resource servers registered.
     #[command(after_help = "Example:\n  postern resource list")]
     List(Format),
+    /// Say how the access tokens of a resource are signed, and how long they live, whatever its resource server registers.
+    #[command(
+        after_help = "Examples:\n  postern resource set https://mcp.example.com/mcp --algorithm RS256 --access-token-ttl-seconds 300\n  postern resource set https://mcp.example.com/mcp --as-registered"
+    )]
+    Set(SetArguments),
+}
+
+/// Which resource, and what of it.
+#[derive(Debug, Args)]
+pub struct SetArguments {
+    /// The resource, as `resource list` shows it.
+    pub resource: String,
+    /// ES256, or RS256 for verifiers that know nothing else.
+    #[arg(long, value_name = "ALGORITHM", value_parser = parse_algorithm)]
+    pub algorithm: Option<TokenAlgorithm>,
+    /// From 60 to 86400.
+    #[arg(long, value_name = "SECONDS")]
+    pub access_token_ttl_seconds: Option<i64>,
+    /// Forget what was set before: what the resource server registers counts again.
+    #[arg(long)]
+    pub as_registered: bool,
+    /// How to print.
+    #[command(flatten)]
+    pub format: Format,
 }
 
 #[derive(Serialize)]
@@ -19,25 +51,38 @@ struct Line {
     resource: String,
     name: String,
     scopes: Vec<String>,
+    algorithm: TokenAlgorithm,
+    access_token_ttl_seconds: i64,
     registered_by: String,
 }
 
-impl From<Resource> for Line {
-    fn from(resource: Resource) -> Self {
+impl Line {
+    fn of(resource: Resource, manager: &Manager) -> Self {
+        let usual = manager.settings.auth_server.access_token_lifetime.seconds();
         Self {
             scopes: resource.scopes.iter().map(|scope| scope.name.clone()).collect(),
             resource: resource.id,
             name: resource.name,
+            algorithm: resource.algorithm,
+            access_token_ttl_seconds: resource.access_token_ttl_seconds.unwrap_or(usual),
             registered_by: resource.owner_client_id,
         }
     }
 }
 
 impl Columns for Line {
-    const HEADINGS: &'static [&'static str] = &["RESOURCE", "NAME", "SCOPES", "REGISTERED BY"];
+    const HEADINGS: &'static [&'static str] =
+        &["RESOURCE", "NAME", "SCOPES", "ALGORITHM", "TOKEN SECONDS", "REGISTERED BY"];
 
     fn columns(&self) -> Vec<String> {
-        vec![self.resource.clone(), self.name.clone(), self.scopes.join(" "), self.registered_by.clone()]
+        vec![
+            self.resource.clone(),
+            self.name.clone(),
+            self.scopes.join(" "),
+            self.algorithm.to_string(),
+            self.access_token_ttl_seconds.to_string(),
+            self.registered_by.clone(),
+        ]
     }
 }
 
@@ -46,7 +91,28 @@ pub(super) async fn execute(
     manager: &Manager,
     output: &mut (dyn Write + Send),
 ) -> Result<(), CommandError> {
-    let ResourceCommand::List(format) = command;
-    let resources = store::resource::list(&mut manager.store.read()).await?;
-    format.list(&resources.into_iter().map(Line::from).collect::<Vec<_>>(), output)
+    match command {
+        ResourceCommand::List(format) => {
+            let resources = store::resource::list(&mut manager.store.read()).await?;
+            let lines: Vec<Line> = resources.into_iter().map(|resource| Line::of(resource, manager)).collect();
+            format.list(&lines, output)
+        }
+        ResourceCommand::Set(arguments) => set(&arguments, manager, output).await,
+    }
+}
+
+async fn set(arguments: &SetArguments, manager: &Manager, output: &mut dyn Write) -> Result<(), CommandError> {
+    let SetArguments { algorithm, access_token_ttl_seconds, as_registered, .. } = *arguments;
+    let choice = TokenChoice { as_registered, algorithm, access_token_ttl_seconds };
+    if choice == TokenChoice::default() {
+        return Err(CommandError::refused("say --algorithm, --access-token-ttl-seconds or --as-registered"));
+    }
+    let (store, random) = (&manager.store, manager.random.as_ref());
+    let set = set_resource_tokens(store, random, &Actor::CommandLine, &arguments.resource, choice, manager.now).await;
+    let line = Line::of(set.map_err(|refusal| CommandError::refused(refusal.to_string()))?, manager);
+    let text = format!(
+        "tokens for {} are signed with {} and live {} seconds",
+        line.resource, line.algorithm, line.access_token_ttl_seconds
+    );
+    arguments.format.one(&line, &text, output)
 }

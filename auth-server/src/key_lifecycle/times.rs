@@ -15,8 +15,9 @@ pub const PUBLISHED_BEFORE_SIGNING_SECONDS: i64 = JWKS_MAX_AGE_SECONDS as i64 + 
 /// So long before it signs when somebody is in a hurry: until an instance that does not publish it is not ready any more (30 s), and a
 /// verifier that asks again about a key it does not know may do so (ours after 10 s, common libraries after 30 s).
 pub const PUBLISHED_BEFORE_SIGNING_IN_A_HURRY_SECONDS: i64 = 40;
-/// Nothing that a key signs lives longer: access tokens, and whatever else is signed (ID tokens and security events end much sooner).
+/// Nothing that a key signs lives longer: access tokens, ID tokens. What signs more kinds of texts asserts the same of theirs.
 pub const SIGNED_MAX_TTL_SECONDS: i64 = ACCESS_TOKEN_MAX_TTL_SECONDS;
+const _: () = assert!(SIGNED_MAX_TTL_SECONDS >= crate::tokens::id_token::ID_TOKEN_TTL_SECONDS);
 /// A retired key is gone after this: what it signed last has ended, wherever the JWKS was cached and whichever instance signed late.
 pub const RETIRED_SECONDS: i64 = SIGNED_MAX_TTL_SECONDS + PUBLISHED_BEFORE_SIGNING_SECONDS;
 /// More keys are not published at a time: a set of keys has its limits with whoever reads it.

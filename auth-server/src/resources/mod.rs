@@ -5,6 +5,7 @@ pub mod grantable;
 pub mod register;
 pub mod registry;
 pub mod resource;
+pub mod set_resource_tokens;
 
 pub use grantable::{default_scope, grantable, identity_part};
 pub use registry::{ResourceRegistry, TargetError};

@@ -55,7 +55,7 @@ pub enum RegisterRefusal {
     Store(#[from] StoreError),
 }
 
-/// Registers or replaces what `client_id` protects and returns it as stored. Writing the same again changes nothing; other
+/// Registers or replaces what `client_id` protects and returns it as it counts. Writing the same again changes nothing; other
 /// tools, roles or hierarchy make a new policy version.
 ///
 /// # Errors
@@ -87,7 +87,7 @@ async fn write(
         return Err(RegisterRefusal::ForeignOrigin);
     }
     // Requests name a resource by any equal spelling, so whoever owns one spelling owns them all.
-    let existing = store::resource::find(tx, indicator.canonical()).await?;
+    let existing = store::resource::find_registered(tx, indicator.canonical()).await?;
     if existing.as_ref().is_some_and(|existing| existing.owner_client_id != client_id) {
         return Err(RegisterRefusal::OwnedByAnother);
     }
@@ -114,7 +114,8 @@ async fn write(
         store::resource::put(tx, &resource, indicator.canonical(), now).await?;
         change_log::append(tx, Change::ResourceChanged(&resource.id), now).await?;
     }
-    Ok(resource)
+    // What an administrator set counts, whatever was registered.
+    Ok(store::resource::find(tx, indicator.canonical()).await?.unwrap_or(resource))
 }
 
 /// Removes every resource of the resource server `client_id`: the grants and tokens for them end.

@@ -1,7 +1,7 @@
 //! Table `resource`.
 
 use super::json_list::{self, unreadable};
-use crate::resources::Resource;
+use crate::resources::{Resource, set_resource_tokens::TokenChoice};
 use shared::{
     binds,
     clock::UnixSeconds,
@@ -11,12 +11,28 @@ use shared::{
 
 const FIND: Statement = Statement::new(
     "resource.find",
+    "SELECT id, name, owner_client_id, scopes, COALESCE(set_access_token_ttl_seconds, access_token_ttl_seconds) AS access_token_ttl_seconds, \
+     COALESCE(set_algorithm, algorithm) AS algorithm, policy_version FROM resource WHERE canonical = $1 AND removed_at IS NULL",
+);
+const FIND_REGISTERED: Statement = Statement::new(
+    "resource.find_registered",
     "SELECT id, name, owner_client_id, scopes, access_token_ttl_seconds, algorithm, policy_version \
      FROM resource WHERE canonical = $1 AND removed_at IS NULL",
 );
+const SET_TOKENS: Statement = Statement::new(
+    "resource.set_tokens",
+    "UPDATE resource SET set_access_token_ttl_seconds = COALESCE($2, set_access_token_ttl_seconds), \
+     set_algorithm = COALESCE($3, set_algorithm), updated_at = $4 WHERE canonical = $1 AND removed_at IS NULL",
+);
+const SET_TOKENS_ANEW: Statement = Statement::new(
+    "resource.set_tokens_anew",
+    "UPDATE resource SET set_access_token_ttl_seconds = $2, set_algorithm = $3, updated_at = $4 \
+     WHERE canonical = $1 AND removed_at IS NULL",
+);
 const LIST: Statement = Statement::new(
     "resource.list",
-    "SELECT id, name, owner_client_id, scopes, access_token_ttl_seconds, algorithm, policy_version \
+    "SELECT id, name, owner_client_id, scopes, COALESCE(set_access_token_ttl_seconds, access_token_ttl_seconds) AS access_token_ttl_seconds, \
+     COALESCE(set_algorithm, algorithm) AS algorithm, policy_version \
      FROM resource WHERE removed_at IS NULL ORDER BY created_at, id LIMIT 1000",
 );
 const PUT: Statement = Statement::new(
@@ -37,6 +53,24 @@ const LIST_OF_OWNER: Statement = Statement::new(
 );
 const LAST_POLICY_VERSION: Statement =
     Statement::new("resource.last_policy_version", "SELECT policy_version FROM resource WHERE id = $1");
+
+/// The same, as its resource server registered it: without what an administrator set.
+pub async fn find_registered(db: &mut impl Fetch, canonical: &str) -> Result<Option<Resource>, StoreError> {
+    db.fetch_optional(&FIND_REGISTERED, binds![canonical]).await?.as_ref().map(resource_row).transpose()
+}
+
+/// Sets how the tokens of the resource with that canonical form are made; `false` if there is none.
+pub async fn set_tokens(
+    tx: &mut Tx,
+    canonical: &str,
+    choice: &TokenChoice,
+    now: UnixSeconds,
+) -> Result<bool, StoreError> {
+    let algorithm = choice.algorithm.map(TokenAlgorithm::as_str);
+    let binds = binds![canonical, choice.access_token_ttl_seconds, algorithm, now];
+    let statement = if choice.as_registered { &SET_TOKENS_ANEW } else { &SET_TOKENS };
+    Ok(tx.execute(statement, binds).await? == 1)
+}
 
 /// The registered resource with that canonical form, however it was written.
 pub async fn find(db: &mut impl Fetch, canonical: &str) -> Result<Option<Resource>, StoreError> {

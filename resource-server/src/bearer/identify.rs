@@ -6,7 +6,7 @@ use super::{
     principal::Principal,
     verified_token::{PrincipalShares, VerifiedToken},
 };
-use crate::issuer::jwks::{JwksCache, NoKeys, Snapshot};
+use crate::issuer::jwks::{JwksCache, NoKeys, Snapshot, Unknown};
 use http::request::Parts;
 use sha2::{Digest as _, Sha256};
 use shared::{
@@ -34,6 +34,8 @@ pub enum NotIdentified {
     NoToken(NoToken),
     /// There is one, and it is not good.
     Refused(JwtRefusal),
+    /// There is one that names a key which the issuer has withdrawn: its client is to get another one, and forged nothing.
+    WithdrawnKey,
     /// It cannot be judged just now.
     NoKeys,
 }
@@ -75,10 +77,7 @@ impl Identify {
         let no_keys = |NoKeys| NotIdentified::NoKeys;
         let snapshot = self.jwks.keys(now).await.map_err(no_keys)?;
         let principal = match self.check(text, &snapshot, now) {
-            Err(JwtRefusal::UnknownKid) => match self.jwks.newer_than(&snapshot, now).await.map_err(no_keys)? {
-                Some(newer) => self.check(text, &newer, now),
-                None => Err(JwtRefusal::UnknownKid),
-            },
+            Err(JwtRefusal::UnknownKid) => self.look_for_key(text, &snapshot, now).await?,
             decided => decided,
         };
         let principal = principal.map_err(NotIdentified::Refused)?;
@@ -86,6 +85,25 @@ impl Identify {
         let token = Arc::new(VerifiedToken::new(principal, key_id, now, &self.shares));
         self.cache.insert(digest, token.clone());
         Ok(Identified { token, digest })
+    }
+
+    /// Checks a token again whose key was unknown.
+    async fn look_for_key(
+        &self,
+        text: &str,
+        seen: &Snapshot,
+        now: UnixSeconds,
+    ) -> Result<Result<Principal, JwtRefusal>, NotIdentified> {
+        let kid = key_id(text).unwrap_or_default();
+        match self.jwks.look_for(&kid, seen, now).await.map_err(|NoKeys| NotIdentified::NoKeys)? {
+            Unknown::Newer(newer) => match self.check(text, &newer, now) {
+                // It went with that very fetch.
+                Err(JwtRefusal::UnknownKid) if newer.has_withdrawn(&kid) => Err(NotIdentified::WithdrawnKey),
+                decided => Ok(decided),
+            },
+            Unknown::Withdrawn => Err(NotIdentified::WithdrawnKey),
+            Unknown::Nonsense => Ok(Err(JwtRefusal::UnknownKid)),
+        }
     }
 
     fn check(&self, text: &str, snapshot: &Snapshot, now: UnixSeconds) -> Result<Principal, JwtRefusal> {

@@ -72,16 +72,17 @@ impl EventFeed {
             return Ok(heard);
         }
         let no_keys = |NoKeys| self.malformed("usable keys");
+        let mut refetched = false;
         let mut snapshot = self.jwks.keys(now).await.map_err(no_keys)?;
         for (number, (jti, token)) in answer.sets.iter().enumerate() {
             if number % VERIFIED_AT_ONCE == VERIFIED_AT_ONCE - 1 {
                 tokio::task::yield_now().await;
             }
             let mut verified = self.verify(jti, token, &snapshot);
-            if verified == Err(JwtRefusal::UnknownKid)
-                && let Some(newer) = self.jwks.newer_than(&snapshot, now).await.map_err(no_keys)?
-            {
-                snapshot = newer;
+            if verified == Err(JwtRefusal::UnknownKid) && !refetched {
+                // The issuer itself says so: a key that takes a revoked one's place signs the news of that.
+                snapshot = self.jwks.refetch(&snapshot).await.map_err(no_keys)?;
+                refetched = true;
                 verified = self.verify(jti, token, &snapshot);
             }
             match verified {

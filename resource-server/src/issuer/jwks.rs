@@ -17,10 +17,27 @@ pub const USABLE_SECONDS: i64 = 6 * 60 * 60;
 pub const COOL_DOWN_SECONDS: i64 = 10;
 /// After a failure nobody asks again for this long.
 pub const FAILURE_PAUSE_SECONDS: i64 = 1;
+/// For so long after a key was revoked an unknown key may be its replacement, which an instance of the issuer that answered us did not know
+/// yet: it is asked for again every second, and meanwhile nothing is said about its tokens.
+pub const UNSETTLED_SECONDS: i64 = 60;
+const UNSETTLED_COOL_DOWN_SECONDS: i64 = 1;
+/// So many keys that the issuer no longer publishes are remembered.
+const WITHDRAWN_MAX_KEYS: usize = 64;
 
 /// There are no usable keys.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NoKeys;
+
+/// What there is to say of a key that a snapshot does not have.
+#[derive(Debug, Clone)]
+pub enum Unknown {
+    /// Look here: it was fetched since.
+    Newer(Arc<Snapshot>),
+    /// The issuer published it once, and withdrew it: it was revoked, or everything it signed has ended.
+    Withdrawn,
+    /// The issuer was asked just now and does not know it.
+    Nonsense,
+}
 
 /// Keys as they were fetched.
 #[derive(Debug, Clone, Default)]
@@ -31,6 +48,33 @@ pub struct Snapshot {
     pub generation: u64,
     fetched_at: UnixSeconds,
     failed_at: Option<UnixSeconds>,
+    revoked_at: Option<UnixSeconds>,
+    withdrawn: Vec<String>,
+}
+
+impl Snapshot {
+    /// What the issuer published after this, fetched at `now`.
+    fn followed_by(&self, keys: VerificationKeys, now: UnixSeconds) -> Self {
+        let before = self.keys.iter().flat_map(VerificationKeys::ids).chain(self.withdrawn.iter().map(String::as_str));
+        let withdrawn = before.filter(|kid| !keys.contains(kid)).take(WITHDRAWN_MAX_KEYS).map(str::to_owned).collect();
+        Self {
+            keys: Some(keys),
+            generation: self.generation + 1,
+            fetched_at: now,
+            failed_at: None,
+            revoked_at: self.revoked_at,
+            withdrawn,
+        }
+    }
+
+    /// Whether the issuer published this key once, and withdrew it.
+    pub fn has_withdrawn(&self, kid: &str) -> bool {
+        self.withdrawn.iter().any(|withdrawn| withdrawn == kid)
+    }
+
+    fn is_unsettled(&self, now: UnixSeconds) -> bool {
+        self.revoked_at.is_some_and(|at| (0..UNSETTLED_SECONDS).contains(&(now - at)))
+    }
 }
 
 /// The cache.
@@ -69,29 +113,44 @@ impl JwksCache {
         Ok(snapshot)
     }
 
-    /// Keys after a token named one that `seen` does not have: newer ones if there are, `None` if asking again is no use.
+    /// What became of the key `kid`, which a token names and `seen` does not have. The issuer is asked again, but not over and over.
     ///
     /// # Errors
-    /// [`NoKeys`] when the issuer cannot be asked: the token may be good.
-    pub async fn newer_than(
-        self: &Arc<Self>,
-        seen: &Snapshot,
-        now: UnixSeconds,
-    ) -> Result<Option<Arc<Snapshot>>, NoKeys> {
+    /// [`NoKeys`] when the issuer cannot be asked, or may not know yet what it will answer: the token may be good.
+    pub async fn look_for(self: &Arc<Self>, kid: &str, seen: &Snapshot, now: UnixSeconds) -> Result<Unknown, NoKeys> {
         let snapshot = self.current();
         if snapshot.generation > seen.generation {
-            return Ok(Some(snapshot));
+            return Ok(Unknown::Newer(snapshot));
         }
-        if (0..COOL_DOWN_SECONDS).contains(&(now - snapshot.fetched_at)) && snapshot.failed_at.is_none() {
-            return Ok(None);
+        if snapshot.has_withdrawn(kid) {
+            return Ok(Unknown::Withdrawn);
+        }
+        let unsettled = snapshot.is_unsettled(now);
+        let cool_down = if unsettled { UNSETTLED_COOL_DOWN_SECONDS } else { COOL_DOWN_SECONDS };
+        if (0..cool_down).contains(&(now - snapshot.fetched_at)) && snapshot.failed_at.is_none() {
+            return if unsettled { Err(NoKeys) } else { Ok(Unknown::Nonsense) };
         }
         let fetched = self.fetch_after(seen.generation).await;
-        if fetched.generation > seen.generation { Ok(Some(fetched)) } else { Err(NoKeys) }
+        if fetched.generation > seen.generation { Ok(Unknown::Newer(fetched)) } else { Err(NoKeys) }
     }
 
-    /// Fetches now, whatever the age: a key was revoked.
+    /// Newer keys than `seen` has, whatever its age: the issuer itself used one that it does not have.
+    ///
+    /// # Errors
+    /// [`NoKeys`] when the issuer cannot be asked.
+    pub async fn refetch(self: &Arc<Self>, seen: &Snapshot) -> Result<Arc<Snapshot>, NoKeys> {
+        let fetched = self.fetch_after(seen.generation).await;
+        if fetched.generation > seen.generation { Ok(fetched) } else { Err(NoKeys) }
+    }
+
+    /// Fetches now, whatever the age: a key was revoked, and another has taken its place.
     pub async fn renew(self: &Arc<Self>) {
-        let generation = self.current().generation;
+        let generation = {
+            // A fetch under way would put its own snapshot over this one.
+            let _flight = self.in_flight.lock().await;
+            let marked = Snapshot { revoked_at: Some(self.clock.now()), ..(*self.current()).clone() };
+            self.replace(marked).generation
+        };
         self.fetch_after(generation).await;
     }
 
@@ -112,7 +171,7 @@ impl JwksCache {
                 if before.failed_at.is_some() {
                     tracing::info!(url = %self.url, "the issuer's keys can be fetched again");
                 }
-                Snapshot { keys: Some(keys), generation: before.generation + 1, fetched_at: now, failed_at: None }
+                before.followed_by(keys, now)
             }
             Err(cause) => {
                 if before.failed_at.is_none() {
@@ -121,9 +180,13 @@ impl JwksCache {
                 Snapshot { failed_at: Some(self.clock.now()), ..(*before).clone() }
             }
         };
-        let after = Arc::new(after);
-        *self.current.write().unwrap_or_else(PoisonError::into_inner) = after.clone();
-        after
+        self.replace(after)
+    }
+
+    fn replace(&self, snapshot: Snapshot) -> Arc<Snapshot> {
+        let snapshot = Arc::new(snapshot);
+        *self.current.write().unwrap_or_else(PoisonError::into_inner) = snapshot.clone();
+        snapshot
     }
 
     async fn fetch(&self) -> Result<VerificationKeys, FetchError> {

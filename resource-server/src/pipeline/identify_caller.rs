@@ -72,6 +72,7 @@ fn refusal(cause: NotIdentified) -> Refusal {
             tracing::debug!(%cause, "a token is refused");
             Refusal::InvalidToken
         }
+        NotIdentified::WithdrawnKey => Refusal::InvalidToken,
         NotIdentified::NoKeys => Refusal::Unavailable,
     }
 }

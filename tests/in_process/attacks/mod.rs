@@ -9,6 +9,7 @@ mod code_races;
 mod deep_and_oversized_input;
 mod faults_at_the_pages;
 mod faults_at_the_token_endpoint;
+mod faults_in_key_acts;
 mod header_and_log_injection;
 mod id_tokens;
 mod mix_up;

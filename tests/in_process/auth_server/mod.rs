@@ -34,6 +34,7 @@ mod registered_keys;
 mod registration_management;
 mod remembered_consent;
 mod resource_registry;
+mod resource_tokens;
 mod revoke;
 mod set_up;
 mod sign_in;
@@ -45,5 +46,5 @@ mod userinfo;
 pub mod visitors;
 
 pub use answer::Answer;
-use manual_clock::ManualClock;
+pub use manual_clock::ManualClock;
 pub use test_server::TestServer;

@@ -16,3 +16,4 @@ mod server;
 mod sessions;
 mod tokens;
 mod tools;
+mod withdrawn_keys;

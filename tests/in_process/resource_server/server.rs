@@ -15,7 +15,7 @@ use resource_server::{
 };
 use serde_json::{Value, json};
 use shared::{
-    clock::{Clock, UnixSeconds},
+    clock::{Clock, SharedClock, UnixSeconds},
     config::Sources,
     db::{DatabaseUrl, PoolLimits, Store},
     protocol::jwt::AssertionSigner,
@@ -103,22 +103,35 @@ pub async fn start_app(
     upstream: Option<Arc<dyn Upstream>>,
     store: Store,
 ) -> (Router, Arc<SetClock>, CancellationToken) {
+    let clock = Arc::new(SetClock(NOW.into()));
+    let (router, stop) = start_app_at(issuer, settings, signer, upstream, store, clock.clone()).await;
+    (router, clock, stop)
+}
+
+/// The same, with this clock.
+pub async fn start_app_at(
+    issuer: &str,
+    settings: &str,
+    signer: Arc<AssertionSigner>,
+    upstream: Option<Arc<dyn Upstream>>,
+    store: Store,
+    clock: SharedClock,
+) -> (Router, CancellationToken) {
     // One provider serves a process: that of the issuer, whose tests run in this one, too.
     keys::install_crypto_provider();
     let text = format!("[resource_server]\nissuer = \"{issuer}\"\n{settings}\n");
     let sources = Sources::new().with_file_text("test", &text).expect("TOML");
     let settings = Settings::load(&sources).expect("settings");
-    let clock = Arc::new(SetClock(NOW.into()));
     let stop = CancellationToken::new();
     let identity = EnrolledIdentity { client_id: "resource-server".into(), signer };
     let random = Arc::new(SystemRandom);
-    let parts = Parts { settings, store, clock: clock.clone(), random, identity, stop: stop.clone() };
+    let parts = Parts { settings, store, clock, random, identity, stop: stop.clone() };
     let app = match upstream {
         None => build(parts),
         Some(upstream) => build_around(upstream, parts),
     };
     let (router, _follower) = app.expect("an app").start();
-    (router, clock, stop)
+    (router, stop)
 }
 
 impl Server {

@@ -30,6 +30,11 @@ impl VerificationKeys {
         self.0.iter().any(|key| key.kid == kid)
     }
 
+    /// The ids of all of them.
+    pub fn ids(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(|key| key.kid.as_str())
+    }
+
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
