@@ -11,6 +11,7 @@ mod outages;
 mod real_issuer;
 mod revocation;
 mod revocation_everywhere;
+mod rotation_under_load;
 mod scopes;
 mod server;
 mod sessions;
