@@ -109,9 +109,11 @@ impl ClientAddresses {
         name: &HeaderName,
         address_in: fn(&str) -> Option<&str>,
     ) -> Option<IpAddr> {
-        let lines = headers.get_all(name).iter().rev().filter_map(|line| line.to_str().ok());
+        let lines = headers.get_all(name).iter().rev();
         let mut nearest = None;
-        for entry in lines.flat_map(|line| line.rsplit(',')).take(MAX_HOPS) {
+        for entry in lines.flat_map(|line| line.as_bytes().rsplit(|byte| *byte == b',')).take(MAX_HOPS) {
+            // Whatever bytes a client wrote, they hide nothing of what a proxy added behind them.
+            let entry = std::str::from_utf8(entry).unwrap_or_default();
             let Some(address) = address_in(entry.trim()).and_then(parse_host) else { break };
             nearest = Some(address);
             if !self.trusts(address) {

@@ -109,7 +109,11 @@ fn rest_after_authority(text: &str) -> Result<&str, ResourceIndicatorError> {
     if !text.bytes().all(uri_character) {
         return Err(ResourceIndicatorError::Malformed);
     }
-    let (_, after) = text.split_once("://").ok_or(ResourceIndicatorError::Malformed)?;
+    let (scheme, after) = text.split_once("://").ok_or(ResourceIndicatorError::Malformed)?;
+    // In `https:/a://b` the URL parser sees the host `a`.
+    if !scheme.bytes().all(|b| b.is_ascii_alphanumeric()) {
+        return Err(ResourceIndicatorError::Malformed);
+    }
     let authority_bytes = after.find(['/', '?']).unwrap_or(after.len());
     let (authority, rest) = after.split_at(authority_bytes);
     // The URL parser decodes a host (`h%7B` becomes `h{`, `%31` a digit of an address): one that needs it is no host.
@@ -233,6 +237,7 @@ mod tests {
             ("/mcp", Malformed),
             ("mcp.example/mcp", Malformed),
             ("https:mcp.example", Malformed),
+            ("https:/mcp.example://other.example/", Malformed),
             ("https:///mcp.example", Malformed),
             ("https://mcp.example\\mcp", Malformed),
             ("https://mcp.example/a b", Malformed),

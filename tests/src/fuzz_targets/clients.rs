@@ -65,8 +65,7 @@ pub(super) fn registration_document(bytes: &[u8]) {
     }
     assert!(!client.grant_types.is_empty());
     assert!(client.grant_types.iter().all(|grant| GrantType::SELF_REGISTERED.contains(grant)), "no way round a person");
-    let mut open = open_scopes();
-    open.insert(OFFLINE_ACCESS);
+    let open = open_scopes().union(&[OFFLINE_ACCESS, "openid", "profile", "email"].into_iter().collect());
     assert!(client.scope.is_subset(&open), "nothing that is not open to everybody");
     assert_eq!(client.jwks.is_some(), client.auth_method == AuthMethod::PrivateKeyJwt);
     assert!(!client.name.trim().is_empty() && !client.name.chars().any(char::is_control));

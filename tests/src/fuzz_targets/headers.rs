@@ -46,6 +46,7 @@ pub(super) fn forwarded(bytes: &[u8]) {
     let peer: IpAddr = peer.parse().unwrap_or(IpAddr::from([10, 0, 0, 1]));
     let mut sent = headers(HeaderName::from_static("x-forwarded-for"), by_x);
     sent.extend(headers(header::FORWARDED, by_rfc));
+    let is_sent = sent.contains_key("x-forwarded-for");
     let nobody = ClientAddresses::new(Vec::new());
     assert_eq!(nobody.resolve(peer, &sent), ClientAddress::new(peer), "nobody is believed");
     let range: AddressRange = "10.0.0.0/8".parse().expect("a range");
@@ -56,7 +57,7 @@ pub(super) fn forwarded(bytes: &[u8]) {
     }
     assert_eq!(resolved, ClientAddress::new(resolved.ip()), "one form of each address");
     let claimed = by_x.rsplit(',').next().unwrap_or_default().trim().parse::<IpAddr>();
-    if let (true, "", Ok(claimed)) = (range.contains(peer), by_rfc, claimed)
+    if let (true, "", Ok(claimed)) = (is_sent && range.contains(peer), by_rfc, claimed)
         && !range.contains(claimed)
     {
         assert_eq!(resolved, ClientAddress::new(claimed), "what the nearest trusted proxy saw");
