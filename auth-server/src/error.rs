@@ -4,7 +4,7 @@
 
 use crate::{
     clients::{authenticate::AuthenticationError, registration::RegistrationRefusal},
-    grants::{GrantRefusal, revoke_token::RevokeTokenRefusal},
+    grants::{Counted, GrantRefusal, revoke_token::RevokeTokenRefusal},
     parameters::FormError,
     resources::{register::RegisterRefusal, registry::TargetError},
     tokens::{inspect::RevocationsUnknown, introspect::IntrospectionError},
@@ -31,6 +31,8 @@ pub struct OAuthError {
     pub description: &'static str,
     /// Sent as `Retry-After`.
     pub retry_after_seconds: Option<u32>,
+    /// What a limit said, for the headers that tell it.
+    pub counted: Option<Counted>,
     /// Sent as `WWW-Authenticate`.
     pub challenge: Option<Cow<'static, str>>,
 }
@@ -39,7 +41,7 @@ impl OAuthError {
     /// A refusal with the status that belongs to its code.
     pub fn new(code: ErrorCode, description: &'static str) -> Self {
         let status = StatusCode::from_u16(code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        Self { code, status, description, retry_after_seconds: None, challenge: None }
+        Self { code, status, description, retry_after_seconds: None, counted: None, challenge: None }
     }
 
     /// `invalid_request` (RFC 6749 §5.2).
@@ -252,7 +254,9 @@ impl From<GrantRefusal> for OAuthError {
             GrantRefusal::NothingHeld => {
                 Self::invalid_grant("The roles behind the grant hold nothing of its scope any more.")
             }
-            GrantRefusal::TooMany { retry_after_seconds } => Self::too_many_requests(retry_after_seconds),
+            GrantRefusal::TooMany { retry_after_seconds, counted } => {
+                Self { counted, ..Self::too_many_requests(retry_after_seconds) }
+            }
             GrantRefusal::Target => {
                 Self::new(ErrorCode::InvalidTarget, "The resource is not one that this grant is for.")
             }

@@ -1,13 +1,13 @@
 //! How answers of the OAuth endpoints are rendered.
 
-use crate::error::OAuthError;
+use crate::{error::OAuthError, grants::Counted};
 use axum::{
     Json,
     response::{IntoResponse, Response},
 };
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use serde::Serialize;
-use shared::http::set_no_store;
+use shared::http::{set_no_store, set_rate_limit_headers};
 
 /// The members of an error answer (RFC 6749 §5.2).
 #[derive(Serialize)]
@@ -23,11 +23,19 @@ pub fn json_no_store(status: StatusCode, body: &impl Serialize) -> Response {
     response
 }
 
+/// Tells the caller what is left of a limit.
+pub fn set_counted(headers: &mut HeaderMap, counted: Option<&Counted>) {
+    if let Some(counted) = counted {
+        set_rate_limit_headers(headers, counted.policy, &counted.decision, counted.at);
+    }
+}
+
 impl IntoResponse for OAuthError {
     fn into_response(self) -> Response {
         let body = ErrorBody { error: self.code.as_str(), error_description: self.description };
         let mut response = json_no_store(self.status, &body);
         let headers: &mut HeaderMap = response.headers_mut();
+        set_counted(headers, self.counted.as_ref());
         if let Some(seconds) = self.retry_after_seconds {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }

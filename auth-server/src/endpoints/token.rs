@@ -1,6 +1,10 @@
 //! `POST /oauth2/token` (RFC 6749 §3.2) and its alias at the origin's root.
 
-use super::{authenticate_client::authenticate_client, form, respond::json_no_store};
+use super::{
+    authenticate_client::authenticate_client,
+    form,
+    respond::{json_no_store, set_counted},
+};
 use crate::{
     app::App,
     clients::Client,
@@ -31,7 +35,9 @@ pub async fn token(
     let client = authenticate_client(&app, &headers, &parameters, block, paths::TOKEN, now, may_ask).await?;
     let call = TokenCall { parameters: &parameters, client: &client, address_block: Some(block), now };
     let answer = grants::answer(&app, &call).await?;
-    Ok(json_no_store(StatusCode::OK, &TokenResponse::of(&answer)))
+    let mut response = json_no_store(StatusCode::OK, &TokenResponse::of(&answer));
+    set_counted(response.headers_mut(), answer.counted.as_ref());
+    Ok(response)
 }
 
 /// RFC 6749 §5.1; nothing is `null`, and `token_type` is spelled as the strictest client reads it.

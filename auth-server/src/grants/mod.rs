@@ -15,6 +15,7 @@ pub mod revoke_all;
 pub mod revoke_grant;
 pub mod revoke_token;
 
+pub use rate_limits::Counted;
 pub use refusal::GrantRefusal;
 
 use crate::{
@@ -54,6 +55,8 @@ pub struct TokenAnswer {
     pub refresh_token: Option<OpaqueToken>,
     /// What the access token may be used for.
     pub scope: ScopeSet,
+    /// What the limit said that this was counted under.
+    pub counted: Option<Counted>,
 }
 
 /// The grant type a request names, if its client may use it. Writes nothing.

@@ -5,15 +5,30 @@
 use super::GrantRefusal;
 use crate::app::App;
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use shared::{protocol::opaque_token::TokenHash, rate_limit::Limit};
+use shared::{
+    clock::UnixSeconds,
+    protocol::opaque_token::TokenHash,
+    rate_limit::{Limit, RateDecision},
+};
+
+/// What a limit said of a request, for the headers of its answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Counted {
+    /// The constant name of the limit.
+    pub policy: &'static str,
+    /// How much of it is used.
+    pub decision: RateDecision,
+    /// The time of the request.
+    pub at: UnixSeconds,
+}
 
 /// Counts a refresh of a grant by its live token.
 ///
 /// # Errors
 /// [`GrantRefusal::TooMany`].
-pub async fn check_grant(app: &App, grant_id: &str) -> Result<(), GrantRefusal> {
+pub async fn check_grant(app: &App, grant_id: &str, now: UnixSeconds) -> Result<Option<Counted>, GrantRefusal> {
     let limit = Limit::per_minute(app.settings.auth_server.refreshes_per_minute);
-    check(app, "refresh-of-grant", grant_id, limit).await
+    check(app, "refresh-of-grant", grant_id, limit, now).await
 }
 
 /// Counts an answer to a token that is not live any more, by that token: whoever holds an old one spends nothing of what
@@ -21,35 +36,45 @@ pub async fn check_grant(app: &App, grant_id: &str) -> Result<(), GrantRefusal> 
 ///
 /// # Errors
 /// [`GrantRefusal::TooMany`].
-pub async fn check_left_token(app: &App, token: &TokenHash) -> Result<(), GrantRefusal> {
+pub async fn check_left_token(app: &App, token: &TokenHash, now: UnixSeconds) -> Result<Option<Counted>, GrantRefusal> {
     let limit = Limit::per_minute(app.settings.auth_server.refreshes_per_minute);
-    check(app, "answers-to-left-token", &URL_SAFE_NO_PAD.encode(token.0), limit).await
+    check(app, "answers-to-left-token", &URL_SAFE_NO_PAD.encode(token.0), limit, now).await
 }
 
 /// Counts a token for a machine.
 ///
 /// # Errors
 /// [`GrantRefusal::TooMany`].
-pub async fn check_client(app: &App, client_id: &str) -> Result<(), GrantRefusal> {
+pub async fn check_client(app: &App, client_id: &str, now: UnixSeconds) -> Result<Option<Counted>, GrantRefusal> {
     let limit = Limit::per_minute(app.settings.auth_server.machine_tokens_per_minute);
-    check(app, "tokens-of-machine", client_id, limit).await
+    check(app, "tokens-of-machine", client_id, limit, now).await
 }
 
 /// Whether this client's attempt at this grant's refresh token is to be written down: once an hour, for whoever knows a
 /// token could write as fast as it asks.
 pub async fn is_foreign_attempt_news(app: &App, grant_id: &str, client_id: &str) -> bool {
     let once_an_hour = Limit { requests: 1, window_seconds: 3600 };
-    check(app, "foreign-attempt", &format!("{grant_id}:{client_id}"), once_an_hour).await.is_ok()
+    let counted = app.limits.check("foreign-attempt", &format!("{grant_id}:{client_id}"), once_an_hour).await;
+    counted.is_ok_and(|decision| decision.allowed)
 }
 
-async fn check(app: &App, bucket: &str, key: &str, limit: Limit) -> Result<(), GrantRefusal> {
-    match app.limits.check(bucket, key, limit).await {
-        Ok(decision) if decision.allowed => Ok(()),
-        Ok(decision) => Err(GrantRefusal::TooMany { retry_after_seconds: decision.reset_seconds }),
+async fn check(
+    app: &App,
+    policy: &'static str,
+    key: &str,
+    limit: Limit,
+    now: UnixSeconds,
+) -> Result<Option<Counted>, GrantRefusal> {
+    match app.limits.check(policy, key, limit).await {
+        Ok(decision) if decision.allowed => Ok(Some(Counted { policy, decision, at: now })),
+        Ok(decision) => Err(GrantRefusal::TooMany {
+            retry_after_seconds: decision.reset_seconds,
+            counted: Some(Counted { policy, decision, at: now }),
+        }),
         // A limit protects us; without its counter we serve rather than shut everybody out.
         Err(cause) => {
             tracing::warn!(%cause, "a rate limit could not be counted");
-            Ok(())
+            Ok(None)
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Why a grant request gets no token. `error.rs` says which code and status each has.
 
+use super::Counted;
 use crate::resources::registry::TargetError;
 use keys::SigningError;
 use oxide_auth::code_grant::error::AccessTokenErrorType;
@@ -49,6 +50,8 @@ pub enum GrantRefusal {
     TooMany {
         /// What the client is told to wait.
         retry_after_seconds: u32,
+        /// What the limit said, when it is one that counts requests.
+        counted: Option<Counted>,
     },
     /// The user or the organization that the grant chose is gone or disabled, or the user does not belong to it any more.
     #[error("the user, the organization or the membership behind the grant is gone")]

@@ -28,6 +28,7 @@ mod organization_commands;
 mod organization_rules;
 mod organization_tokens;
 mod pages;
+mod rate_limit_headers;
 mod refresh;
 mod register;
 mod registered_keys;

@@ -70,6 +70,8 @@ pub async fn redeem_code(
             id_token,
             refresh_token: family.map(|family| family.token),
             scope: purchase.scope.clone(),
+            // A code buys once: there is nothing to count.
+            counted: None,
         }),
         Outcome::Ended => Err(GrantRefusal::CodeEnded),
         Outcome::Replayed => {

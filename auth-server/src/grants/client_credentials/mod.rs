@@ -22,7 +22,7 @@ use std::sync::Arc;
 pub async fn answer(app: &App, call: &TokenCall<'_>) -> Result<TokenAnswer, GrantRefusal> {
     let client = &call.client.client;
     check_origin(call)?;
-    rate_limits::check_client(app, &client.id).await?;
+    let counted = rate_limits::check_client(app, &client.id, call.now).await?;
     let resource = resolve_target(app, call)?;
     let scope = fixed_scope(call.parameters.get("scope"), client, &resource)?;
     let scope = drive_machine::drive_machine(call, &resource, scope)?;
@@ -35,7 +35,7 @@ pub async fn answer(app: &App, call: &TokenCall<'_>) -> Result<TokenAnswer, Gran
         user: None,
     };
     let access_token = mint(&request, &app.keys, &app.lifetimes, &*app.random, call.now)?;
-    Ok(TokenAnswer { access_token, id_token: None, refresh_token: None, scope })
+    Ok(TokenAnswer { access_token, id_token: None, refresh_token: None, scope, counted })
 }
 
 /// Open registration is no way to a token without a user, whatever a row may say.

@@ -13,7 +13,7 @@ pub mod rotate;
 pub mod supersede;
 
 use super::{
-    GrantRefusal, TokenAnswer, TokenCall,
+    Counted, GrantRefusal, TokenAnswer, TokenCall,
     check_target::check_target,
     narrow_scope::{held_scope, narrow_scope},
     rate_limits,
@@ -64,8 +64,9 @@ pub(super) enum Outcome {
 pub async fn answer(app: &App, call: &TokenCall<'_>) -> Result<TokenAnswer, GrantRefusal> {
     let text = call.parameters.get("refresh_token").ok_or(GrantRefusal::Missing("refresh_token"))?;
     let token = OpaqueToken::parse(TokenKind::RefreshToken, text).ok_or(GrantRefusal::RefreshTokenEnded)?;
+    let mut counted = None;
     for race in 0..RACES_MAX {
-        if let Some(answer) = attempt(app, call, &token, race == 0).await? {
+        if let Some(answer) = attempt(app, call, &token, race == 0, &mut counted).await? {
             return Ok(answer);
         }
     }
@@ -78,6 +79,7 @@ async fn attempt(
     call: &TokenCall<'_>,
     token: &OpaqueToken,
     first: bool,
+    counted: &mut Option<Counted>,
 ) -> Result<Option<TokenAnswer>, GrantRefusal> {
     let presentation = recover(app, call, token).await?;
     check_client::check_client(&presentation).await?;
@@ -86,14 +88,15 @@ async fn attempt(
     }
     let (resource, standing, scope) = presentation.check_access()?;
     if first {
-        presentation.check_limit().await?;
+        *counted = presentation.check_limit().await?;
     }
     let access_token = presentation.sign(&resource, &standing, &scope)?;
     let id_token = presentation.sign_id_token(&access_token, &scope)?;
     let outcome = match presentation.decide() {
         RefreshDecision::Refuse => return Err(GrantRefusal::RefreshTokenEnded),
         RefreshDecision::Wait => {
-            return Err(GrantRefusal::TooMany { retry_after_seconds: decide::REPLAYS_RETRY_AFTER_SECONDS });
+            let retry_after_seconds = decide::REPLAYS_RETRY_AFTER_SECONDS;
+            return Err(GrantRefusal::TooMany { retry_after_seconds, counted: None });
         }
         RefreshDecision::Rotate => rotate::rotate(&presentation).await?,
         RefreshDecision::AnswerAgain { counted } => answer_again::answer_again(&presentation, counted).await?,
@@ -102,7 +105,7 @@ async fn attempt(
     };
     Ok(match outcome {
         Outcome::Answered(refresh_token) => {
-            Some(TokenAnswer { access_token, id_token, refresh_token: Some(refresh_token), scope })
+            Some(TokenAnswer { access_token, id_token, refresh_token: Some(refresh_token), scope, counted: *counted })
         }
         Outcome::LostRace => None,
     })
@@ -150,12 +153,12 @@ impl Presentation<'_> {
     }
 
     /// Counts what is about to be answered. Theft is not: it can happen once, and no limit may hide it.
-    async fn check_limit(&self) -> Result<(), GrantRefusal> {
+    async fn check_limit(&self) -> Result<Option<Counted>, GrantRefusal> {
         match self.decide() {
-            RefreshDecision::Refuse | RefreshDecision::Theft => Ok(()),
-            RefreshDecision::Rotate => rate_limits::check_grant(self.app, &self.stored.grant.id).await,
+            RefreshDecision::Refuse | RefreshDecision::Theft => Ok(None),
+            RefreshDecision::Rotate => rate_limits::check_grant(self.app, &self.stored.grant.id, self.call.now).await,
             RefreshDecision::AnswerAgain { .. } | RefreshDecision::Wait | RefreshDecision::Supersede => {
-                rate_limits::check_left_token(self.app, &self.token.hash()).await
+                rate_limits::check_left_token(self.app, &self.token.hash(), self.call.now).await
             }
         }
     }
