@@ -51,6 +51,12 @@ const CONSUME: Statement = Statement::new(
      WHERE hash = $1 AND answered_at IS NULL AND superseded_at IS NULL AND expires_at > $2 \
      AND EXISTS (SELECT 1 FROM authorization_grant g WHERE g.id = grant_id AND g.revoked_at IS NULL AND g.expires_at > $2)",
 );
+const PROLONG: Statement = Statement::new(
+    "refresh_token.prolong",
+    "UPDATE refresh_token SET expires_at = $2, address_block = $3 \
+     WHERE hash = $1 AND answered_at IS NULL AND superseded_at IS NULL AND expires_at > $4 \
+     AND EXISTS (SELECT 1 FROM authorization_grant g WHERE g.id = grant_id AND g.revoked_at IS NULL AND g.expires_at > $4)",
+);
 const ANSWER_AGAIN: Statement = Statement::new(
     "refresh_token.answer_again",
     "UPDATE refresh_token SET replays = replays + $2, address_block = $3 WHERE hash = $1 AND replays + $2 <= $4 \
@@ -190,6 +196,20 @@ pub async fn consume(
     now: UnixSeconds,
 ) -> Result<bool, StoreError> {
     Ok(tx.execute(&CONSUME, binds![&hash.0, now, address_block]).await? == 1)
+}
+
+/// Moves the idle end of a live token of a standing family to `expires_at`. `false`: it is not live any more.
+///
+/// # Errors
+/// The database does not answer.
+pub async fn prolong(
+    tx: &mut Tx,
+    hash: &TokenHash,
+    expires_at: UnixSeconds,
+    address_block: Option<&str>,
+    now: UnixSeconds,
+) -> Result<bool, StoreError> {
+    Ok(tx.execute(&PROLONG, binds![&hash.0, expires_at, address_block, now]).await? == 1)
 }
 
 /// One more answer to a token, if `live` is still the family's live one.

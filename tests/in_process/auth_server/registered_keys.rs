@@ -1,6 +1,11 @@
 //! `private_key_jwt` of clients that register themselves: which keys they may bring, and that these open the door and no others do.
 
-use super::{Answer, TestServer, assertion_key::AssertionKey, given::TOKEN, test_server::START};
+use super::{
+    Answer, TestServer,
+    assertion_key::AssertionKey,
+    given::{Given, TOKEN, VERIFIER},
+    test_server::START,
+};
 use serde_json::{Value, json};
 use shared::protocol::jwt::CLIENT_ASSERTION_TYPE;
 
@@ -156,4 +161,46 @@ async fn who_offers_other_methods_too_gets_one_of_them() {
     let answer = register(&server, &asked).await;
     assert_eq!((answer.status.as_u16(), answer.text("token_endpoint_auth_method").as_str()), (201, "none"));
     assert!(answer.json().get("jwks_uri").is_none(), "what is not kept is not repeated");
+}
+
+/// A token request of `client`, signed at the server's own time.
+async fn request(server: &TestServer, client: &str, key: &AssertionKey, form: &[(&str, &str)]) -> Answer {
+    let now = shared::clock::Clock::now(&*server.clock);
+    let mut claims = claims(client, &shared::random::random_id(&shared::random::SystemRandom));
+    (claims["iat"], claims["exp"]) = (json!(now), json!(now + 60));
+    let token = key.sign(&claims);
+    let proof = [("client_assertion_type", CLIENT_ASSERTION_TYPE), ("client_assertion", token.as_str())];
+    server.post_form(TOKEN, &[form, &proof].concat()).await
+}
+
+#[tokio::test]
+async fn a_refresh_token_that_needs_the_key_is_not_replaced() {
+    let server = TestServer::with_app().await;
+    let key = AssertionKey::generate("ES256");
+    let client = register(&server, &document(&json!({ "keys": [key.public_jwk()] }))).await.text("client_id");
+    let code = server.give(&Given { client: &client, ..Given::USUAL }).await;
+    let form = [("grant_type", "authorization_code"), ("code", &*code), ("code_verifier", VERIFIER)];
+    let token = request(&server, &client, &key, &form).await.text("refresh_token");
+    server.follow().await;
+    let form = [("grant_type", "refresh_token"), ("refresh_token", &*token)];
+    for days in [0, 6, 6, 6] {
+        server.clock.advance(days * 24 * 3600);
+        let answer = request(&server, &client, &key, &form).await;
+        assert_eq!((answer.status.as_u16(), answer.text("refresh_token")), (200, token.clone()), "its idle end slides");
+    }
+    let racers = (0..8).map(|_| request(&server, &client, &key, &form));
+    for answer in futures_util::future::join_all(racers).await {
+        assert_eq!(answer.status, 200, "all of them, and no replay: {answer:?}");
+    }
+    let thief = AssertionKey::generate("ES256");
+    assert_eq!(request(&server, &client, &thief, &form).await.refusal(), (401, "invalid_client".to_owned()));
+    let as_public = [("client_id", client.as_str()), form[0], form[1]];
+    assert_eq!(server.post_form(TOKEN, &as_public).await.refusal(), (401, "invalid_client".to_owned()));
+    server.clock.advance(8 * 24 * 3600);
+    assert_eq!(
+        request(&server, &client, &key, &form).await.refusal(),
+        (400, "invalid_grant".to_owned()),
+        "idle too long"
+    );
+    assert_eq!(server.audited("refresh_token_theft").await, 0);
 }

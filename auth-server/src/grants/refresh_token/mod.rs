@@ -8,6 +8,7 @@ pub mod chain;
 pub mod check_client;
 pub mod decide;
 pub mod drive_machine;
+pub mod prolong;
 pub mod revoke_family;
 pub mod rotate;
 pub mod supersede;
@@ -98,6 +99,7 @@ async fn attempt(
             let retry_after_seconds = decide::REPLAYS_RETRY_AFTER_SECONDS;
             return Err(GrantRefusal::TooMany { retry_after_seconds, counted: None });
         }
+        RefreshDecision::Rotate if prolong::is_bound_to_a_key(&presentation) => prolong::prolong(&presentation).await?,
         RefreshDecision::Rotate => rotate::rotate(&presentation).await?,
         RefreshDecision::AnswerAgain { counted } => answer_again::answer_again(&presentation, counted).await?,
         RefreshDecision::Supersede => supersede::supersede(&presentation).await?,
