@@ -18,7 +18,10 @@ use shared::http::{
     AccessLog, ClientAddresses, Cors, Manner as _, NoStore, OAUTH_BODY_BYTES, RequestIds, SecurityHeaders,
     health_router,
 };
-use std::{collections::HashSet, sync::Arc};
+use std::{
+    collections::{BTreeSet, HashSet},
+    sync::Arc,
+};
 use tokio_util::sync::CancellationToken;
 
 /// Canonical paths, below the issuer's own path.
@@ -142,6 +145,12 @@ impl Routed {
     pub fn has(&self, path: &str) -> bool {
         self.0.contains(path)
     }
+}
+
+/// Every path that `settings` route, once each, as axum writes it; health aside. For tests that judge each of them.
+pub fn routes(settings: &Settings) -> BTreeSet<String> {
+    let issuer_path = settings.auth_server.public_url.path();
+    TABLE.iter().filter(|route| (route.when)(settings)).map(|route| full_path(route, issuer_path)).collect()
 }
 
 /// The server's router. Not ready as soon as `shutdown` begins.

@@ -1,15 +1,18 @@
 //! `GET /assets/{name}`: the stylesheet and the icon, under names that change with their content.
 
-use crate::pages::assets;
+use super::not_found::not_found;
+use crate::{app::App, pages::assets};
 use axum::{
-    extract::Path,
+    extract::{Path, State},
     response::{IntoResponse as _, Response},
 };
-use http::{StatusCode, header};
+use http::{HeaderMap, header};
+use shared::http::RequestId;
+use std::sync::Arc;
 
 /// One file, for a year.
-pub async fn asset(Path(name): Path<String>) -> Response {
-    let Some(asset) = assets::find(&name) else { return StatusCode::NOT_FOUND.into_response() };
+pub async fn asset(State(app): State<Arc<App>>, id: RequestId, asked: HeaderMap, Path(name): Path<String>) -> Response {
+    let Some(asset) = assets::find(&name) else { return not_found(State(app), id, asked).await };
     let headers = [
         (header::CONTENT_TYPE, asset.content_type),
         (header::CACHE_CONTROL, "public, max-age=31536000, immutable"),

@@ -1,12 +1,18 @@
-//! What is not there, and methods that are not answered: JSON, as everything a program reads.
+//! What is not there, and methods that are not answered: JSON, as everything a program reads; and a page for a person who lost the way.
 
-use crate::endpoints::respond::json_no_store;
-use axum::response::Response;
-use http::{HeaderValue, StatusCode, header};
+use super::visit::Visit;
+use crate::{app::App, endpoints::respond::json_no_store, pages::Notice};
+use axum::{extract::State, response::Response};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
 use serde_json::json;
+use shared::http::RequestId;
+use std::sync::Arc;
 
-/// 404.
-pub async fn not_found() -> Response {
+/// 404: a page for a browser that asks for one.
+pub async fn not_found(State(app): State<Arc<App>>, id: RequestId, headers: HeaderMap) -> Response {
+    if asks_for_a_page(&headers) {
+        return Visit::new(&app, &headers, &id).answer(Err(Notice::NotFound.into()));
+    }
     let body = json!({ "error": "not_found", "error_description": "There is nothing at this URL." });
     json_no_store(StatusCode::NOT_FOUND, &body)
 }
@@ -17,9 +23,16 @@ pub async fn method_not_allowed() -> Response {
     json_no_store(StatusCode::METHOD_NOT_ALLOWED, &body)
 }
 
-/// 405 for `HEAD` where only `GET` is answered.
+/// 405 for `HEAD` where only `GET` and `POST` are answered.
 pub async fn head_not_allowed() -> Response {
     let mut response = method_not_allowed().await;
-    response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET"));
+    response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET, POST"));
     response
+}
+
+/// Browsers name `text/html` when somebody follows a link or types an address; programs do not.
+fn asks_for_a_page(headers: &HeaderMap) -> bool {
+    let lines = headers.get_all(header::ACCEPT).iter().filter_map(|line| line.to_str().ok());
+    let mut types = lines.flat_map(|line| line.split(',')).filter_map(|range| range.split(';').next());
+    types.any(|essence| essence.trim().eq_ignore_ascii_case("text/html"))
 }

@@ -1,7 +1,7 @@
 //! `GET /reset-password/{link}` shows the form and consumes nothing; `POST` replaces the password and ends the user's sessions.
 
 use super::{
-    page::page,
+    page::{behind_link, page},
     visit::{Stop, Visit},
 };
 use crate::{
@@ -34,7 +34,7 @@ pub async fn show(
         let user = find_user(&app.store, &link, visit.now).await?.ok_or(Notice::ResetLink)?;
         Ok(form(&visit, &link, &user, None))
     };
-    visit.answer(result.await)
+    behind_link(visit.answer(result.await))
 }
 
 /// Replaces the password.
@@ -47,7 +47,7 @@ pub async fn submit(
 ) -> Response {
     let visit = Visit::new(&app, &headers, &id);
     let result = async {
-        let given = visit.form(body).await?;
+        let given = visit.form_of_link(body).await?;
         let user = find_user(&app.store, &link, visit.now).await?.ok_or(Notice::ResetLink)?;
         let password = Secret::new(given.get("password").unwrap_or_default());
         match reset_password(&app.store, &app.passwords, &*app.random, &link, &password, visit.now).await {
@@ -59,7 +59,7 @@ pub async fn submit(
             Err(ResetPasswordError::Store(cause)) => Err::<_, Stop>(cause.into()),
         }
     };
-    visit.answer(result.await)
+    behind_link(visit.answer(result.await))
 }
 
 fn form(visit: &Visit<'_>, link: &str, user: &User, problem: Option<String>) -> Response {

@@ -1,7 +1,8 @@
 //! Whether a form was sent from a page of ours. One of two locks: the other is the token in the form.
 //!
-//! Our pages send no referrer, and then browsers say `Origin: null` also to ourselves; so `Sec-Fetch-Site`, which no page can forge and every
-//! browser sends since 2023, speaks first, and `Origin` where it is missing. What says neither is no browser and has no cookies to abuse.
+//! `Sec-Fetch-Site`, which no page can forge and every browser sends since 2023, speaks first, and `Origin` where it is missing: our pages let
+//! browsers tell it to ourselves (`Referrer-Policy: same-origin`). Only a page behind a secret link tells nobody where it is, and its form comes
+//! with `Origin: null`. What says neither is no browser and has no cookies to abuse.
 
 use http::{HeaderMap, header};
 
@@ -21,9 +22,16 @@ pub fn is_same_origin(headers: &HeaderMap, issuer: &str) -> bool {
     }
 }
 
+/// Whether a form that was sent to a secret link may have come from the page behind it. Without `Sec-Fetch-Site`, `Origin: null` passes too:
+/// whoever made a foreign page send it would have to know the link, which is all that the form is about.
+pub(super) fn may_come_from_link(headers: &HeaderMap, issuer: &str) -> bool {
+    let is_untold = headers.get(header::ORIGIN).is_some_and(|origin| origin == "null");
+    is_same_origin(headers, issuer) || (is_untold && !headers.contains_key(SEC_FETCH_SITE))
+}
+
 #[cfg(test)]
 mod tests {
-    use super::is_same_origin;
+    use super::{is_same_origin, may_come_from_link};
     use http::HeaderMap;
 
     #[test]
@@ -48,6 +56,9 @@ mod tests {
             site.map(|site| headers.insert("sec-fetch-site", site.parse().unwrap()));
             origin.map(|origin| headers.insert("origin", origin.parse().unwrap()));
             assert_eq!(is_same_origin(&headers, "https://auth.example/t"), expected, "{site:?} {origin:?}");
+            let is_old_browser = (site, origin) == (None, Some("null"));
+            let of_link = may_come_from_link(&headers, "https://auth.example/t");
+            assert_eq!(of_link, expected || is_old_browser, "{site:?} {origin:?}");
         }
     }
 }

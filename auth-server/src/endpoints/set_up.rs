@@ -2,7 +2,7 @@
 //! the access log nor a referrer carries.
 
 use super::{
-    page::page,
+    page::{behind_link, page},
     visit::{Stop, Visit},
 };
 use crate::{
@@ -38,7 +38,7 @@ pub async fn show(
         }
         Ok(form(&visit, &link, "", "", FieldProblems::default()))
     };
-    visit.answer(result.await)
+    behind_link(visit.answer(result.await))
 }
 
 /// Makes the administrator and signs this browser in.
@@ -51,7 +51,7 @@ pub async fn submit(
 ) -> Response {
     let visit = Visit::new(&app, &headers, &id);
     let result = async {
-        let given = visit.form(body).await?;
+        let given = visit.form_of_link(body).await?;
         let password = Secret::new(given.get("password").unwrap_or_default());
         let new = NewUser {
             email: given.get("email").unwrap_or_default(),
@@ -64,7 +64,7 @@ pub async fn submit(
             Err(cause) => refused(&visit, &link, &new, cause),
         }
     };
-    visit.answer(result.await)
+    behind_link(visit.answer(result.await))
 }
 
 fn refused(visit: &Visit<'_>, link: &str, new: &NewUser<'_>, cause: SetUpError) -> Result<Response, Stop> {

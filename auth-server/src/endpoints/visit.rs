@@ -1,6 +1,10 @@
 //! One request of a browser: who is signed in, what was sent, and how whatever stops it becomes a page.
 
-use super::{cookie::Cookie, page, same_origin::is_same_origin};
+use super::{
+    cookie::Cookie,
+    page,
+    same_origin::{is_same_origin, may_come_from_link},
+};
 use crate::parameters::{FormError, Parameters};
 use crate::{
     app::App,
@@ -91,6 +95,18 @@ impl<'a> Visit<'a> {
         if !is_same_origin(self.headers, &self.app.issuer) {
             return Err(Notice::ForeignForm.into());
         }
+        self.read_form(body).await
+    }
+
+    /// A form that was sent to a secret link, which is proof enough for it.
+    pub(super) async fn form_of_link(&self, body: Body) -> Result<Parameters, Stop> {
+        if !may_come_from_link(self.headers, &self.app.issuer) {
+            return Err(Notice::ForeignForm.into());
+        }
+        self.read_form(body).await
+    }
+
+    async fn read_form(&self, body: Body) -> Result<Parameters, Stop> {
         let body = self.read(body).await?;
         Ok(Parameters::from_form(self.headers, &body).map_err(Notice::from)?)
     }

@@ -7,6 +7,8 @@ use crate::{authorization::PageRefusal, parameters::FormError};
 pub enum Notice {
     /// The authorization request cannot be answered to the client.
     Request(PageRefusal),
+    /// There is nothing at this address.
+    NotFound,
     /// The form cannot be read.
     Form(FormError),
     /// The form was sent from another site, or its token is not this session's.
@@ -52,6 +54,12 @@ impl Notice {
     pub const fn words(self) -> Words {
         match self {
             Self::Request(refusal) => request_words(refusal),
+            Self::NotFound => words(
+                404,
+                "There is nothing here",
+                "This address is not one of this server’s.",
+                "Check what you typed, or go back to the application that sent you here.",
+            ),
             Self::Form(FormError::TooLarge) => words(
                 413,
                 "That was too much",

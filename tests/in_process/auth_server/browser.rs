@@ -50,8 +50,13 @@ impl<'a> Browser<'a> {
 
     /// A browser in which somebody signed in by the pages.
     pub async fn signed_in(server: &'a TestServer, email: &str, password: &str) -> Self {
+        Self::signed_in_below(server, "", email, password).await
+    }
+
+    /// The same at an issuer with this path.
+    pub async fn signed_in_below(server: &'a TestServer, base: &str, email: &str, password: &str) -> Self {
         let mut browser = Self::new(server);
-        let answer = browser.sign_in("/sign-in", email, password).await;
+        let answer = browser.sign_in(&format!("{base}/sign-in"), email, password).await;
         assert_eq!(answer.status, 303, "{answer:?}");
         browser
     }
@@ -68,9 +73,10 @@ impl<'a> Browser<'a> {
         self.send(request, Body::empty()).await
     }
 
-    /// Sends a form as one of our own pages does: no referrer, so the origin is `null`.
+    /// Sends a form as one of our own pages does.
     pub async fn submit(&mut self, form: &Form) -> Answer {
-        self.submit_from(form, &[("origin", "null"), ("sec-fetch-site", "same-origin")]).await
+        let origin = self.server.app.settings.auth_server.public_url.origin().to_owned();
+        self.submit_from(form, &[("origin", &origin), ("sec-fetch-site", "same-origin")]).await
     }
 
     /// Sends a form with these headers.

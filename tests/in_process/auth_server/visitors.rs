@@ -105,7 +105,10 @@ impl TestServer {
 
 /// An authorization request with everything right, to be made wrong.
 #[derive(Clone)]
-pub struct Ask(BTreeMap<String, String>);
+pub struct Ask {
+    parameters: BTreeMap<String, String>,
+    base: String,
+}
 
 impl Ask {
     /// What a correct client asks.
@@ -121,20 +124,31 @@ impl Ask {
             ("code_challenge_method", "S256"),
             ("resource", RESOURCE),
         ];
-        Self(pairs.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect())
+        let parameters = pairs.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+        Self { parameters, base: String::new() }
     }
 
     /// With another value; an empty one leaves the parameter out.
     pub fn with(mut self, name: &str, value: &str) -> Self {
-        self.0.insert(name.to_owned(), value.to_owned());
+        self.parameters.insert(name.to_owned(), value.to_owned());
         self
+    }
+
+    /// At an issuer with this path.
+    pub fn below(self, base: &str) -> Self {
+        Self { base: base.to_owned(), ..self }
+    }
+
+    /// Who asks.
+    pub fn client_id(&self) -> &str {
+        &self.parameters["client_id"]
     }
 
     /// The path to load.
     pub fn path(&self) -> String {
-        let sent = self.0.iter().filter(|(_, value)| !value.is_empty());
+        let sent = self.parameters.iter().filter(|(_, value)| !value.is_empty());
         let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(sent).finish();
-        format!("/oauth2/authorize?{query}")
+        format!("{}/oauth2/authorize?{query}", self.base)
     }
 }
 
