@@ -43,6 +43,7 @@ const MIGRATIONS: &[Migration] = migrations![
     "0007_organizations",
     "0008_history",
     "0009_resource_tokens",
+    "0010_session_id",
 ];
 
 /// The schema of this server.

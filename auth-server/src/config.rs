@@ -47,6 +47,8 @@ shared::settings! {
         key_rotation_period: DurationSeconds = "30d" where between(ROTATION_PERIOD_MIN_SECONDS.into(), ROTATION_PERIOD_MAX_SECONDS.into()),
         /// How many tokens one machine (client credentials) may take in a minute.
         machine_tokens_per_minute: u32 = "600" where between(1, 100_000_000),
+        /// How many requests one administrator, or one machine that administers, may send to the administration interface in a minute.
+        administration_requests_per_minute: u32 = "120" where between(1, 1_000_000),
         /// How many times one connection may be refreshed in a minute, by all processes that share it.
         refreshes_per_minute: u32 = "120" where between(10, 1_000_000),
         /// Who may register clients: open (MCP clients register themselves) or closed (only `client add` does).

@@ -1,5 +1,6 @@
 //! The OAuth 2.1 authorization server of Postern: router → endpoints → rules → store.
 
+pub mod administration;
 pub mod app;
 pub mod audit;
 pub mod authorization;

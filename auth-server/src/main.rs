@@ -1,6 +1,6 @@
 //! `auth-server`: the authorization server of Postern as a process of its own.
 
-use auth_server::cli::{Arguments, execute};
+use auth_server::cli::{Arguments, CommandError, execute};
 use clap::Parser as _;
 use shared::process::{Surroundings, end};
 use std::process::ExitCode;
@@ -9,5 +9,6 @@ use std::process::ExitCode;
 async fn main() -> ExitCode {
     let arguments = Arguments::parse();
     auth_server::install_crypto_provider();
-    end("auth-server", execute(arguments, Surroundings::of_this_process(), &mut std::io::stdout()).await)
+    let done = execute(arguments, Surroundings::of_this_process(), &mut std::io::stdout()).await;
+    end("auth-server", done, CommandError::exit_code)
 }

@@ -4,8 +4,9 @@ use crate::{
     app::App,
     config::{RegistrationPolicy, Settings},
     endpoints::{
-        assets, authorize, consent, end_session, events, health, home, introspect, jwks, metadata, not_found, register,
-        registration_management, reset_password, resource_registry, revoke, set_up, sign_in, sign_out, token, userinfo,
+        admin, assets, authorize, consent, end_session, events, health, home, introspect, jwks, metadata, not_found,
+        register, registration_management, reset_password, resource_registry, revoke, set_up, sign_in, sign_out, token,
+        userinfo,
     },
 };
 use axum::{
@@ -36,6 +37,10 @@ pub mod paths {
     pub const REGISTER: &str = "/oauth2/register";
     /// RFC 7592 §2.
     pub const REGISTRATION: &str = "/oauth2/register/{client_id}";
+    /// Below it, whatever administrators do.
+    pub const ADMIN: &str = "/api/admin";
+    /// What administrators can do, for programs.
+    pub const OPENAPI: &str = "/api/openapi.json";
     /// RFC 7009 §2.
     pub const REVOKE: &str = "/oauth2/revoke";
     /// OpenID Connect Core §5.3.
@@ -62,6 +67,8 @@ enum Readers {
     Everybody,
     /// Nobody: pages for people, and what only servers call.
     Nobody,
+    /// Nobody either; the table of operations says which methods are answered.
+    Administrators,
 }
 
 struct Route {
@@ -79,6 +86,10 @@ impl Route {
 
     const fn private(place: Place, path: &'static str, answers: fn() -> MethodRouter<Arc<App>>) -> Self {
         Self { path, place, readers: Readers::Nobody, answers, when: |_| true }
+    }
+
+    const fn administered(path: &'static str) -> Self {
+        Self { readers: Readers::Administrators, ..Self::private(Place::Issuer, path, MethodRouter::new) }
     }
 
     const fn only_when(self, when: fn(&Settings) -> bool) -> Self {
@@ -108,6 +119,35 @@ const TABLE: &[Route] = &[
     Route::public(Place::Issuer, paths::USERINFO, || get(userinfo::get).post(userinfo::post)),
     Route::private(Place::Issuer, paths::RESOURCES, || put(resource_registry::put)),
     Route::private(Place::Issuer, paths::EVENTS, || post(events::poll)),
+    Route::public(Place::Issuer, paths::OPENAPI, || get(admin::document)),
+    Route::administered("/api/admin/users"),
+    Route::administered("/api/admin/users/{id}"),
+    Route::administered("/api/admin/users/{id}/disable"),
+    Route::administered("/api/admin/users/{id}/enable"),
+    Route::administered("/api/admin/users/{id}/password-link"),
+    Route::administered("/api/admin/users/{id}/sessions"),
+    Route::administered("/api/admin/organizations"),
+    Route::administered("/api/admin/organizations/{id}"),
+    Route::administered("/api/admin/organizations/{id}/disable"),
+    Route::administered("/api/admin/organizations/{id}/enable"),
+    Route::administered("/api/admin/organizations/{id}/members"),
+    Route::administered("/api/admin/organizations/{id}/members/{user_id}"),
+    Route::administered("/api/admin/keys"),
+    Route::administered("/api/admin/keys/rotate"),
+    Route::administered("/api/admin/keys/{id}"),
+    Route::administered("/api/admin/keys/{id}/revoke"),
+    Route::administered("/api/admin/clients"),
+    Route::administered("/api/admin/clients/{id}"),
+    Route::administered("/api/admin/clients/{id}/secret"),
+    Route::administered("/api/admin/resource-servers"),
+    Route::administered("/api/admin/resource-servers/{id}"),
+    Route::administered("/api/admin/resources"),
+    Route::administered("/api/admin/resources/{id}"),
+    Route::administered("/api/admin/grants"),
+    Route::administered("/api/admin/grants/{id}"),
+    Route::administered("/api/admin/sessions"),
+    Route::administered("/api/admin/sessions/{id}"),
+    Route::administered("/api/admin/audit"),
     Route::private(Place::Issuer, paths::AUTHORIZE, || only_get(get(authorize::authorize)).post(authorize::submit)),
     Route::private(Place::Origin, "/authorize", || only_get(get(authorize::authorize)).post(authorize::submit)),
     Route::private(Place::Issuer, "/oauth2/consent", || only_get(get(consent::show)).post(consent::decide)),
@@ -129,6 +169,11 @@ fn only_get(answers: MethodRouter<Arc<App>>) -> MethodRouter<Arc<App>> {
 
 fn registration_is_open(settings: &Settings) -> bool {
     settings.auth_server.registration == RegistrationPolicy::Open
+}
+
+/// The paths below the issuer's that administrators use.
+pub fn administered() -> impl Iterator<Item = &'static str> {
+    TABLE.iter().filter(|route| route.readers == Readers::Administrators).map(|route| route.path)
 }
 
 /// Which canonical paths are served under some settings: what metadata may advertise.
@@ -200,5 +245,6 @@ fn answers(route: &Route) -> MethodRouter<Arc<App>> {
             answers.fallback(not_found::method_not_allowed).layer(Cors::public().layer())
         }
         Readers::Nobody => answers.fallback(not_found::method_not_allowed),
+        Readers::Administrators => admin::methods(route.path).fallback(not_found::method_not_allowed),
     }
 }

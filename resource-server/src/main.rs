@@ -9,5 +9,5 @@ use std::process::ExitCode;
 async fn main() -> ExitCode {
     let arguments = Arguments::parse();
     shared::protocol::jwt::install_stock_provider();
-    end("resource-server", execute(arguments, Surroundings::of_this_process(), &mut std::io::stdout()).await)
+    end("resource-server", execute(arguments, Surroundings::of_this_process(), &mut std::io::stdout()).await, |_| 1)
 }

@@ -48,14 +48,14 @@ impl Surroundings {
     }
 }
 
-/// Ends `program`: what failed is told on standard error, in one line where the cause is one.
-pub fn end(program: &str, done: Result<(), impl Display>) -> ExitCode {
+/// Ends `program`: what failed is told on standard error, in one line where the cause is one, and `code` says which exit code it is.
+pub fn end<E: Display>(program: &str, done: Result<(), E>, code: impl FnOnce(&E) -> u8) -> ExitCode {
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             // Nobody is left to tell when this fails, too.
             let _ = writeln!(std::io::stderr(), "{program}: {}", describe_failure(&error));
-            ExitCode::FAILURE
+            ExitCode::from(code(&error))
         }
     }
 }

@@ -96,6 +96,16 @@ pub enum CommandError {
     EndedEarly,
 }
 
+impl CommandError {
+    /// What the process ends with: see [`AuthCommandError::exit_code`].
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Manage(error) => error.exit_code(),
+            _ => 1,
+        }
+    }
+}
+
 /// Does what `arguments` say.
 ///
 /// # Errors

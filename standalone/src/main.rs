@@ -14,5 +14,6 @@ async fn main() -> ExitCode {
     let arguments = cli::Arguments::parse();
     // Before anything signs or verifies: whoever comes first installs theirs for the whole process.
     auth_server::install_crypto_provider();
-    end("postern", cli::execute(arguments, Surroundings::of_this_process()).await)
+    let done = cli::execute(arguments, Surroundings::of_this_process()).await;
+    end("postern", done, cli::CommandError::exit_code)
 }

@@ -52,10 +52,14 @@ pub enum AuditKind {
     AdministratorMade,
     /// An account was made.
     UserAdded,
+    /// An account was renamed by an administrator.
+    UserChanged,
     /// An account was disabled.
     UserDisabled,
     /// A closed account was opened again.
     UserEnabled,
+    /// An administrator ended browser sessions of a user.
+    SessionEnded,
     /// An account came to administer the installation, or ceased to.
     UserRolesChanged,
     /// An organization was made.
@@ -72,6 +76,8 @@ pub enum AuditKind {
     MemberRemoved,
     /// A client was made by an administrator.
     ClientAdded,
+    /// A client was changed by an administrator.
+    ClientChanged,
     /// A client was removed.
     ClientRemoved,
     /// A client that registered itself replaced its registration.
@@ -86,6 +92,8 @@ pub enum AuditKind {
     ResourceServerChanged,
     /// How the tokens of a resource are signed and how long they live was set; the detail is its id.
     ResourceTokensSet,
+    /// A resource was removed by an administrator.
+    ResourceRemoved,
     /// A next signing key was published; the detail is its id.
     SigningKeyPublished,
     /// A next signing key was told to sign earlier than planned.
@@ -124,6 +132,8 @@ impl AuditKind {
             Self::PasswordSet => "password_set",
             Self::AdministratorMade => "administrator_made",
             Self::UserAdded => "user_added",
+            Self::UserChanged => "user_changed",
+            Self::SessionEnded => "session_ended",
             Self::UserDisabled => "user_disabled",
             Self::UserEnabled => "user_enabled",
             Self::UserRolesChanged => "user_roles_changed",
@@ -134,6 +144,7 @@ impl AuditKind {
             Self::MemberRoleChanged => "member_role_changed",
             Self::MemberRemoved => "member_removed",
             Self::ClientAdded => "client_added",
+            Self::ClientChanged => "client_changed",
             Self::ClientRemoved => "client_removed",
             Self::RegistrationReplaced => "registration_replaced",
             Self::RegistrationRemoved => "registration_removed",
@@ -141,6 +152,7 @@ impl AuditKind {
             Self::ResourceServerAdded => "resource_server_added",
             Self::ResourceServerChanged => "resource_server_changed",
             Self::ResourceTokensSet => "resource_tokens_set",
+            Self::ResourceRemoved => "resource_removed",
             Self::SigningKeyPublished => "signing_key_published",
             Self::SigningKeyHurried => "signing_key_hurried",
             Self::SigningKeyActivated => "signing_key_activated",

@@ -28,8 +28,7 @@ pub(super) fn check_resource(
         TargetError::Malformed => refusal("The resource is no https URI (or http on loopback) without fragment."),
         TargetError::Unknown => refusal("No such resource is registered here."),
     })?;
-    // Nobody consents to management: its tokens go to enrolled resource servers, by client credentials.
-    if resource.is_management() || !client.may_use(&resource) {
+    if !client.may_use(&resource) {
         return Err(refusal("This client may not ask for this resource."));
     }
     Ok(resource)

@@ -5,7 +5,7 @@ use crate::{
     audit::Actor,
     clients::{
         Client, OpenIdMetadata,
-        administer::{NewClient, add_client, remove_client},
+        administer::{Installation, NewClient, add_client, remove_client},
         rotate_secret::{OVERLAP_SECONDS, rotate_secret},
     },
     store,
@@ -187,9 +187,10 @@ async fn add(arguments: &AddArguments, manager: &Manager, output: &mut dyn Write
         id_token_algorithm: arguments.id_token_algorithm,
         is_public: arguments.public,
     };
-    let schemes = &manager.settings.auth_server.redirect_schemes;
+    let redirect_schemes = &manager.settings.auth_server.redirect_schemes;
+    let installation = Installation { issuer: manager.issuer(), redirect_schemes };
     let added =
-        add_client(&manager.store, schemes, manager.random.as_ref(), &Actor::CommandLine, &new, manager.now).await;
+        add_client(&manager.store, installation, manager.random.as_ref(), &Actor::CommandLine, &new, manager.now).await;
     let (client, secret) = added.map_err(|refusal| CommandError::refused(refusal.to_string()))?;
     let mut text = format!("client_id      {}", client.id);
     if let Some(secret) = &secret {

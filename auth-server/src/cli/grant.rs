@@ -2,17 +2,16 @@
 
 use super::{CommandError, Format, manager::Manager, output::Columns, user};
 use crate::{
-    audit::{Actor, AuditEvent, AuditKind},
-    grants::revoke_grant::revoke_grant,
-    store::{
-        authorization_grant::{self, RevocationReason},
-        grant_overview::{self, GrantOverview},
-    },
+    audit::Actor,
+    grants::end_grant::end_grant,
+    store::grant_overview::{self, After, GrantFilter, GrantOverview},
 };
 use clap::{Args, Subcommand};
 use serde::Serialize;
-use shared::db::StoreError;
 use std::io::Write;
+
+/// Grants listed at most; `admin grants list` turns pages.
+const LISTED_MAX: i64 = 10_000;
 
 /// What can be done with grants.
 #[derive(Debug, Subcommand)]
@@ -73,29 +72,18 @@ pub(super) async fn execute(
                 Some(email) => Some(user::find(email, manager).await?.id),
                 None => None,
             };
-            let grants = grant_overview::list(&mut manager.store.read(), user_id.as_deref(), manager.now).await?;
+            let filter = GrantFilter { user_id: user_id.as_deref().unwrap_or_default(), ..GrantFilter::default() };
+            let mut reader = manager.store.read();
+            let grants = grant_overview::list(&mut reader, filter, After::NOTHING, LISTED_MAX, manager.now).await?;
             arguments.format.list(&grants, output)
         }
         GrantCommand::Revoke(arguments) => {
-            if !revoke(manager, &arguments.id).await? {
+            let random = manager.random.as_ref();
+            if !end_grant(&manager.store, random, &Actor::CommandLine, &arguments.id, manager.now).await? {
                 return Err(CommandError::refused(format!("there is no grant {} that still stands", arguments.id)));
             }
             let answer = Revoked { id: &arguments.id, revoked: true };
             arguments.format.one(&answer, &format!("{} is revoked", arguments.id), output)
         }
     }
-}
-
-async fn revoke(manager: &Manager, id: &str) -> Result<bool, StoreError> {
-    let Some(grant) = &authorization_grant::find(&mut manager.store.read(), id).await? else { return Ok(false) };
-    let now = manager.now;
-    let event = &AuditEvent::new(AuditKind::GrantRevoked, manager.random.as_ref(), now)
-        .user(&grant.user_id)
-        .client(&grant.client_id)
-        .grant(id)
-        .by(&Actor::CommandLine);
-    manager
-        .store
-        .write(|mut tx| async move { revoke_grant(&mut tx, grant, RevocationReason::Administrator, event, now).await })
-        .await
 }

@@ -2,6 +2,7 @@
 //!
 //! Commands that manage write to the database together with the change log, so that running servers act within a second.
 
+mod admin;
 mod client;
 mod config;
 mod grant;
@@ -17,6 +18,7 @@ mod revoke_all;
 mod serve;
 mod user;
 
+pub use admin::AdminCommand;
 pub use client::ClientCommand;
 pub use config::{ConfigCommand, PrintFormat};
 pub use grant::GrantCommand;
@@ -30,6 +32,7 @@ pub use serve::ServeArguments;
 pub use user::UserCommand;
 
 use crate::{
+    administration::Refusal,
     app::StartError,
     config::{AuthServerSettings, Settings},
     key_lifecycle::KeyLifecycleError,
@@ -104,6 +107,13 @@ pub enum ManageCommand {
     /// Resource servers that may register what they protect.
     #[command(subcommand, after_help = "Example:\n  postern resource-server add mcp --origin https://mcp.example.com")]
     ResourceServer(ResourceServerCommand),
+    /// Everything that the administration interface can do, on this machine's database.
+    #[command(
+        subcommand,
+        arg_required_else_help = true,
+        after_help = "Example:\n  postern admin users list --state active"
+    )]
+    Admin(AdminCommand),
     /// What tokens can be for.
     #[command(subcommand, after_help = "Example:\n  postern resource list")]
     Resource(ResourceCommand),
@@ -145,12 +155,24 @@ pub enum CommandError {
     /// The command cannot be done as asked.
     #[error("{0}")]
     Refused(String),
+    /// An operation was refused.
+    #[error(transparent)]
+    Administration(#[from] Refusal),
     /// Something cannot be read or written.
     #[error(transparent)]
     Io(#[from] std::io::Error),
 }
 
 impl CommandError {
+    /// What the process ends with: 1 when it was refused or failed, 3 when there is nothing with the id that was named. A command line that is
+    /// none ends with 2.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Administration(refusal) if refusal.is_not_found() => 3,
+            _ => 1,
+        }
+    }
+
     /// A command that cannot be done as asked.
     fn refused(why: impl Into<String>) -> Self {
         Self::Refused(why.into())
@@ -202,6 +224,9 @@ pub async fn manage(
     random: SharedRandom,
     output: &mut (dyn Write + Send),
 ) -> Result<(), CommandError> {
+    if let ManageCommand::Admin(command) = command {
+        return admin::execute(command, settings, clock, random, output).await;
+    }
     let manager = Manager::open(settings, random, clock.now()).await?;
     let done = match command {
         ManageCommand::User(command) => user::execute(command, &manager, output).await,
@@ -210,6 +235,7 @@ pub async fn manage(
         ManageCommand::Grant(command) => grant::execute(command, &manager, output).await,
         ManageCommand::RevokeAll(arguments) => revoke_all::execute(arguments, &manager, output).await,
         ManageCommand::ResourceServer(command) => resource_server::execute(command, &manager, output).await,
+        ManageCommand::Admin(_) => Ok(()),
         ManageCommand::Resource(command) => resource::execute(command, &manager, output).await,
         ManageCommand::Keys(command) => keys::execute(command, &manager, output).await,
     };

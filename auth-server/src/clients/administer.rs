@@ -46,6 +46,24 @@ pub struct NewClient<'a> {
     pub is_public: bool,
 }
 
+/// What clients can be made for.
+#[derive(Debug, Clone, Copy)]
+pub struct Installation<'a> {
+    /// The issuer, whose own interface can be given to a client by name.
+    pub issuer: &'a str,
+    /// Schemes beyond https and loopback http that a redirect URI may have.
+    pub redirect_schemes: &'a [String],
+}
+
+impl Installation<'_> {
+    /// Every resource that a client can be made for.
+    pub(super) async fn resources(&self, store: &Store) -> Result<Vec<Resource>, StoreError> {
+        let mut registered = store::resource::list(&mut store.read()).await?;
+        registered.push(Resource::administration(self.issuer));
+        Ok(registered)
+    }
+}
+
 /// Why a client was not made.
 #[derive(Debug, thiserror::Error)]
 pub enum AddClientRefusal {
@@ -87,14 +105,14 @@ pub enum AddClientRefusal {
 /// See [`AddClientRefusal`].
 pub async fn add_client(
     store: &Store,
-    redirect_schemes: &[String],
+    installation: Installation<'_>,
     random: &dyn Random,
     by: &Actor,
     new: &NewClient<'_>,
     now: UnixSeconds,
 ) -> Result<(Client, Option<Secret>), AddClientRefusal> {
-    let registered = store::resource::list(&mut store.read()).await?;
-    let client = check(new, redirect_schemes, &registered, now)?;
+    let registered = installation.resources(store).await?;
+    let client = check(new, installation.redirect_schemes, &registered, now)?;
     let (client, secret) = give_identity(client, random);
     let event = &AuditEvent::new(AuditKind::ClientAdded, random, now).client(&client.id).by(by);
     let written = &client;
@@ -152,7 +170,8 @@ async fn remove_in(tx: &mut Tx, id: &str, event: &AuditEvent, now: UnixSeconds) 
     Ok(true)
 }
 
-fn check(
+/// The client that `new` describes, without id and secret.
+pub(super) fn check(
     new: &NewClient<'_>,
     redirect_schemes: &[String],
     registered: &[Resource],
@@ -222,7 +241,8 @@ fn known_resources(asked: &[String], registered: &[Resource]) -> Result<Vec<Stri
 
 fn known_scopes(asked: &str, resources: &[String], registered: &[Resource]) -> Result<ScopeSet, AddClientRefusal> {
     let asked: ScopeSet = asked.parse().map_err(AddClientRefusal::Scope)?;
-    let usable = registered.iter().filter(|resource| resources.is_empty() || resources.contains(&resource.id));
+    let is_any = |resource: &Resource| resources.is_empty() && !resource.is_management();
+    let usable = registered.iter().filter(|resource| is_any(resource) || resources.contains(&resource.id));
     let known = usable.fold(identity::scopes::all(), |known, resource| known.union(&resource.all_scopes()));
     let unknown = asked.difference(&known);
     if unknown.is_empty() {
@@ -234,7 +254,7 @@ fn known_scopes(asked: &str, resources: &[String], registered: &[Resource]) -> R
 #[cfg(test)]
 mod tests {
     use super::{AddClientRefusal as Refusal, NewClient, check};
-    use crate::resources::resource::tests::resource;
+    use crate::resources::{Resource, resource::tests::resource};
 
     fn refusal(alter: impl Fn(&mut NewClient<'_>)) -> Option<Refusal> {
         let (grants, resources) = (["client_credentials".to_owned()], ["http://localhost:9500/mcp/".to_owned()]);
@@ -261,5 +281,28 @@ mod tests {
         assert!(refusal(|new| new.scope = "openid email mcp.read").is_none());
         assert!(matches!(refusal(|new| new.scope = "mcp.everything"), Some(Refusal::UnknownScope(..))));
         assert!(matches!(refusal(|new| new.name = " "), Some(Refusal::Name)));
+    }
+
+    #[test]
+    fn administration_is_given_by_name_and_enrolment_never() {
+        let issuer = "http://localhost:9400";
+        let (grants, named) = (["client_credentials".to_owned()], [format!("{issuer}/api")]);
+        let made = |scope: &str, resources: &[String]| {
+            let new = NewClient {
+                name: "ops",
+                grants: &grants,
+                scope,
+                resources,
+                redirect_uris: &[],
+                post_logout_redirect_uris: &[],
+                id_token_algorithm: None,
+                is_public: false,
+            };
+            check(&new, &[], &[resource(), Resource::administration(issuer)], 7).map(|client| client.scope.to_string())
+        };
+        assert_eq!(made("postern.admin", &named).expect("by name"), "postern.admin");
+        assert!(matches!(made("postern.admin", &[]), Err(Refusal::UnknownScope(..))));
+        assert!(matches!(made("postern.resource_server", &named), Err(Refusal::UnknownScope(..))));
+        assert!(matches!(made("mcp.read", &named), Err(Refusal::UnknownScope(..))));
     }
 }

@@ -47,7 +47,7 @@ pub struct PreviousSecret {
 }
 
 /// A registered client.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Client {
     /// `client_id`.
     pub id: String,
@@ -118,11 +118,14 @@ impl Client {
         self.origin == ClientOrigin::Dynamic || self.scope.contains(scope)
     }
 
-    /// Whether it may ask for `resource`. The management interface is for clients that an administrator gave it to by name; who somebody is
-    /// may be asked by every client that may ask for `openid`.
+    /// Whether it may ask for `resource`. The management interface is for clients that an administrator gave it to by name, never for one that
+    /// registered itself, whatever its row may say; who somebody is may be asked by every client that may ask for `openid`.
     pub fn may_use(&self, resource: &Resource) -> bool {
-        let any = self.resources.is_empty() && !resource.is_management();
-        any || resource.is_identity() || self.resources.contains(&resource.id)
+        let is_named = self.resources.contains(&resource.id);
+        if resource.is_management() {
+            return is_named && self.origin != ClientOrigin::Dynamic;
+        }
+        is_named || resource.is_identity() || self.resources.is_empty()
     }
 
     /// Whether it exists at `now`: not removed, and confirmed or still young.
@@ -173,6 +176,8 @@ pub(crate) mod tests {
         resource.owner_client_id.clear();
         assert!(!client.may_use(&resource));
         client.resources = vec![resource.id.clone()];
+        assert!(!client.may_use(&resource), "it registered itself");
+        client.origin = ClientOrigin::Administered;
         assert!(client.may_use(&resource));
         resource.id = "http://localhost:9500/other".to_owned();
         assert!(!client.may_use(&resource));

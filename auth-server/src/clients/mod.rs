@@ -4,6 +4,7 @@ pub mod administer;
 pub mod application_type;
 pub mod auth_method;
 pub mod authenticate;
+pub mod change_client;
 pub mod client;
 pub mod directory;
 pub mod grant_type;

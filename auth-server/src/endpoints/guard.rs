@@ -54,8 +54,21 @@ pub async fn require(
     scope: &str,
     now: UnixSeconds,
 ) -> Result<AccessTokenClaims, OAuthError> {
+    require_one_of(app, headers, &[scope], now).await
+}
+
+/// The claims of a token that may use an interface for which any one of `accepted` is enough; the first is what the challenge names.
+///
+/// # Errors
+/// As [`require`].
+pub async fn require_one_of(
+    app: &App,
+    headers: &HeaderMap,
+    accepted: &[&str],
+    now: UnixSeconds,
+) -> Result<AccessTokenClaims, OAuthError> {
     let audience = app.resources.management();
-    drive(app, &BearerRequest::of(headers), Some(&audience.id), scope, now).await
+    drive(app, &BearerRequest::of(headers), Some(&audience.id), accepted, now).await
 }
 
 /// The claims of a token of ours with `scope`, whatever resource it is for. It comes in the header or, where the endpoint takes that, in a
@@ -76,7 +89,7 @@ pub async fn require_for_any_audience(
         request.is_well_formed = !headers.contains_key(header::AUTHORIZATION);
         request.header = Some(as_header);
     }
-    drive(app, &request, None, scope, now).await
+    drive(app, &request, None, &[scope], now).await
 }
 
 /// What is said when the user behind a good token is gone.
@@ -88,11 +101,12 @@ async fn drive(
     app: &App,
     request: &BearerRequest<'_>,
     audience: Option<&str>,
-    scope: &str,
+    accepted: &[&str],
     now: UnixSeconds,
 ) -> Result<AccessTokenClaims, OAuthError> {
-    let needed: ScopeSet = [scope].into_iter().collect();
-    let scopes = [scope_in(&needed)?];
+    let needed: ScopeSet = accepted.iter().copied().take(1).collect();
+    let alone = |scope: &&str| scope_in(&[*scope].into_iter().collect::<ScopeSet>());
+    let scopes = accepted.iter().map(alone).collect::<Result<Vec<_>, _>>()?;
     let mut machine = Resource::new();
     let mut claims = None;
     let mut next = None;
@@ -158,12 +172,16 @@ fn no_scope() -> Scope {
     "".parse().expect("the empty scope is one")
 }
 
+pub(super) fn insufficient_scope(needed: &ScopeSet) -> OAuthError {
+    let description = "The token does not carry the scope that this needs.";
+    let challenge = Challenge::refused(ErrorCode::InsufficientScope, description).scope(needed);
+    OAuthError::new(ErrorCode::InsufficientScope, description).with_challenge(challenge.to_string())
+}
+
 fn refusal(error: Error, needed: &ScopeSet) -> OAuthError {
     match error {
         Error::AccessDenied { failure, .. } if matches!(failure.code, Some(MachineCode::InsufficientScope)) => {
-            let description = "The token does not carry the scope that this needs.";
-            let challenge = Challenge::refused(ErrorCode::InsufficientScope, description).scope(needed);
-            OAuthError::new(ErrorCode::InsufficientScope, description).with_challenge(challenge.to_string())
+            insufficient_scope(needed)
         }
         Error::AccessDenied { .. } => invalid_token(needed),
         Error::NoAuthentication { .. } => {

@@ -4,6 +4,7 @@ pub mod enrol;
 pub mod grantable;
 pub mod register;
 pub mod registry;
+pub mod remove_resource;
 pub mod resource;
 pub mod set_resource_tokens;
 

@@ -2,12 +2,13 @@
 
 use super::{
     Resource,
+    remove_resource::remove,
     resource::{MANAGEMENT_SCOPE_PREFIX, RESERVED_SCOPES},
 };
 use crate::{
     change_log::{self, Change},
     organizations::OrganizationRole,
-    store::{self, authorization_grant::RevocationReason},
+    store,
 };
 use shared::{
     clock::UnixSeconds,
@@ -127,14 +128,6 @@ pub async fn remove_of_owner(tx: &mut Tx, client_id: &str, now: UnixSeconds) -> 
         remove(tx, &id, now).await?;
     }
     Ok(())
-}
-
-/// What was allowed for it ends with it: whoever registers the same name next gets nothing of that.
-async fn remove(tx: &mut Tx, id: &str, now: UnixSeconds) -> Result<(), StoreError> {
-    store::resource::remove(tx, id, now).await?;
-    store::authorization_grant::revoke_of_resource(tx, id, RevocationReason::ResourceRemoved, now).await?;
-    store::remembered_consent::forget_of_resource(tx, id).await?;
-    change_log::append(tx, Change::ResourceRevoked(id), now).await
 }
 
 /// Whether nothing changed but words for people.

@@ -14,6 +14,14 @@ const IDENTITY_OWNER: &str = "postern:identity";
 /// Scopes that a resource may not define: OpenID Connect Core 1.0 §5.4 and §11 gave them a meaning.
 pub const RESERVED_SCOPES: [&str; 6] = ["openid", "profile", "email", "address", "phone", "offline_access"];
 
+/// Everything below `/api/admin`: for administrators, and for machines that an administrator made one.
+pub const ADMIN_SCOPE: &str = "postern.admin";
+/// Looking only; who holds [`ADMIN_SCOPE`] may look, too.
+pub const ADMIN_READ_SCOPE: &str = "postern.admin.read";
+
+/// No person holds it.
+const NO_ROLE: &str = "resource_server";
+
 /// A registered resource.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Resource {
@@ -34,20 +42,31 @@ pub struct Resource {
 }
 
 impl Resource {
-    /// This server's own management interface, whose tokens only enrolled resource servers and administrators' clients get.
+    /// This server's own management interface, whose tokens only enrolled resource servers, administrators and
+    /// clients that an administrator gave it to get.
     pub fn management(issuer: &str) -> Self {
-        let scope = ResourceScope {
-            name: RESOURCE_SERVER_SCOPE.to_owned(),
-            description: "Register what a resource server protects and follow revocations".to_owned(),
-            implies: Vec::new(),
-            roles: vec![ADMINISTRATOR_ROLE.to_owned()],
+        let scope = |name: &str, description: &str, implies: &[&str], role: &str| ResourceScope {
+            name: name.to_owned(),
+            description: description.to_owned(),
+            implies: implies.iter().map(|scope| (*scope).to_owned()).collect(),
+            roles: vec![role.to_owned()],
             tools: Vec::new(),
         };
+        let enrolled = "Register what a resource server protects and follow revocations";
         Self {
             id: format!("{issuer}{}", well_known::API),
             name: "Postern management".to_owned(),
             owner_client_id: String::new(),
-            scopes: vec![scope],
+            scopes: vec![
+                scope(
+                    ADMIN_READ_SCOPE,
+                    "See users, clients, keys and all else that is administered",
+                    &[],
+                    ADMINISTRATOR_ROLE,
+                ),
+                scope(ADMIN_SCOPE, "Administer this installation", &[ADMIN_READ_SCOPE], ADMINISTRATOR_ROLE),
+                scope(RESOURCE_SERVER_SCOPE, enrolled, &[], NO_ROLE),
+            ],
             access_token_ttl_seconds: None,
             algorithm: TokenAlgorithm::Es256,
             policy_version: 1,
@@ -71,6 +90,13 @@ impl Resource {
     /// Whether it is [`Resource::identity`].
     pub fn is_identity(&self) -> bool {
         self.owner_client_id == IDENTITY_OWNER
+    }
+
+    /// The part of it that an administrator may give to a client by name; the rest is for enrolled resource servers.
+    pub fn administration(issuer: &str) -> Self {
+        let mut management = Self::management(issuer);
+        management.scopes.retain(|scope| scope.name != RESOURCE_SERVER_SCOPE);
+        management
     }
 
     /// Whether it is this server's own management interface.

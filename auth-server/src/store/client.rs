@@ -1,7 +1,10 @@
 //! Table `client`. Removed clients stay as rows, so that an id never comes back to life.
 
 use super::json_list::{self, unreadable};
-use crate::clients::{ApplicationType, AuthMethod, Client, ClientOrigin, GrantType, client::PreviousSecret};
+use crate::clients::{
+    ApplicationType, AuthMethod, Client, ClientOrigin, GrantType,
+    client::{PreviousSecret, UNCONFIRMED_LIFETIME_SECONDS},
+};
 use shared::{
     binds,
     clock::UnixSeconds,
@@ -23,6 +26,15 @@ const FIND: Statement =
 const LIST: Statement = Statement::new(
     "client.list",
     concat!("SELECT ", client_columns!(), " FROM client WHERE removed_at IS NULL AND id > $1 ORDER BY id LIMIT $2"),
+);
+const LIST_PAGE: Statement = Statement::new(
+    "client.list_page",
+    concat!(
+        "SELECT ",
+        client_columns!(),
+        " FROM client WHERE removed_at IS NULL AND id > $1 AND ($2 = '' OR origin = $2) \
+     AND (confirmed_at IS NOT NULL OR created_at > $3) ORDER BY id LIMIT $4"
+    ),
 );
 const INSERT: Statement = Statement::new(
     "client.insert",
@@ -48,6 +60,11 @@ const CONFIRM: Statement = Statement::new(
 );
 const REMOVE: Statement =
     Statement::new("client.remove", "UPDATE client SET removed_at = $2 WHERE id = $1 AND removed_at IS NULL");
+const CHANGE: Statement = Statement::new(
+    "client.change",
+    "UPDATE client SET name = $2, application_type = $3, redirect_uris = $4, grant_types = $5, scope = $6, resources = $7, \
+     refresh_grace_seconds = $8, openid = $9 WHERE id = $1 AND removed_at IS NULL",
+);
 const RENEW_ENROLMENT: Statement = Statement::new(
     "client.renew_enrolment",
     "UPDATE client SET name = $2, jwks = $3, resources = $4 WHERE id = $1 AND removed_at IS NULL",
@@ -60,6 +77,35 @@ pub async fn find(db: &mut impl Fetch, id: &str) -> Result<Option<Client>, Store
 /// At most `limit` clients that are not removed, by id, after the id `after` (empty for the first page).
 pub async fn list(db: &mut impl Fetch, after: &str, limit: i64) -> Result<Vec<Client>, StoreError> {
     db.fetch_all(&LIST, binds![after, limit]).await?.iter().map(client_row).collect()
+}
+
+/// At most `limit` clients that exist at `now`, by id, after the id `after` (empty for the first page); of one origin, or of any when it is empty.
+pub async fn list_page(
+    db: &mut impl Fetch,
+    origin: &str,
+    after: &str,
+    limit: i64,
+    now: UnixSeconds,
+) -> Result<Vec<Client>, StoreError> {
+    let young = now - UNCONFIRMED_LIFETIME_SECONDS;
+    db.fetch_all(&LIST_PAGE, binds![after, origin, young, limit]).await?.iter().map(client_row).collect()
+}
+
+/// Replaces what an administrator may change of a client; `false` if there is none.
+pub async fn change(tx: &mut Tx, client: &Client) -> Result<bool, StoreError> {
+    let grants: Vec<&str> = client.grant_types.iter().map(|grant| grant.as_str()).collect();
+    let binds = binds![
+        &client.id,
+        &client.name,
+        client.application_type.as_str(),
+        json_list::write(&client.redirect_uris),
+        json_list::write(&grants),
+        client.scope.to_string(),
+        json_list::write(&client.resources),
+        client.refresh_grace_seconds,
+        serde_json::to_string(&client.openid).expect("texts and numbers have a JSON form"),
+    ];
+    Ok(tx.execute(&CHANGE, binds).await? == 1)
 }
 
 /// Inserts a new client.

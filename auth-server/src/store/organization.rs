@@ -33,6 +33,10 @@ const LIST: Statement = Statement::new(
     "organization.list",
     concat!("SELECT ", organization_columns!(), " FROM organization o ORDER BY o.slug LIMIT 10000"),
 );
+const LIST_PAGE: Statement = Statement::new(
+    "organization.list_page",
+    concat!("SELECT ", organization_columns!(), " FROM organization o WHERE o.slug > $1 ORDER BY o.slug LIMIT $2"),
+);
 const DISABLE: Statement = Statement::new(
     "organization.disable",
     "UPDATE organization SET disabled_at = $2 WHERE id = $1 AND disabled_at IS NULL",
@@ -73,6 +77,14 @@ pub async fn find_by_slug(db: &mut impl Fetch, slug: &str) -> Result<Option<Orga
 /// The database does not answer.
 pub async fn list(db: &mut impl Fetch) -> Result<Vec<Organization>, StoreError> {
     db.fetch_all(&LIST, binds![]).await?.iter().map(read).collect()
+}
+
+/// At most `limit` of them by slug, after the slug `after` (empty for the first page).
+///
+/// # Errors
+/// The database does not answer.
+pub async fn list_page(db: &mut impl Fetch, after: &str, limit: i64) -> Result<Vec<Organization>, StoreError> {
+    db.fetch_all(&LIST_PAGE, binds![after, limit]).await?.iter().map(read).collect()
 }
 
 /// Closes an organization; `false` when there is no such open one.

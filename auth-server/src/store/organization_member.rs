@@ -63,6 +63,17 @@ const LIST: Statement = Statement::new(
      FROM organization_member m JOIN user_account u ON u.id = m.user_id \
      WHERE m.organization_id = $1 ORDER BY u.email_key LIMIT 10000",
 );
+const LIST_PAGE: Statement = Statement::new(
+    "organization_member.list_page",
+    "SELECT m.user_id, m.role AS member_role, m.created_at, u.email, u.display_name, u.disabled_at \
+     FROM organization_member m JOIN user_account u ON u.id = m.user_id \
+     WHERE m.organization_id = $1 AND m.user_id > $2 ORDER BY m.user_id LIMIT $3",
+);
+const FIND_MEMBER: Statement = Statement::new(
+    "organization_member.find_member",
+    "SELECT m.user_id, m.role AS member_role, m.created_at, u.email, u.display_name, u.disabled_at \
+     FROM organization_member m JOIN user_account u ON u.id = m.user_id WHERE m.organization_id = $1 AND m.user_id = $2",
+);
 const LIST_OF_USER: Statement = Statement::new(
     "organization_member.list_of_user",
     concat!(
@@ -143,6 +154,31 @@ pub async fn remove(tx: &mut Tx, organization_id: &str, user_id: &str) -> Result
 /// The database does not answer.
 pub async fn list(db: &mut impl Fetch, organization_id: &str) -> Result<Vec<Member>, StoreError> {
     db.fetch_all(&LIST, binds![organization_id]).await?.iter().map(member).collect()
+}
+
+/// At most `limit` of those who belong to the organization, by user id, after the id `after` (empty for the first page).
+///
+/// # Errors
+/// The database does not answer.
+pub async fn list_page(
+    db: &mut impl Fetch,
+    organization_id: &str,
+    after: &str,
+    limit: i64,
+) -> Result<Vec<Member>, StoreError> {
+    db.fetch_all(&LIST_PAGE, binds![organization_id, after, limit]).await?.iter().map(member).collect()
+}
+
+/// One who belongs to the organization.
+///
+/// # Errors
+/// The database does not answer.
+pub async fn find_member(
+    db: &mut impl Fetch,
+    organization_id: &str,
+    user_id: &str,
+) -> Result<Option<Member>, StoreError> {
+    db.fetch_optional(&FIND_MEMBER, binds![organization_id, user_id]).await?.as_ref().map(member).transpose()
 }
 
 /// The open organizations that the user belongs to, by slug.

@@ -35,6 +35,18 @@ const LIST: Statement = Statement::new(
      COALESCE(set_algorithm, algorithm) AS algorithm, policy_version \
      FROM resource WHERE removed_at IS NULL ORDER BY created_at, id LIMIT 1000",
 );
+const FIND_BY_ID: Statement = Statement::new(
+    "resource.find_by_id",
+    "SELECT id, name, owner_client_id, scopes, COALESCE(set_access_token_ttl_seconds, access_token_ttl_seconds) AS access_token_ttl_seconds, \
+     COALESCE(set_algorithm, algorithm) AS algorithm, policy_version \
+     FROM resource WHERE id = $1 AND removed_at IS NULL",
+);
+const LIST_PAGE: Statement = Statement::new(
+    "resource.list_page",
+    "SELECT id, name, owner_client_id, scopes, COALESCE(set_access_token_ttl_seconds, access_token_ttl_seconds) AS access_token_ttl_seconds, \
+     COALESCE(set_algorithm, algorithm) AS algorithm, policy_version \
+     FROM resource WHERE removed_at IS NULL AND id > $1 AND ($2 = '' OR owner_client_id = $2) ORDER BY id LIMIT $3",
+);
 const PUT: Statement = Statement::new(
     "resource.put",
     "INSERT INTO resource (id, canonical, name, owner_client_id, scopes, access_token_ttl_seconds, algorithm, policy_version, created_at, updated_at) \
@@ -82,6 +94,22 @@ pub async fn list(db: &mut impl Fetch) -> Result<Vec<Resource>, StoreError> {
     db.fetch_all(&LIST, binds![]).await?.iter().map(resource_row).collect()
 }
 
+/// The registered resource that is written exactly so.
+pub async fn find_by_id(db: &mut impl Fetch, id: &str) -> Result<Option<Resource>, StoreError> {
+    db.fetch_optional(&FIND_BY_ID, binds![id]).await?.as_ref().map(resource_row).transpose()
+}
+
+/// At most `limit` registered resources by id, after the id `after` (empty for the first page); of one resource server, or of all when
+/// `owner_client_id` is empty.
+pub async fn list_page(
+    db: &mut impl Fetch,
+    owner_client_id: &str,
+    after: &str,
+    limit: i64,
+) -> Result<Vec<Resource>, StoreError> {
+    db.fetch_all(&LIST_PAGE, binds![after, owner_client_id, limit]).await?.iter().map(resource_row).collect()
+}
+
 /// The policy version that a resource of that id last had, also when it was removed since: versions never come back.
 pub async fn last_policy_version(db: &mut impl Fetch, id: &str) -> Result<Option<i64>, StoreError> {
     db.fetch_optional(&LAST_POLICY_VERSION, binds![id]).await?.map(|row| row.get("policy_version")).transpose()
@@ -92,9 +120,9 @@ pub async fn list_of_owner(db: &mut impl Fetch, client_id: &str) -> Result<Vec<S
     db.fetch_all(&LIST_OF_OWNER, binds![client_id]).await?.iter().map(|row| row.get("id")).collect()
 }
 
-/// Removes a resource; its policy version stays known.
-pub async fn remove(tx: &mut Tx, id: &str, now: UnixSeconds) -> Result<(), StoreError> {
-    tx.execute(&REMOVE, binds![id, now]).await.map(drop)
+/// Removes a resource; its policy version stays known. `false` if there is none.
+pub async fn remove(tx: &mut Tx, id: &str, now: UnixSeconds) -> Result<bool, StoreError> {
+    Ok(tx.execute(&REMOVE, binds![id, now]).await? == 1)
 }
 
 /// Registers or replaces a resource; `canonical` is the canonical form of its id.

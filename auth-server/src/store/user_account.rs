@@ -24,6 +24,26 @@ pub struct Profile {
     pub updated_at: UnixSeconds,
 }
 
+/// A user as an administrator sees one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UserRecord {
+    /// The user.
+    pub user: User,
+    /// Whether a password was ever chosen.
+    pub has_password: bool,
+    /// When the account was made.
+    pub created_at: UnixSeconds,
+}
+
+/// Which users an administrator wants to see; an empty text is no condition.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct UserFilter<'a> {
+    /// The key of the e-mail address.
+    pub email_key: &'a str,
+    /// `active` or `disabled`.
+    pub state: &'a str,
+}
+
 const INSERT: Statement = Statement::new(
     "user_account.insert",
     "INSERT INTO user_account (id, email, email_key, display_name, roles, password_hash, password_changed_at, created_at) \
@@ -54,6 +74,21 @@ macro_rules! another_administrator {
     };
 }
 
+const FIND_RECORD: Statement = Statement::new(
+    "user_account.find_record",
+    "SELECT id, email, display_name, roles, password_hash, created_at, disabled_at FROM user_account WHERE id = $1",
+);
+const LIST_PAGE: Statement = Statement::new(
+    "user_account.list_page",
+    "SELECT id, email, display_name, roles, password_hash, created_at, disabled_at FROM user_account \
+     WHERE email_key > COALESCE((SELECT email_key FROM user_account WHERE id = $1), '') AND ($2 = '' OR email_key = $2) \
+     AND ($3 = '' OR ($3 = 'active' AND disabled_at IS NULL) OR ($3 = 'disabled' AND disabled_at IS NOT NULL)) \
+     ORDER BY email_key LIMIT $4",
+);
+const RENAME: Statement = Statement::new(
+    "user_account.rename",
+    "UPDATE user_account SET display_name = $2, profile_updated_at = $3 WHERE id = $1",
+);
 const DISABLE: Statement = Statement::new(
     "user_account.disable",
     concat!(
@@ -148,6 +183,35 @@ pub async fn list(db: &mut impl Fetch) -> Result<Vec<User>, StoreError> {
     rows.iter().map(|row| Ok(read(row)?.user)).collect()
 }
 
+/// The user with this id, also a disabled one, with what an administrator may know.
+///
+/// # Errors
+/// [`StoreError`] when the database does not answer.
+pub async fn find_record(db: &mut impl Fetch, id: &str) -> Result<Option<UserRecord>, StoreError> {
+    db.fetch_optional(&FIND_RECORD, binds![id]).await?.as_ref().map(record).transpose()
+}
+
+/// At most `limit` users by e-mail address, after the user with the id `after` (empty for the first page).
+///
+/// # Errors
+/// [`StoreError`] when the database does not answer.
+pub async fn list_page(
+    db: &mut impl Fetch,
+    filter: UserFilter<'_>,
+    after: &str,
+    limit: i64,
+) -> Result<Vec<UserRecord>, StoreError> {
+    db.fetch_all(&LIST_PAGE, binds![after, filter.email_key, filter.state, limit]).await?.iter().map(record).collect()
+}
+
+/// Replaces what pages call the user.
+///
+/// # Errors
+/// [`StoreError`] when the database does not answer.
+pub async fn rename(tx: &mut Tx, id: &str, display_name: &str, now: UnixSeconds) -> Result<(), StoreError> {
+    tx.execute(&RENAME, binds![id, display_name, now]).await.map(drop)
+}
+
 /// Closes the account; `false` when it does not exist, was closed before, or is the last one that administers the installation.
 ///
 /// # Errors
@@ -195,6 +259,15 @@ pub async fn set_password(tx: &mut Tx, id: &str, hash: &str, now: UnixSeconds) -
 /// [`StoreError`] when the database does not answer.
 pub async fn rehash_password(tx: &mut Tx, id: &str, old: &str, new: &str) -> Result<bool, StoreError> {
     Ok(tx.execute(&REHASH_PASSWORD, binds![id, old, new]).await? == 1)
+}
+
+fn record(row: &Row) -> Result<UserRecord, StoreError> {
+    let account = read(row)?;
+    Ok(UserRecord {
+        user: account.user,
+        has_password: account.password_hash.is_some(),
+        created_at: row.get("created_at")?,
+    })
 }
 
 fn read(row: &Row) -> Result<Account, StoreError> {

@@ -1,9 +1,11 @@
 //! People: accounts, passwords, sign-in, sessions, one-time links, set-up.
 
 pub mod add_user;
+pub mod change_user;
 pub mod disable_user;
 pub mod email;
 pub mod enable_user;
+pub mod end_session;
 pub mod known_device;
 pub mod password_hash;
 pub mod password_rules;

@@ -39,27 +39,47 @@ pub async fn set_administrator(
     is_administrator: bool,
     now: UnixSeconds,
 ) -> Result<bool, SetAdministratorRefusal> {
+    let event = &event(random, by, user_id, is_administrator, now);
+    store.write(|mut tx| async move { write(&mut tx, user_id, is_administrator, event, now).await }).await
+}
+
+/// What [`write`] records.
+pub(super) fn event(
+    random: &dyn Random,
+    by: &Actor,
+    user_id: &str,
+    is_administrator: bool,
+    now: UnixSeconds,
+) -> AuditEvent {
     let word = if is_administrator { "on" } else { "off" };
-    let event = &AuditEvent::new(AuditKind::UserRolesChanged, random, now)
+    AuditEvent::new(AuditKind::UserRolesChanged, random, now)
         .user(user_id)
         .by(by)
-        .detail(&format!("administrator={word}"));
-    store
-        .write(|mut tx| async move {
-            let tx = &mut tx;
-            let user = user_account::find(tx, user_id).await?.ok_or(SetAdministratorRefusal::UnknownUser)?;
-            if user.is_administrator() == is_administrator {
-                return Ok(false);
-            }
-            if is_administrator {
-                add(tx, user_id, now).await?
-            } else {
-                remove(tx, user_id, now).await?
-            }
-            audit::record(tx, event).await?;
-            Ok(true)
-        })
-        .await
+        .detail(&format!("administrator={word}"))
+}
+
+/// Changes the role in the caller's transaction; `false` when it was so already.
+///
+/// # Errors
+/// [`SetAdministratorRefusal`].
+pub(super) async fn write(
+    tx: &mut Tx,
+    user_id: &str,
+    is_administrator: bool,
+    event: &AuditEvent,
+    now: UnixSeconds,
+) -> Result<bool, SetAdministratorRefusal> {
+    let user = user_account::find(tx, user_id).await?.ok_or(SetAdministratorRefusal::UnknownUser)?;
+    if user.is_administrator() == is_administrator {
+        return Ok(false);
+    }
+    if is_administrator {
+        add(tx, user_id, now).await?
+    } else {
+        remove(tx, user_id, now).await?
+    }
+    audit::record(tx, event).await?;
+    Ok(true)
 }
 
 /// Whoever becomes the first administrator closes the set-up for good.

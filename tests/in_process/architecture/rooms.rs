@@ -9,6 +9,7 @@ struct Below {
 }
 
 const AUTH_RULES: &[&str] = &[
+    "auth-server/src/administration/",
     "auth-server/src/audit/",
     "auth-server/src/authorization/",
     "auth-server/src/change_log/",

@@ -1,5 +1,6 @@
 //! The authorization server in process: one module a URL. Each test has a server of its own, in memory, with a clock it sets.
 
+mod administration;
 mod answer;
 mod assertion_key;
 mod authorize;

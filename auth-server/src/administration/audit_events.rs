@@ -1,0 +1,65 @@
+//! The audit log.
+
+use super::{
+    Call, Collection, Operation, Refusal, Reply,
+    page::{Asked, Page},
+    schema,
+    views::AuditEventView,
+};
+use crate::store::audit_event::{self, AuditFilter, AuditRow, Before};
+use schemars::JsonSchema;
+use serde::Deserialize;
+use shared::clock::UnixSeconds;
+
+const NAME: &str = "audit";
+const COLUMNS: &[&str] = &["at", "kind", "actor", "user_id", "client_id", "grant_id"];
+
+pub(super) const COLLECTION: Collection = Collection {
+    name: NAME,
+    about: "Who did what",
+    operations: &[Operation::get((NAME, "list"), "/audit", |call| Box::pin(list(call)))
+        .does("List what happened, the newest first", "audit list --kind client_added")
+        .query(schema::of::<Listing>)
+        .answers(schema::of::<Page<AuditEventView>>)
+        .columns(COLUMNS)],
+};
+
+/// Which events.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Listing {
+    /// How many items the page has at most.
+    #[schemars(range(min = 1, max = 200))]
+    limit: Option<u32>,
+    /// Where the page begins: `next_cursor` of the page before.
+    cursor: Option<String>,
+    /// Only events of this kind.
+    kind: Option<String>,
+    /// Only events that concern this user.
+    user_id: Option<String>,
+    /// Only events that concern this client.
+    client_id: Option<String>,
+    /// Only events since then, in unix seconds.
+    since: Option<UnixSeconds>,
+}
+
+async fn list(call: &Call<'_>) -> Result<Reply, Refusal> {
+    let query: Listing = call.query(schema::of::<Listing>)?;
+    let asked = Asked::of(NAME, query.limit, query.cursor.as_deref())?;
+    let before =
+        if asked.after.is_empty() { Before::NOTHING } else { before(&asked.after).ok_or_else(Refusal::cursor)? };
+    let filter = AuditFilter {
+        kind: query.kind.as_deref().unwrap_or_default(),
+        user_id: query.user_id.as_deref().unwrap_or_default(),
+        client_id: query.client_id.as_deref().unwrap_or_default(),
+        since: query.since.unwrap_or(0),
+    };
+    let rows = audit_event::list_page(&mut call.app.store.read(), filter, before, asked.rows()).await?;
+    let key = |row: &AuditRow| format!("{} {}", row.at, row.id);
+    Ok(Reply::shows(&asked.page(rows, key, AuditEventView::from)))
+}
+
+fn before(key: &str) -> Option<Before<'_>> {
+    let (at, id) = key.split_once(' ')?;
+    Some(Before { at: at.parse().ok()?, id })
+}

@@ -1,0 +1,253 @@
+//! Why an operation was not done: the table from the causes of rules to what an administrator is told. Constant texts, in the shape of OAuth
+//! errors with the name of the member that is to blame; what the request said is never repeated.
+
+use super::schema::{SchemaOf, properties};
+use crate::{
+    clients::{administer::AddClientRefusal, change_client::ChangeClientRefusal},
+    error::OAuthError,
+    key_lifecycle::KeyLifecycleError,
+    organizations::OrganizationRefusal,
+    resources::enrol::EnrolRefusal,
+    users::{add_user::AddUserError, change_user::ChangeUserRefusal, set_administrator::SetAdministratorRefusal},
+};
+use http::StatusCode;
+use schemars::JsonSchema;
+use serde::Serialize;
+use shared::db::StoreError;
+use std::borrow::Cow;
+
+/// What an administrator is told.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema, thiserror::Error)]
+#[error("{error_description}")]
+pub struct Refusal {
+    /// A word for programs.
+    pub error: &'static str,
+    /// A sentence for people.
+    pub error_description: Cow<'static, str>,
+    /// The member or parameter that is to blame.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub field: Option<&'static str>,
+    /// The HTTP status.
+    #[serde(skip)]
+    pub status: StatusCode,
+    /// Sent as `Retry-After`.
+    #[serde(skip)]
+    pub retry_after_seconds: Option<u32>,
+}
+
+impl Refusal {
+    fn new(status: StatusCode, error: &'static str, description: impl Into<Cow<'static, str>>) -> Self {
+        Self { error, error_description: description.into(), field: None, status, retry_after_seconds: None }
+    }
+
+    /// 400.
+    pub(super) fn invalid(description: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "invalid_request", description)
+    }
+
+    /// 400: an unknown member, a missing one, or one of another form; tells which there are.
+    pub fn malformed(schema: SchemaOf) -> Self {
+        let name = |property: super::schema::Property| match property.is_required {
+            true => format!("{} (required)", property.name),
+            false => property.name,
+        };
+        let names: Vec<String> = properties(schema).into_iter().map(name).collect();
+        let names = names.join(", ");
+        Self::invalid(format!(
+            "Something is missing, unknown or of another form than is documented. There are: {names}."
+        ))
+    }
+
+    /// 400: a cursor that was not given out for this list.
+    pub(super) fn cursor() -> Self {
+        Self::invalid("The cursor is none that this list gave out.").about("cursor")
+    }
+
+    /// 404.
+    pub(super) fn not_found() -> Self {
+        Self::new(StatusCode::NOT_FOUND, "not_found", "There is nothing with this id.")
+    }
+
+    /// 409.
+    pub(super) fn conflict(description: &'static str) -> Self {
+        Self::new(StatusCode::CONFLICT, "conflict", description)
+    }
+
+    /// 409.
+    pub(super) fn last_administrator() -> Self {
+        Self::conflict("This is the last account that administers this installation; make another one first.")
+    }
+
+    /// 412.
+    pub(super) fn changed_since() -> Self {
+        Self::new(StatusCode::PRECONDITION_FAILED, "precondition_failed", "It is not any more what If-Match names.")
+    }
+
+    /// The same refusal, with the name of the member that is to blame.
+    #[must_use]
+    pub(super) fn about(self, field: &'static str) -> Self {
+        Self { field: Some(field), ..self }
+    }
+
+    /// Whether nothing was there to do it to.
+    pub fn is_not_found(&self) -> bool {
+        self.status == StatusCode::NOT_FOUND
+    }
+}
+
+impl From<OAuthError> for Refusal {
+    fn from(error: OAuthError) -> Self {
+        Self {
+            retry_after_seconds: error.retry_after_seconds,
+            ..Self::new(error.status, error.code.as_str(), error.description)
+        }
+    }
+}
+
+impl From<StoreError> for Refusal {
+    fn from(cause: StoreError) -> Self {
+        OAuthError::from(cause).into()
+    }
+}
+
+impl From<AddUserError> for Refusal {
+    fn from(cause: AddUserError) -> Self {
+        match cause {
+            AddUserError::Fields(problems) => match (problems.email, problems.display_name) {
+                (Some(what), _) => Self::invalid(what).about("email"),
+                (None, Some(what)) => Self::invalid(what).about("display_name"),
+                (None, None) => Self::invalid("The account cannot be made as asked."),
+            },
+            AddUserError::Taken => {
+                Self::conflict("There is an account with this e-mail address already.").about("email")
+            }
+            AddUserError::Hash(cause) => {
+                tracing::error!(%cause, "a password could not be hashed");
+                OAuthError::unavailable().into()
+            }
+            AddUserError::Store(cause) => cause.into(),
+        }
+    }
+}
+
+impl From<AddClientRefusal> for Refusal {
+    fn from(cause: AddClientRefusal) -> Self {
+        let (field, description): (_, Cow<'static, str>) = match cause {
+            AddClientRefusal::Name => ("client_name", "The name must be one line of 1 to 200 characters.".into()),
+            AddClientRefusal::Grant(_) => {
+                ("grant_types", "There are authorization_code, refresh_token and client_credentials.".into())
+            }
+            AddClientRefusal::PublicMachine => {
+                ("grant_types", "client_credentials needs a client that can keep a secret.".into())
+            }
+            AddClientRefusal::UnboundMachine => {
+                ("resources", "client_credentials needs fixed resources and a fixed scope.".into())
+            }
+            AddClientRefusal::NoRedirectUri => {
+                ("redirect_uris", "authorization_code needs a redirect URI to send codes to.".into())
+            }
+            AddClientRefusal::RedirectUri(_, why) => {
+                ("redirect_uris", format!("A redirect URI is not acceptable: {why}.").into())
+            }
+            AddClientRefusal::UnknownResource(_) => ("resources", "A resource is not registered here.".into()),
+            AddClientRefusal::Scope(_) => ("scope", "The scope is not well formed.".into()),
+            AddClientRefusal::UnknownScope(..) => ("scope", "The resources have no such scope.".into()),
+            AddClientRefusal::Store(cause) => return cause.into(),
+        };
+        Self::invalid(description).about(field)
+    }
+}
+
+impl From<EnrolRefusal> for Refusal {
+    fn from(cause: EnrolRefusal) -> Self {
+        match cause {
+            EnrolRefusal::NotAnOrigin(_) => {
+                Self::invalid("An origin is scheme, host and port without a path, such as https://mcp.example.com.")
+                    .about("origins")
+            }
+            EnrolRefusal::NoOrigin => Self::invalid("Name at least one origin.").about("origins"),
+            EnrolRefusal::Taken => Self::conflict("The client is no resource server, or was removed."),
+            EnrolRefusal::Store(cause) => cause.into(),
+        }
+    }
+}
+
+impl From<OrganizationRefusal> for Refusal {
+    fn from(cause: OrganizationRefusal) -> Self {
+        match cause {
+            OrganizationRefusal::Slug => {
+                Self::invalid("A slug has at most 63 lower-case letters, digits and hyphens, none at either end.")
+                    .about("slug")
+            }
+            OrganizationRefusal::Name => Self::invalid("A name is one line of at most 120 characters.").about("name"),
+            OrganizationRefusal::TenantId => {
+                Self::invalid("A tenant id has at most 200 visible ASCII characters.").about("tenant_id")
+            }
+            OrganizationRefusal::SlugTaken => {
+                Self::conflict("There is an organization with this slug already.").about("slug")
+            }
+            OrganizationRefusal::UnknownOrganization
+            | OrganizationRefusal::UnknownUser
+            | OrganizationRefusal::NotMember => Self::not_found(),
+            OrganizationRefusal::AlreadyMember => Self::conflict("The user became a member at the same time."),
+            OrganizationRefusal::LastOwner => {
+                Self::conflict("This is the organization's last owner; make somebody else an owner first.")
+            }
+            OrganizationRefusal::AlreadyDisabled | OrganizationRefusal::NotDisabled => {
+                Self::conflict("The organization is in this state already.")
+            }
+            OrganizationRefusal::Account(cause) => cause.into(),
+            OrganizationRefusal::Store(cause) => cause.into(),
+        }
+    }
+}
+
+impl From<KeyLifecycleError> for Refusal {
+    fn from(cause: KeyLifecycleError) -> Self {
+        match cause {
+            KeyLifecycleError::Store(cause) => cause.into(),
+            cause => {
+                tracing::error!(%cause, "keys could not be changed");
+                OAuthError::unavailable().into()
+            }
+        }
+    }
+}
+
+/// How the refusal of a change is told: those that others made meanwhile depend on what the caller said to have seen.
+pub(super) enum Change {
+    Told(Refusal),
+    Meanwhile,
+}
+
+impl From<ChangeUserRefusal> for Change {
+    fn from(cause: ChangeUserRefusal) -> Self {
+        Self::Told(match cause {
+            ChangeUserRefusal::DisplayName => {
+                Refusal::invalid("Use a shorter name, on one line.").about("display_name")
+            }
+            ChangeUserRefusal::ChangedMeanwhile => return Self::Meanwhile,
+            ChangeUserRefusal::Role(SetAdministratorRefusal::UnknownUser) => Refusal::not_found(),
+            ChangeUserRefusal::Role(SetAdministratorRefusal::LastAdministrator) => Refusal::last_administrator(),
+            ChangeUserRefusal::Role(SetAdministratorRefusal::Store(cause)) | ChangeUserRefusal::Store(cause) => {
+                cause.into()
+            }
+        })
+    }
+}
+
+impl From<ChangeClientRefusal> for Change {
+    fn from(cause: ChangeClientRefusal) -> Self {
+        Self::Told(match cause {
+            ChangeClientRefusal::NotAdministered => {
+                Refusal::conflict("Only a client that an administrator made can be changed.")
+            }
+            ChangeClientRefusal::RefreshGrace => {
+                Refusal::invalid("The replay period must be from 0 to 3600 seconds.").about("refresh_grace_seconds")
+            }
+            ChangeClientRefusal::Unusable(cause) => cause.into(),
+            ChangeClientRefusal::ChangedMeanwhile => return Self::Meanwhile,
+            ChangeClientRefusal::Store(cause) => cause.into(),
+        })
+    }
+}

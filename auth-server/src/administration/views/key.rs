@@ -1,0 +1,91 @@
+//! Signing keys as shown.
+
+use crate::{key_lifecycle::times::Stage, store::signing_key::KeyLife};
+use schemars::JsonSchema;
+use serde::Serialize;
+use shared::clock::UnixSeconds;
+
+/// A key that signs tokens, did or will.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Key")]
+pub struct KeyView {
+    /// Its id: the `kid` of what it signs.
+    pub kid: String,
+    /// `ES256` or `RS256`.
+    pub algorithm: String,
+    /// `next`, `active` or `retired`.
+    pub state: &'static str,
+    /// When it first stood in the key set, in unix seconds.
+    pub published_at: UnixSeconds,
+    /// When it begins to sign, in unix seconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub activates_at: Option<UnixSeconds>,
+    /// When it began to sign, in unix seconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub activated_at: Option<UnixSeconds>,
+    /// When it stopped signing, in unix seconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retired_at: Option<UnixSeconds>,
+    /// When it leaves the key set, in unix seconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub gone_at: Option<UnixSeconds>,
+}
+
+impl From<KeyLife> for KeyView {
+    fn from(life: KeyLife) -> Self {
+        let stage = Stage::of(&life);
+        let (activates_at, gone_at) = match stage {
+            Stage::Next { activates_at } => (Some(activates_at), None),
+            Stage::Active { .. } => (None, None),
+            Stage::Retired { gone_at } => (None, Some(gone_at)),
+        };
+        Self {
+            kid: life.kid,
+            algorithm: life.algorithm,
+            state: stage.as_str(),
+            published_at: life.published_at,
+            activates_at,
+            activated_at: life.activated_at,
+            retired_at: life.retired_at,
+            gone_at,
+        }
+    }
+}
+
+/// What became of a request for a new key.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "RotatedKey")]
+pub struct RotatedKeyView {
+    /// `ES256` or `RS256`.
+    pub algorithm: &'static str,
+    /// The key that will sign, or does.
+    pub kid: String,
+    /// `next` or `active`.
+    pub state: &'static str,
+    /// When it begins to sign, in unix seconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub signs_at: Option<UnixSeconds>,
+}
+
+impl RotatedKeyView {
+    /// It is published and will sign.
+    pub fn next(algorithm: &'static str, kid: String, signs_at: UnixSeconds) -> Self {
+        Self { algorithm, kid, state: "next", signs_at: Some(signs_at) }
+    }
+
+    /// It signs.
+    pub fn active(algorithm: &'static str, kid: String) -> Self {
+        Self { algorithm, kid, state: "active", signs_at: None }
+    }
+}
+
+/// A key that was revoked.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "RevokedKey")]
+pub struct RevokedKeyView {
+    /// The key.
+    pub kid: String,
+    /// The key that signs in its place; none is needed for a key that did not sign.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub replaced_by: Option<String>,
+}

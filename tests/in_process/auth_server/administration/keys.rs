@@ -1,0 +1,35 @@
+//! `/api/admin/keys`.
+
+use super::super::TestServer;
+use super::given::OPS;
+use serde_json::{Value, json};
+
+#[tokio::test]
+async fn keys_are_shown_without_their_private_halves_and_replaced() {
+    let server = TestServer::administered().await;
+    let listed = server.admin_get("/keys").await;
+    assert_eq!(listed.json()["items"].as_array().expect("items").len(), 2, "{listed:?}");
+    for word in ["private", "sealed", "\"d\"", "encryption"] {
+        assert!(!listed.body.contains(word), "{word}: {listed:?}");
+    }
+    let rotated = server.admin("POST", "/keys/rotate", &json!({ "algorithm": "ES256" })).await.json();
+    assert_eq!((&rotated["items"][0]["state"], &rotated["items"][0]["algorithm"]), (&json!("next"), &json!("ES256")));
+    let kid = rotated["items"][0]["kid"].as_str().expect("an id");
+    assert_eq!(server.admin_get(&format!("/keys/{kid}")).await.json()["state"], "next");
+    assert!(server.get("/.well-known/jwks.json").await.body.contains(kid), "published at once");
+    let event = &server.admin_get("/audit?kind=signing_key_published").await.json()["items"][0];
+    assert_eq!(event["actor"], "client ops", "{event}");
+}
+
+#[tokio::test]
+async fn what_a_revoked_key_signed_ends_with_the_answer() {
+    let server = TestServer::administered().await;
+    let token = server.token_of_machine(OPS, "postern.admin").await;
+    let keys = server.admin_get("/keys").await.json();
+    let signing = keys["items"].as_array().expect("items").iter().find(|key| key["algorithm"] == "ES256").expect("one");
+    let path = format!("/keys/{}/revoke", signing["kid"].as_str().expect("an id"));
+    let revoked = server.call("POST", &format!("/api/admin{path}"), &token, &Value::Null).await;
+    assert!(revoked.json()["replaced_by"].is_string(), "{revoked:?}");
+    assert_eq!(server.call("GET", "/api/admin/keys", &token, &Value::Null).await.status, 401, "it signed this one");
+    assert_eq!(server.admin("POST", &path, &Value::Null).await.status, 404, "it is gone");
+}

@@ -1,0 +1,79 @@
+//! `/api/admin/organizations`.
+
+use super::super::TestServer;
+use serde_json::{Value, json};
+
+async fn acme(server: &TestServer) -> String {
+    server.add_user("ann", &["member"]).await;
+    server.add_user("bob", &["member"]).await;
+    let new = json!({ "slug": "acme", "name": "Acme", "owner_id": "ann" });
+    let made = server.admin("POST", "/organizations", &new).await;
+    assert_eq!(made.status, 201, "{made:?}");
+    let id = made.text("id");
+    assert_eq!((made.json()["tenant_id"] == id.as_str(), made.header("location").ends_with(&id)), (true, true));
+    format!("/organizations/{id}")
+}
+
+#[tokio::test]
+async fn members_come_change_and_go_and_an_owner_stays() {
+    let server = TestServer::administered().await;
+    let acme = acme(&server).await;
+    let bob = format!("{acme}/members/bob");
+    for role in ["member", "admin", "admin"] {
+        let set = server.admin("PUT", &bob, &json!({ "role": role })).await;
+        assert_eq!((set.status.as_u16(), set.text("role")), (200, role.to_owned()), "{set:?}");
+    }
+    let members = server.admin_get(&format!("{acme}/members")).await.json();
+    assert_eq!((&members["items"][0]["role"], &members["items"][1]["role"]), (&json!("owner"), &json!("admin")));
+    let ann = format!("{acme}/members/ann");
+    assert_eq!(server.admin("PUT", &ann, &json!({ "role": "member" })).await.status, 409, "the last owner");
+    assert_eq!(server.admin("DELETE", &ann, &Value::Null).await.status, 409, "the last owner");
+    for _ in 0..2 {
+        assert_eq!(server.admin("DELETE", &bob, &Value::Null).await.status, 204);
+    }
+    let audited = async |kind: &'static str| server.audited(kind).await;
+    assert_eq!(
+        (audited("member_added").await, audited("member_role_changed").await, audited("member_removed").await),
+        (1, 1, 1)
+    );
+}
+
+#[tokio::test]
+async fn an_organization_is_closed_and_opened_and_its_slug_is_taken_once() {
+    let server = TestServer::administered().await;
+    let acme = acme(&server).await;
+    for (operation, state) in
+        [("disable", "disabled"), ("disable", "disabled"), ("enable", "active"), ("enable", "active")]
+    {
+        let answer = server.admin("POST", &format!("{acme}/{operation}"), &Value::Null).await;
+        assert_eq!(answer.text("state"), state, "{answer:?}");
+    }
+    for (member, value, status, field) in [
+        ("slug", "acme", 409, "slug"),
+        ("slug", "Not A Slug", 400, "slug"),
+        ("name", "", 400, "name"),
+        ("tenant_id", "a b", 400, "tenant_id"),
+        ("owner_id", "nobody", 400, "owner_id"),
+    ] {
+        let mut new = json!({ "slug": "other", "name": "Other", "owner_id": "ann" });
+        new[member] = json!(value);
+        let refused = server.admin("POST", "/organizations", &new).await;
+        assert_eq!((refused.status.as_u16(), &refused.json()["field"]), (status, &json!(field)), "{refused:?}");
+    }
+}
+
+#[tokio::test]
+async fn neither_strangers_nor_other_ids_are_members() {
+    let server = TestServer::administered().await;
+    let acme = acme(&server).await;
+    for path in [
+        format!("{acme}/members/nobody"),
+        "/organizations/acme/members/bob".to_owned(),
+        "/organizations/ann/members/bob".to_owned(),
+    ] {
+        assert_eq!(server.admin("PUT", &path, &json!({ "role": "owner" })).await.status, 404, "{path}");
+        assert_eq!(server.admin("DELETE", &path, &Value::Null).await.status, 404, "{path}");
+    }
+    let refused = server.admin("PUT", &format!("{acme}/members/bob"), &json!({ "role": "administrator" })).await;
+    assert_eq!(refused.status, 400);
+}
