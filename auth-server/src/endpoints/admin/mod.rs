@@ -12,7 +12,7 @@ pub use document::document;
 use crate::{
     administration::{self, Operation, Refusal, Verb, operations},
     app::App,
-    endpoints::not_found,
+    endpoints::respond::json_no_store,
     error::OAuthError,
     router::paths::ADMIN,
 };
@@ -22,8 +22,9 @@ use axum::{
     response::{IntoResponse as _, Response},
     routing::{MethodFilter, MethodRouter},
 };
-use http::{Method, Request};
+use http::{Method, Request, StatusCode};
 use identify::identify;
+use serde_json::json;
 use shared::{
     http::set_rate_limit_headers,
     rate_limit::{Limit, RateDecision},
@@ -64,9 +65,14 @@ async fn answer(
     let method = if request.method() == Method::HEAD { "GET" } else { request.method().as_str() };
     let operation = operations_at(path).find(|operation| operation.verb.as_str() == method);
     // What is no text after decoding is the id of nothing.
-    let (Some(operation), Ok(parameters)) = (operation, parameters) else { return not_found::not_found().await };
+    let (Some(operation), Ok(parameters)) = (operation, parameters) else { return nothing_here() };
     let parameters = parameters.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
     perform(&app, operation, parameters, request).await
+}
+
+fn nothing_here() -> Response {
+    let body = json!({ "error": "not_found", "error_description": "There is nothing with this id." });
+    json_no_store(StatusCode::NOT_FOUND, &body)
 }
 
 async fn perform(
