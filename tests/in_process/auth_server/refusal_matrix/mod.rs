@@ -37,7 +37,9 @@ fn methods_of(path: &str) -> BTreeSet<&'static str> {
 #[tokio::test]
 async fn every_route_has_a_row_for_each_of_its_methods() {
     let caller = Caller::new().await;
-    let routed = routes(&caller.server.app.settings);
+    let mut routed = routes(&caller.server.app.settings);
+    // What administrators use is held against its document, operation by operation, in `administration/document.rs`.
+    routed.retain(|path| !path.starts_with("/t/api/admin/"));
     let known: BTreeSet<String> = ROWS.iter().map(|row| row.path.to_owned()).collect();
     assert_eq!(routed.difference(&known).collect::<Vec<_>>(), Vec::<&String>::new(), "routes without a row");
     assert_eq!(known.difference(&routed).collect::<Vec<_>>(), Vec::<&String>::new(), "rows without a route");

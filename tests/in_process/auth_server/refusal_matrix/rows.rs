@@ -90,6 +90,7 @@ pub const ROWS: &[Row] = &[
     file("/t/.well-known/openid-configuration"),
     file("/.well-known/jwks.json"),
     file("/t/.well-known/jwks.json"),
+    file("/t/api/openapi.json"),
     api("POST", "/t/oauth2/token", Reads::Form, Proof::Client, 401),
     api("POST", "/token", Reads::Form, Proof::Client, 401),
     api("POST", "/t/oauth2/introspect", Reads::Form, Proof::Client, 401),
