@@ -1,15 +1,16 @@
 //! The application: the only file that chooses implementations.
 
 use crate::{
-    audit::Actor,
+    audit::{Actor, ChainKey, chain_key},
     change_log::{Follower, PollPlaces},
     clients::{ClientDirectory, authenticate::FailureBudget},
     config::Settings,
+    grants::client_credentials::record_taking::Takings,
     key_lifecycle::{KeyAct, KeyLifecycleError, SuccessorKeys, load_key_encryption_keys, signing_keys},
     resources::ResourceRegistry,
     store,
     tokens::{Lifetimes, Revocations, VerifiedTokens},
-    users::{PasswordHasher, password_hash::PasswordHashError},
+    users::{PasswordHasher, SessionLifetimes, password_hash::PasswordHashError},
 };
 use keys::KeyRing;
 use shared::{
@@ -44,6 +45,7 @@ const MIGRATIONS: &[Migration] = migrations![
     "0008_history",
     "0009_resource_tokens",
     "0010_session_id",
+    "0011_audit_chain",
 ];
 
 /// The schema of this server.
@@ -70,6 +72,8 @@ pub struct App {
     pub keys: KeyRing,
     /// The keys that derive refresh tokens.
     pub successor_keys: SuccessorKeys,
+    /// What signs the audit chain.
+    pub audit_key: ChainKey,
     /// Where this instance stands in the change log.
     pub follower: Arc<Follower>,
     /// Resource servers that poll for events.
@@ -88,8 +92,12 @@ pub struct App {
     pub ephemeral: Arc<dyn Ephemeral>,
     /// How often somebody may do something.
     pub limits: RateLimiter,
+    /// Which machines took tokens of late.
+    pub takings: Takings,
     /// Failed client authentications.
     pub authentication_failures: FailureBudget,
+    /// How long browsers stay signed in.
+    pub session_lifetimes: SessionLifetimes,
     /// Hashes and checks passwords, few at a time.
     pub passwords: PasswordHasher,
 }
@@ -164,6 +172,7 @@ impl App {
         let (random_ref, by) = (random.as_ref(), &Actor::Installation);
         signing_keys::create_missing(&KeyAct { store: &store, sealing: &sealing, random: random_ref, by, now }).await?;
         let successor_keys = SuccessorKeys::open(&store, &sealing, random.as_ref(), now).await?;
+        let audit_key = chain_key::open(&store, &sealing, random.as_ref(), now).await?;
         // Read before what is loaded next: whatever changes meanwhile is applied again.
         let follower = Arc::new(Follower::from(store::change_log::position(&mut store.read()).await?));
         let keys = KeyRing::new(signing_keys::load(&store, &sealing).await?)?;
@@ -174,9 +183,11 @@ impl App {
         Ok(Arc::new(Self {
             clients: ClientDirectory::new(store.clone(), Arc::clone(&clock), Arc::clone(&follower)),
             lifetimes: Lifetimes::of(&settings.auth_server),
+            session_lifetimes: SessionLifetimes::of(&settings.auth_server),
             revocations: Revocations::load(&store, now).await?,
             verified_tokens: VerifiedTokens::default(),
             limits: RateLimiter::new(Arc::clone(&ephemeral)).with_local_fallback(Arc::clone(&clock)),
+            takings: Takings::default(),
             authentication_failures: FailureBudget::default(),
             poll_places: PollPlaces::default(),
             passwords,
@@ -188,6 +199,7 @@ impl App {
             sealing,
             keys,
             successor_keys,
+            audit_key,
             follower,
             resources,
             ephemeral,

@@ -51,6 +51,10 @@ shared::settings! {
         administration_requests_per_minute: u32 = "120" where between(1, 1_000_000),
         /// How many times one connection may be refreshed in a minute, by all processes that share it.
         refreshes_per_minute: u32 = "120" where between(10, 1_000_000),
+        /// A browser in which nobody did anything for this long is signed out.
+        session_idle_lifetime: DurationSeconds = "12h" where between(300, 2_592_000),
+        /// A browser is signed out this long after the password was given, however much it is used.
+        session_absolute_lifetime: DurationSeconds = "7d" where between(900, 31_536_000),
         /// Who may register clients: open (MCP clients register themselves) or closed (only `client add` does).
         registration: RegistrationPolicy = "open",
         /// Schemes beyond https and loopback http that a client may register as redirect URI (RFC 8252 section 7.1). Any program on a person's
@@ -62,6 +66,8 @@ shared::settings! {
         registrations_per_hour: u32 = "6000" where between(1, 10_000_000),
         /// Addresses from which many people's clients come; only the hourly total counts for them. The default is where Claude's come from.
         registration_shared_egress: Vec<AddressRange> = "160.79.104.0/21",
+        /// For how long audit events are kept; the oldest go first, and what is kept can still be verified.
+        audit_retention: DurationSeconds = "400d" where between(86_400, 315_360_000),
         /// The resource of requests that name none (clients older than RFC 8707). Without it such requests are refused with invalid_target; the
         /// one-command `postern` sets it to its own resource.
         default_resource: Option<String> where check_resource,
@@ -130,6 +136,11 @@ impl Settings {
                 "is longer than auth_server.refresh_absolute_lifetime, after which the connection ends anyway";
             problems.push(Problem::new("auth_server.refresh_idle_lifetime", message));
         }
+        if own.session_idle_lifetime > own.session_absolute_lifetime {
+            let message =
+                "is longer than auth_server.session_absolute_lifetime, after which the browser is signed out anyway";
+            problems.push(Problem::new("auth_server.session_idle_lifetime", message));
+        }
         problems
     }
 }
@@ -167,6 +178,10 @@ mod tests {
             ("public_url = \"http://auth.example.com\"", "public_url"),
             ("listen = []", "listen"),
             ("refresh_idle_lifetime = \"100d\"", "refresh_absolute_lifetime"),
+            ("session_idle_lifetime = \"8d\"", "session_absolute_lifetime"),
+            ("session_idle_lifetime = \"1m\"", "session_idle_lifetime"),
+            ("session_absolute_lifetime = \"2y\"", "session_absolute_lifetime"),
+            ("audit_retention = \"1h\"", "audit_retention"),
             ("access_token_lifetime = \"2d\"", "access_token_lifetime"),
             ("default_resource = \"nonsense\"", "default_resource"),
             ("acess_token_lifetime = 60", "access_token_lifetime"),

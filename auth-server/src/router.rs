@@ -4,9 +4,9 @@ use crate::{
     app::App,
     config::{RegistrationPolicy, Settings},
     endpoints::{
-        admin, assets, authorize, consent, end_session, events, health, home, introspect, jwks, metadata, not_found,
-        register, registration_management, reset_password, resource_registry, revoke, set_up, sign_in, sign_out, token,
-        userinfo,
+        admin, assets, authorize, change_password, consent, end_session, events, health, home, introspect, jwks,
+        metadata, not_found, register, registration_management, reset_password, resource_registry, revoke, set_up,
+        sign_in, sign_out, sign_out_everywhere, token, userinfo,
     },
 };
 use axum::{
@@ -155,6 +155,8 @@ const TABLE: &[Route] = &[
     Route::private(Place::Issuer, "/oauth2/end-session/confirm", || post(end_session::confirm)),
     Route::private(Place::Issuer, "/sign-in", || get(sign_in::show).post(sign_in::submit)),
     Route::private(Place::Issuer, "/sign-out", || post(sign_out::submit)),
+    Route::private(Place::Issuer, "/sign-out/everywhere", || post(sign_out_everywhere::submit)),
+    Route::private(Place::Issuer, "/change-password", || get(change_password::show).post(change_password::submit)),
     Route::private(Place::Issuer, "/signed-out", || get(sign_out::show)),
     Route::private(Place::Issuer, "/set-up/{link}", || get(set_up::show).post(set_up::submit)),
     Route::private(Place::Issuer, "/reset-password/{link}", || get(reset_password::show).post(reset_password::submit)),

@@ -47,7 +47,8 @@ impl Server {
         running.spawn(change_log::follower::follow(Arc::clone(&app), ended.clone()));
         jobs::start(&app, &mut running, &ended);
         let router = router::router(Arc::clone(&app), stop.clone());
-        http::serve(listeners, router, stop).await;
+        let cap = http::ConnectionCap::of(&app.settings.shared);
+        http::serve(listeners, router, cap, stop).await;
         ended.cancel();
         while running.join_next().await.is_some() {}
         app.store.close().await;

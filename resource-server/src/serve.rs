@@ -21,6 +21,7 @@ pub struct Server {
     app: App,
     store: Store,
     listeners: Vec<TcpListener>,
+    cap: http::ConnectionCap,
     stop: CancellationToken,
 }
 
@@ -42,16 +43,17 @@ impl Server {
             None => configured_identity(&settings)?,
         };
         let listeners = http::bind(&settings.resource_server.listen)?;
+        let cap = http::ConnectionCap::of(&settings.shared);
         let store = open_store(&settings, random.as_ref()).await?;
         let parts = Parts { settings, store: store.clone(), clock, random, identity, stop: stop.clone() };
-        Ok(Self { app: build(parts)?, store, listeners, stop })
+        Ok(Self { app: build(parts)?, store, listeners, cap, stop })
     }
 
     /// Serves until told to stop; the database closes after the last request.
     pub async fn serve(self) {
-        let Self { app, store, listeners, stop } = self;
+        let Self { app, store, listeners, cap, stop } = self;
         let (router, follower) = app.start();
-        http::serve(listeners, router, stop).await;
+        http::serve(listeners, router, cap, stop).await;
         if let Err(cause) = follower.await {
             tracing::error!(%cause, "the task that follows the authorization server ended badly");
         }

@@ -11,7 +11,7 @@ use system_tests::process::{Ended, Process, Signal};
 
 const STOPS_WITHIN: Duration = Duration::from_secs(5);
 const EMAIL: &str = "ada@example.com";
-const PASSWORD: &str = "correct horse battery staple";
+const PASSWORD: &str = "a goose walked into the library";
 
 async fn keys(home: &Home) -> anyhow::Result<Vec<String>> {
     let document: Value = reqwest::get(format!("{}/.well-known/jwks.json", home.issuer())).await?.json().await?;

@@ -8,10 +8,7 @@ use super::{
 };
 use crate::{
     store::browser_session::{self, SessionRecord},
-    users::{
-        end_session::{Sessions, end_session},
-        session::SESSION_IDLE_SECONDS,
-    },
+    users::end_session::{Sessions, end_session},
 };
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -53,7 +50,7 @@ async fn list(call: &Call<'_>) -> Result<Reply, Refusal> {
     let query: Listing = call.query(schema::of::<Listing>)?;
     let asked = Asked::of(NAME, query.limit, query.cursor.as_deref())?;
     let user_id = query.user_id.unwrap_or_default();
-    let idle_since = call.now - SESSION_IDLE_SECONDS;
+    let idle_since = call.now - call.app.session_lifetimes.idle_seconds;
     let mut reader = call.app.store.read();
     let rows =
         browser_session::list_page(&mut reader, &user_id, &asked.after, asked.rows(), call.now, idle_since).await?;

@@ -1,14 +1,25 @@
 //! The audit log: typed events, recorded in the transaction of the act they tell of, so that neither exists without the other.
 
 pub mod actor;
+pub mod chain_events;
+pub mod chain_key;
+pub mod chain_link;
+pub mod export_events;
+pub mod forget_events;
+pub mod verify_chain;
 
 pub use actor::Actor;
+pub use chain_events::chain_events;
+pub use chain_key::ChainKey;
+pub use export_events::export_events;
+pub use forget_events::forget_events;
+pub use verify_chain::verify_chain;
 
 use crate::store::audit_event::{self, AuditRow};
 use shared::{
     clock::UnixSeconds,
     db::{StoreError, Tx},
-    http::AddressBlock,
+    http::{AddressBlock, current_request_id},
     random::{Random, random_id},
 };
 
@@ -26,8 +37,14 @@ pub enum AuditKind {
     CodeReplayed,
     /// The first presentation of a code was refused; the code is burnt.
     CodeRefused,
+    /// A client did not prove who it is; once an hour for each client and block of addresses.
+    ClientAuthenticationFailed,
+    /// A machine took tokens from a block of addresses; once an hour, by each process that answered.
+    MachineTokensTaken,
     /// A user allowed a client something.
     GrantMade,
+    /// A user refused a client something.
+    ConsentDenied,
     /// A grant was revoked by a person.
     GrantRevoked,
     /// A client gave a refresh token back: its grant is revoked.
@@ -42,12 +59,22 @@ pub enum AuditKind {
     SignedIn,
     /// A sign-in was refused.
     SignInRefused,
+    /// So many sign-ins were refused within an hour that the next ones are not recorded singly.
+    SignInsRefusedByTheThousand,
     /// A user signed out.
     SignedOut,
+    /// Every session of a user was ended.
+    SessionsEnded,
+    /// A user replaced their password.
+    PasswordChanged,
+    /// A user tried to replace their password, but does not know it.
+    PasswordChangeRefused,
     /// A link was made through which a user chooses a password.
     PasswordLinkMade,
     /// A password was set through a one-time link.
     PasswordSet,
+    /// A link was made through which the first administrator can be made.
+    SetUpLinkMade,
     /// The first administrator was made.
     AdministratorMade,
     /// An account was made.
@@ -74,6 +101,10 @@ pub enum AuditKind {
     MemberRoleChanged,
     /// Somebody does not belong to an organization any more.
     MemberRemoved,
+    /// A person was erased: what is left of them are pseudonyms.
+    UserErased,
+    /// The oldest events were forgotten by age; the target says which.
+    EventsForgotten,
     /// A client was made by an administrator.
     ClientAdded,
     /// A client was changed by an administrator.
@@ -108,6 +139,8 @@ pub enum AuditKind {
     SuccessorKeyReplaced,
     /// What was sealed under older key-encryption keys is sealed under the current one, whose id is the detail.
     KeyEncryptionKeyReplaced,
+    /// A resource was registered, or its scopes, roles or tools were changed.
+    ResourceChanged,
 }
 
 impl AuditKind {
@@ -119,6 +152,9 @@ impl AuditKind {
             Self::RefreshTokenOfAnotherClient => "refresh_token_of_another_client",
             Self::CodeReplayed => "code_replayed",
             Self::CodeRefused => "code_refused",
+            Self::ClientAuthenticationFailed => "client_authentication_failed",
+            Self::MachineTokensTaken => "machine_tokens_taken",
+            Self::ConsentDenied => "consent_denied",
             Self::GrantMade => "grant_made",
             Self::GrantRevoked => "grant_revoked",
             Self::GrantRevokedByClient => "grant_revoked_by_client",
@@ -127,9 +163,14 @@ impl AuditKind {
             Self::RevocationByAnotherClient => "revocation_by_another_client",
             Self::SignedIn => "signed_in",
             Self::SignInRefused => "sign_in_refused",
+            Self::SignInsRefusedByTheThousand => "sign_ins_refused_by_the_thousand",
+            Self::SessionsEnded => "sessions_ended",
+            Self::PasswordChanged => "password_changed",
+            Self::PasswordChangeRefused => "password_change_refused",
             Self::SignedOut => "signed_out",
             Self::PasswordLinkMade => "password_link_made",
             Self::PasswordSet => "password_set",
+            Self::SetUpLinkMade => "set_up_link_made",
             Self::AdministratorMade => "administrator_made",
             Self::UserAdded => "user_added",
             Self::UserChanged => "user_changed",
@@ -143,6 +184,8 @@ impl AuditKind {
             Self::MemberAdded => "member_added",
             Self::MemberRoleChanged => "member_role_changed",
             Self::MemberRemoved => "member_removed",
+            Self::UserErased => "user_erased",
+            Self::EventsForgotten => "events_forgotten",
             Self::ClientAdded => "client_added",
             Self::ClientChanged => "client_changed",
             Self::ClientRemoved => "client_removed",
@@ -150,6 +193,7 @@ impl AuditKind {
             Self::RegistrationRemoved => "registration_removed",
             Self::ClientSecretRotated => "client_secret_rotated",
             Self::ResourceServerAdded => "resource_server_added",
+            Self::ResourceChanged => "resource_changed",
             Self::ResourceServerChanged => "resource_server_changed",
             Self::ResourceTokensSet => "resource_tokens_set",
             Self::ResourceRemoved => "resource_removed",
@@ -179,12 +223,19 @@ impl AuditEvent {
             id: random_id(random),
             at: now,
             kind: kind.as_str().to_owned(),
+            actor: None,
+            actor_user_id: None,
+            actor_person: None,
+            actor_client_id: None,
             user_id: None,
+            person: None,
             client_id: None,
             grant_id: None,
+            target: None,
             address_block: None,
             detail: None,
-            actor: None,
+            request_id: current_request_id().map(|id| id.as_str().to_owned()),
+            link: None,
         };
         Self { row }
     }
@@ -217,11 +268,32 @@ impl AuditEvent {
         self
     }
 
-    /// Somebody who administers did it.
+    /// Concerns something else that has a name of its own: a resource, a key, an organization.
+    #[must_use]
+    pub fn target(mut self, name: &str) -> Self {
+        self.row.target = Some(name.to_owned());
+        self
+    }
+
+    /// Who did it.
     #[must_use]
     pub fn by(mut self, actor: &Actor) -> Self {
-        self.row.actor = Some(actor.to_string());
+        self.row.actor = Some(actor.as_str().to_owned());
+        self.row.actor_user_id = actor.user_id().map(str::to_owned);
+        self.row.actor_client_id = actor.client_id().map(str::to_owned);
         self
+    }
+
+    /// This user did it, about their own affairs, on our pages.
+    #[must_use]
+    pub fn by_user(self, id: &str) -> Self {
+        self.by(&Actor::Person { user_id: id.to_owned() })
+    }
+
+    /// This client did it by itself.
+    #[must_use]
+    pub fn by_client(self, id: &str) -> Self {
+        self.by(&Actor::Machine { client_id: id.to_owned() })
     }
 
     /// The request came from here.

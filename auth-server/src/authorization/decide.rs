@@ -15,7 +15,7 @@ use crate::{
         decided_request, organization_member, user_account,
     },
     tokens::lifetimes::CODE_TTL_SECONDS,
-    users::{Session, User, session},
+    users::{Session, SessionLifetimes, User, session},
 };
 use shared::{
     clock::UnixSeconds,
@@ -121,12 +121,13 @@ async fn make_grant(
     };
     let event = &AuditEvent::new(AuditKind::GrantMade, &*app.random, now)
         .user(&session.user.id)
+        .by_user(&session.user.id)
         .client(&question.client.id)
         .grant(&grant_id);
     app.store
         .write(|mut tx| async move {
             let tx = &mut tx;
-            consume(tx, request, session, now).await?;
+            consume(tx, app.session_lifetimes, request, session, now).await?;
             check_membership(tx, grant).await?;
             let subject = subject(allowed);
             if only_if_remembered && !consent::remember::is_remembered(tx, &subject, scope).await? {
@@ -155,7 +156,17 @@ pub async fn deny(
     session: &Session,
     now: UnixSeconds,
 ) -> Result<String, AuthorizationError> {
-    app.store.write(|mut tx| async move { consume(&mut tx, request, session, now).await }).await?;
+    let event = &AuditEvent::new(AuditKind::ConsentDenied, &*app.random, now)
+        .user(&session.user.id)
+        .by_user(&session.user.id)
+        .client(&request.client_id);
+    app.store
+        .write(|mut tx| async move {
+            let tx = &mut tx;
+            consume(tx, app.session_lifetimes, request, session, now).await?;
+            Ok::<_, AuthorizationError>(audit::record(tx, event).await?)
+        })
+        .await?;
     let refusal = Refusal::new(ErrorCode::AccessDenied, "The person did not allow it.");
     Ok(request.address.with_refusal(&app.issuer, refusal))
 }
@@ -163,6 +174,7 @@ pub async fn deny(
 /// One decision a request, by a session and an account that still are.
 async fn consume(
     tx: &mut Tx,
+    lifetimes: SessionLifetimes,
     request: &PendingRequest,
     session: &Session,
     now: UnixSeconds,
@@ -171,7 +183,7 @@ async fn consume(
         return Err(PageRefusal::AlreadyDecided.into());
     }
     let user = user_account::find(tx, &session.user.id).await?;
-    if !session::is_live(tx, &session.hash, now).await? || !user.as_ref().is_some_and(User::is_active) {
+    if !session::is_live(tx, lifetimes, &session.hash, now).await? || !user.as_ref().is_some_and(User::is_active) {
         return Err(PageRefusal::Expired.into());
     }
     Ok(session::touch(tx, session, now).await?)

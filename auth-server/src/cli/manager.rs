@@ -1,8 +1,14 @@
 //! What managing commands work with.
 
 use super::CommandError;
-use crate::{app::open_store, config::Settings};
-use shared::{clock::UnixSeconds, db::Store, random::SharedRandom};
+use crate::{
+    app::{StartError, open_store},
+    audit::{ChainKey, chain_key},
+    config::Settings,
+    key_lifecycle::load_key_encryption_keys,
+};
+use shared::{clock::UnixSeconds, db::Store, random::SharedRandom, sealing::Sealing};
+use std::sync::Arc;
 
 /// The database and what is needed to write it.
 pub(super) struct Manager {
@@ -17,6 +23,14 @@ impl Manager {
     pub(super) async fn open(settings: Settings, random: SharedRandom, now: UnixSeconds) -> Result<Self, CommandError> {
         let store = open_store(&settings, random.as_ref()).await?;
         Ok(Self { settings, store, random, now })
+    }
+
+    /// The key of the audit chain.
+    pub(super) async fn audit_key(&self) -> Result<ChainKey, CommandError> {
+        let random = self.random.as_ref();
+        let keys = load_key_encryption_keys(&self.settings, &self.store, random).await.map_err(StartError::from)?;
+        let sealing = Sealing::new(keys, Arc::clone(&self.random));
+        Ok(chain_key::open(&self.store, &sealing, random, self.now).await.map_err(StartError::from)?)
     }
 
     /// The issuer.

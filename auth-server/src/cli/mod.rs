@@ -3,6 +3,7 @@
 //! Commands that manage write to the database together with the change log, so that running servers act within a second.
 
 mod admin;
+mod audit;
 mod client;
 mod config;
 mod grant;
@@ -19,6 +20,7 @@ mod serve;
 mod user;
 
 pub use admin::AdminCommand;
+pub use audit::AuditCommand;
 pub use client::ClientCommand;
 pub use config::{ConfigCommand, PrintFormat};
 pub use grant::GrantCommand;
@@ -104,6 +106,9 @@ pub enum ManageCommand {
     /// End every grant and every token that was issued until now, for everybody.
     #[command(after_help = "Example:\n  postern revoke-all --yes")]
     RevokeAll(RevokeAllArguments),
+    /// Who did what: list it, verify that nothing was changed, hand it to other programs.
+    #[command(subcommand, after_help = "Example:\n  postern audit verify")]
+    Audit(AuditCommand),
     /// Resource servers that may register what they protect.
     #[command(subcommand, after_help = "Example:\n  postern resource-server add mcp --origin https://mcp.example.com")]
     ResourceServer(ResourceServerCommand),
@@ -234,6 +239,7 @@ pub async fn manage(
         ManageCommand::Client(command) => client::execute(command, &manager, output).await,
         ManageCommand::Grant(command) => grant::execute(command, &manager, output).await,
         ManageCommand::RevokeAll(arguments) => revoke_all::execute(arguments, &manager, output).await,
+        ManageCommand::Audit(command) => audit::execute(command, &manager, output).await,
         ManageCommand::ResourceServer(command) => resource_server::execute(command, &manager, output).await,
         ManageCommand::Admin(_) => Ok(()),
         ManageCommand::Resource(command) => resource::execute(command, &manager, output).await,

@@ -1,4 +1,4 @@
-//! `user add`, `list`, `disable`, `enable`, `role`, `reset-password`.
+//! `user add`, `list`, `disable`, `enable`, `role`, `sign-out`, `erase`, `reset-password`.
 
 use super::{
     CommandError, Format,
@@ -13,7 +13,8 @@ use crate::{
     store::user_account,
     users::{
         Email, NewUser, PasswordHasher, User, add_user, disable_user, disable_user::DisableUserRefusal, enable_user,
-        reset_password, set_administrator, set_administrator::SetAdministratorRefusal,
+        erase_user, erase_user::EraseUserRefusal, reset_password, set_administrator,
+        set_administrator::SetAdministratorRefusal, sign_out_everywhere,
     },
 };
 use clap::{Args, Subcommand, ValueEnum};
@@ -40,6 +41,12 @@ pub enum UserCommand {
     /// Say whether an account administers this installation. Less than before counts at once.
     #[command(after_help = "Example:\n  postern user role ada@example.com --administrator off")]
     Role(RoleArguments),
+    /// End every session of a user, in every browser.
+    #[command(after_help = "Example:\n  postern user sign-out ada@example.com")]
+    SignOut(AccountArguments),
+    /// Erase a person: everything they allowed ends, and what the database and the audit log keep of them are pseudonyms.
+    #[command(after_help = "Example:\n  postern user erase ada@example.com")]
+    Erase(AccountArguments),
     /// Print a link through which the user chooses a new password; it works once.
     #[command(after_help = "Example:\n  postern user reset-password ada@example.com")]
     ResetPassword(AccountArguments),
@@ -133,6 +140,18 @@ impl Columns for Line {
 }
 
 #[derive(Serialize)]
+struct SignedOut {
+    id: String,
+    sessions_ended: u64,
+}
+
+#[derive(Serialize)]
+struct Erased {
+    id: String,
+    erased: bool,
+}
+
+#[derive(Serialize)]
 struct ResetLink {
     link: String,
     expires_in_seconds: i64,
@@ -160,6 +179,8 @@ pub(super) async fn execute(
             arguments.format.one(&line, &format!("{} can sign in again", line.email), output)
         }
         UserCommand::Role(arguments) => change_role(&arguments, manager, output).await,
+        UserCommand::SignOut(arguments) => sign_out(&arguments, manager, output).await,
+        UserCommand::Erase(arguments) => erase(&arguments, manager, output).await,
         UserCommand::ResetPassword(arguments) => reset(&arguments, manager, output).await,
     }
 }
@@ -217,6 +238,28 @@ async fn add(arguments: &AddArguments, manager: &Manager, output: &mut dyn Write
     };
     let line = Line::from(user);
     arguments.format.one(&line, &format!("{} can sign in ({})", line.email, line.roles.join(" ")), output)
+}
+
+async fn sign_out(arguments: &AccountArguments, manager: &Manager, output: &mut dyn Write) -> Result<(), CommandError> {
+    let user = find(&arguments.email, manager).await?;
+    let (random, by) = (manager.random.as_ref(), &Actor::CommandLine);
+    let sessions_ended = sign_out_everywhere(&manager.store, random, by, &user.id, manager.now).await?;
+    let text = format!("{} is signed out; sessions that ended: {sessions_ended}", arguments.email);
+    arguments.format.one(&SignedOut { id: user.id, sessions_ended }, &text, output)
+}
+
+async fn erase(arguments: &AccountArguments, manager: &Manager, output: &mut dyn Write) -> Result<(), CommandError> {
+    let user = find(&arguments.email, manager).await?;
+    let key = manager.audit_key().await?;
+    let (random, by) = (manager.random.as_ref(), &Actor::CommandLine);
+    match erase_user(&manager.store, &key, random, by, &user.id, manager.now).await {
+        Ok(()) => {}
+        Err(EraseUserRefusal::Store(cause)) => return Err(cause.into()),
+        Err(refusal) => return Err(CommandError::refused(refusal.to_string())),
+    }
+    let answer = Erased { id: user.id, erased: true };
+    let text = format!("{} is erased; backups and logs of other programs are yours to see to", arguments.email);
+    arguments.format.one(&answer, &text, output)
 }
 
 async fn reset(arguments: &AccountArguments, manager: &Manager, output: &mut dyn Write) -> Result<(), CommandError> {

@@ -36,6 +36,7 @@ pub(super) async fn authenticate_client(
         store: &app.store,
         failures: &app.authentication_failures,
         limits: &app.limits,
+        random: &*app.random,
     };
     let proven = authenticator.prove(&request, now).await?;
     may_ask(&proven.client)?;

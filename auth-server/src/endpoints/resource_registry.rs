@@ -19,7 +19,7 @@ pub async fn put(State(app): State<Arc<App>>, headers: HeaderMap, body: Body) ->
     let body = json_body::read(&headers, body).await?;
     let document: ResourceDocument = serde_json::from_slice(&body)
         .map_err(|_| OAuthError::invalid_request("The body must be a JSON object with resource, name and scopes."))?;
-    let resource = register(&app.store, &caller.client_id, &document, now).await?;
+    let resource = register(&app.store, &*app.random, &caller.client_id, &document, now).await?;
     if let Err(error) = catch_up(&app).await {
         tracing::warn!(%error, "a registered resource is not in memory yet");
     }

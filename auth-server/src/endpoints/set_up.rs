@@ -59,7 +59,7 @@ pub async fn submit(
             password: Some(&password),
             is_administrator: true,
         };
-        match complete(&app.store, &app.passwords, &*app.random, &link, &new, visit.now).await {
+        match complete(&app.store, &app.passwords, app.session_lifetimes, &*app.random, &link, &new, visit.now).await {
             Ok(done) => Ok(visit.signed_in(&visit.site.home, &done.session, &done.user)),
             Err(cause) => refused(&visit, &link, &new, cause),
         }

@@ -67,7 +67,8 @@ pub async fn submit(
             known: known.as_ref(),
             block: address.block(),
         };
-        match sign_in(&app.store, &app.passwords, &app.limits, &*app.random, &attempt, visit.now).await {
+        let (lifetimes, random) = (app.session_lifetimes, &*app.random);
+        match sign_in(&app.store, &app.passwords, &app.limits, lifetimes, random, &attempt, visit.now).await {
             Ok(signed_in) => Ok(go_on(&visit, request, &signed_in)),
             Err(cause) => refused(&visit, request.as_ref(), email, cause).await,
         }

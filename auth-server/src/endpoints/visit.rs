@@ -57,7 +57,7 @@ impl<'a> Visit<'a> {
     /// Who is signed in in this browser.
     pub(super) async fn session(&self) -> Result<Option<Session>, Stop> {
         match self.cookie.read(self.headers) {
-            Some(cookie) => Ok(session::find(&self.app.store, cookie, self.now).await?),
+            Some(cookie) => Ok(session::find(&self.app.store, self.app.session_lifetimes, cookie, self.now).await?),
             None => Ok(None),
         }
     }
@@ -78,8 +78,12 @@ impl<'a> Visit<'a> {
 
     /// The way on for a browser in which somebody has just signed in, and will be known.
     pub(super) fn signed_in(&self, location: &str, session: &OpaqueToken, user: &User) -> Response {
+        self.with_session(page::see_other(location), session, user)
+    }
+
+    /// The same answer, with the cookies of a browser in which somebody has just given a password.
+    pub(super) fn with_session(&self, mut response: Response, session: &OpaqueToken, user: &User) -> Response {
         let known = known_device::seal(&self.app.sealing, user, self.now);
-        let mut response = page::see_other(location);
         let cookies = [
             self.cookie.set(session.expose()),
             self.device.set_for(known.expose(), known_device::KNOWN_DEVICE_SECONDS),

@@ -1,14 +1,14 @@
 //! Everything that is sealed under a key-encryption key: what a replaced one must be taken from, and what a missing one would lose.
 
 use super::KeyLifecycleError;
-use crate::store::{sealed_column::SealedColumn, signing_key, successor_key};
+use crate::store::{audit_key, sealed_column::SealedColumn, signing_key, successor_key};
 use shared::{
     db::{Store, StoreError},
     sealing::KeyEncryptionKeys,
 };
 
 /// Every sealed column of the schema. Whoever adds one adds it here; a test compares with the migrations.
-pub static SEALED_COLUMNS: [&SealedColumn; 2] = [&signing_key::SEALED, &successor_key::SEALED];
+pub static SEALED_COLUMNS: [&SealedColumn; 3] = [&signing_key::SEALED, &successor_key::SEALED, &audit_key::SEALED];
 
 /// Whether anything was ever sealed: then the key-encryption key must not be made anew.
 pub(super) async fn anything_is_sealed(store: &Store) -> Result<bool, StoreError> {

@@ -1,6 +1,7 @@
 //! Templates (`auth-server/templates`) and their view types. Everything is HTML-escaped; nothing needs JavaScript.
 
 pub mod assets;
+pub mod change_password;
 pub mod consent;
 pub mod end_session;
 pub mod home;
@@ -11,6 +12,7 @@ pub mod set_up;
 pub mod sign_in;
 pub mod site;
 
+pub use change_password::ChangePasswordPage;
 pub use consent::{ConsentPage, ConsentProblem, OrganizationChoice, ScopeChoice};
 pub use end_session::EndSessionPage;
 pub use home::{HomePage, SignedInAccount};

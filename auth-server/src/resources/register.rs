@@ -6,6 +6,7 @@ use super::{
     resource::{MANAGEMENT_SCOPE_PREFIX, RESERVED_SCOPES},
 };
 use crate::{
+    audit::{self, AuditEvent, AuditKind},
     change_log::{self, Change},
     organizations::OrganizationRole,
     store,
@@ -19,6 +20,7 @@ use shared::{
         resource_indicator::ResourceIndicator,
         scope::ScopeSet,
     },
+    random::Random,
 };
 use std::collections::BTreeSet;
 
@@ -63,15 +65,20 @@ pub enum RegisterRefusal {
 /// See [`RegisterRefusal`].
 pub async fn register(
     store: &Store,
+    random: &dyn Random,
     client_id: &str,
     document: &ResourceDocument,
     now: UnixSeconds,
 ) -> Result<Resource, RegisterRefusal> {
     let indicator = check(document)?;
+    let event = &AuditEvent::new(AuditKind::ResourceChanged, random, now)
+        .client(client_id)
+        .by_client(client_id)
+        .target(&document.resource);
     store
         .write(|mut tx| {
             let indicator = &indicator;
-            async move { write(&mut tx, client_id, document, indicator, now).await }
+            async move { write(&mut tx, client_id, document, indicator, event, now).await }
         })
         .await
 }
@@ -81,6 +88,7 @@ async fn write(
     client_id: &str,
     document: &ResourceDocument,
     indicator: &ResourceIndicator,
+    event: &AuditEvent,
     now: UnixSeconds,
 ) -> Result<Resource, RegisterRefusal> {
     let origins = store::resource_server::find_origins(tx, client_id).await?.ok_or(RegisterRefusal::NotEnrolled)?;
@@ -114,6 +122,7 @@ async fn write(
     if existing.as_ref() != Some(&resource) {
         store::resource::put(tx, &resource, indicator.canonical(), now).await?;
         change_log::append(tx, Change::ResourceChanged(&resource.id), now).await?;
+        audit::record(tx, event).await?;
     }
     // What an administrator set counts, whatever was registered.
     Ok(store::resource::find(tx, indicator.canonical()).await?.unwrap_or(resource))

@@ -1,6 +1,9 @@
 //! One file a table: SQL constants and functions that state intent. Absent is `Ok(None)`, a lost race is a value.
 
+pub mod audit_chain;
 pub mod audit_event;
+pub mod audit_key;
+pub mod audit_person;
 pub mod authorization_grant;
 pub mod browser_session;
 pub mod change_log;

@@ -57,6 +57,8 @@ const REMOVE: Statement = Statement::new(
         ")"
     ),
 );
+const FORGET_USER: Statement =
+    Statement::new("organization_member.forget_user", "DELETE FROM organization_member WHERE user_id = $1");
 const LIST: Statement = Statement::new(
     "organization_member.list",
     "SELECT m.user_id, m.role AS member_role, m.created_at, u.email, u.display_name, u.disabled_at \
@@ -146,6 +148,14 @@ pub async fn change_role(
 /// The database does not answer.
 pub async fn remove(tx: &mut Tx, organization_id: &str, user_id: &str) -> Result<bool, StoreError> {
     Ok(tx.execute(&REMOVE, binds![organization_id, user_id]).await? == 1)
+}
+
+/// Ends every membership of a user who was erased, also as the last owner.
+///
+/// # Errors
+/// The database does not answer.
+pub async fn forget_user(tx: &mut Tx, user_id: &str) -> Result<(), StoreError> {
+    tx.execute(&FORGET_USER, binds![user_id]).await.map(drop)
 }
 
 /// Who belongs to the organization, by e-mail address; accounts that are closed too.

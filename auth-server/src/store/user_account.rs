@@ -100,7 +100,7 @@ const DISABLE: Statement = Statement::new(
 );
 const ENABLE: Statement = Statement::new(
     "user_account.enable",
-    "UPDATE user_account SET disabled_at = NULL WHERE id = $1 AND disabled_at IS NOT NULL",
+    "UPDATE user_account SET disabled_at = NULL WHERE id = $1 AND disabled_at IS NOT NULL AND erased_at IS NULL",
 );
 const ADD_ADMINISTRATOR: Statement = Statement::new(
     "user_account.add_administrator",
@@ -115,9 +115,27 @@ const REMOVE_ADMINISTRATOR: Statement = Statement::new(
         ")"
     ),
 );
+const ERASE: Statement = Statement::new(
+    "user_account.erase",
+    concat!(
+        "UPDATE user_account SET email = $2, email_key = $2, display_name = '', roles = '[]', password_hash = NULL, \
+         password_changed_at = NULL, disabled_at = COALESCE(disabled_at, $3), erased_at = $3 \
+         WHERE id = $1 AND erased_at IS NULL \
+         AND (disabled_at IS NOT NULL OR roles NOT LIKE '%\"administrator\"%' OR ",
+        another_administrator!(),
+        ")"
+    ),
+);
+const IS_ERASED: Statement =
+    Statement::new("user_account.is_erased", "SELECT id FROM user_account WHERE id = $1 AND erased_at IS NOT NULL");
 const SET_PASSWORD: Statement = Statement::new(
     "user_account.set_password",
     "UPDATE user_account SET password_hash = $2, password_changed_at = $3 WHERE id = $1 AND disabled_at IS NULL",
+);
+const REPLACE_PASSWORD: Statement = Statement::new(
+    "user_account.replace_password",
+    "UPDATE user_account SET password_hash = $3, password_changed_at = $4 \
+     WHERE id = $1 AND password_hash = $2 AND disabled_at IS NULL",
 );
 const REHASH_PASSWORD: Statement = Statement::new(
     "user_account.rehash_password",
@@ -163,6 +181,15 @@ pub async fn find(db: &mut impl Fetch, id: &str) -> Result<Option<User>, StoreEr
 pub async fn find_profile(db: &mut impl Fetch, id: &str) -> Result<Option<Profile>, StoreError> {
     let Some(row) = db.fetch_optional(&FIND_PROFILE, binds![id]).await? else { return Ok(None) };
     Ok(Some(Profile { user: read(&row)?.user, updated_at: row.get("updated_at")? }))
+}
+
+/// The account with this id, also a disabled one.
+///
+/// # Errors
+/// [`StoreError`] when the database does not answer.
+pub async fn find_account(db: &mut impl Fetch, id: &str) -> Result<Option<Account>, StoreError> {
+    let row = db.fetch_optional(&FIND, binds![id]).await?;
+    row.as_ref().map(read).transpose()
 }
 
 /// The account with this e-mail address, whatever its case.
@@ -245,12 +272,43 @@ pub async fn remove_administrator(tx: &mut Tx, id: &str, roles: &[String]) -> Re
     Ok(tx.execute(&REMOVE_ADMINISTRATOR, binds![id, json_list::write(roles)]).await? == 1)
 }
 
+/// Takes everything personal out of the account, which stays closed under `placeholder`; `false` when it does not
+/// exist, was erased before, or is the last open one that administers the installation.
+///
+/// # Errors
+/// [`StoreError`] when the database does not answer.
+pub async fn erase(tx: &mut Tx, id: &str, placeholder: &str, now: UnixSeconds) -> Result<bool, StoreError> {
+    Ok(tx.execute(&ERASE, binds![id, placeholder, now]).await? == 1)
+}
+
+/// Whether the account was erased.
+///
+/// # Errors
+/// [`StoreError`] when the database does not answer.
+pub async fn is_erased(db: &mut impl Fetch, id: &str) -> Result<bool, StoreError> {
+    Ok(db.fetch_optional(&IS_ERASED, binds![id]).await?.is_some())
+}
+
 /// Replaces the password of an account that is not closed; `false` when there is none.
 ///
 /// # Errors
 /// [`StoreError`] when the database does not answer.
 pub async fn set_password(tx: &mut Tx, id: &str, hash: &str, now: UnixSeconds) -> Result<bool, StoreError> {
     Ok(tx.execute(&SET_PASSWORD, binds![id, hash, now]).await? == 1)
+}
+
+/// Replaces the password `old` of an account that is not closed; `false` when it has another one by now.
+///
+/// # Errors
+/// [`StoreError`] when the database does not answer.
+pub async fn replace_password(
+    tx: &mut Tx,
+    id: &str,
+    old: &str,
+    new: &str,
+    now: UnixSeconds,
+) -> Result<bool, StoreError> {
+    Ok(tx.execute(&REPLACE_PASSWORD, binds![id, old, new, now]).await? == 1)
 }
 
 /// Stores the same password under newer parameters, unless it was changed meanwhile.

@@ -95,7 +95,7 @@ pub async fn prepare(
         problems.display_name = Some("Use a shorter name, on one line.");
     }
     problems.password = match (new.password, &email) {
-        (Some(password), Some(email)) => check_password(password.expose(), email).err(),
+        (Some(password), Some(email)) => check_password(password.expose(), email, new.display_name).err(),
         _ => None,
     };
     let (Some(email), Some(display_name), None) = (email, name, problems.password) else { return Err(problems.into()) };
@@ -105,7 +105,7 @@ pub async fn prepare(
     };
     let user =
         User { id: random_id(random), email, display_name, roles: roles_of(new.is_administrator), disabled_at: None };
-    let audit = AuditEvent::new(AuditKind::UserAdded, random, now).user(&user.id);
+    let audit = AuditEvent::new(AuditKind::UserAdded, random, now).user(&user.id).by_user(&user.id);
     Ok(PreparedUser { user, password_hash, audit })
 }
 

@@ -3,6 +3,7 @@
 //! A hash costs 20 ms and 19 MiB, so few run at a time and only so many wait: a flood of sign-ins meets "busy" and neither starves the token
 //! endpoint nor fills the memory.
 
+use super::password_rules::normalized;
 use argon2::{
     Argon2, Params,
     password_hash::{PasswordHasher as _, PasswordVerifier as _, phc},
@@ -71,8 +72,8 @@ impl PasswordHasher {
     /// # Errors
     /// [`PasswordHashError`].
     pub async fn hash(&self, password: &Secret) -> Result<String, PasswordHashError> {
-        let (password, salt) = (password.clone(), salt(&self.random));
-        self.run(move || compute(password.expose().as_bytes(), salt)).await
+        let (password, salt) = (normalized(password.expose()), salt(&self.random));
+        self.run(move || compute(password.as_bytes(), salt)).await
     }
 
     /// Compares `password` with a stored PHC string, or, in the same time, with nobody's.
@@ -82,9 +83,9 @@ impl PasswordHasher {
     pub async fn verify(&self, password: &Secret, stored: Option<&str>) -> Result<Verdict, PasswordHashError> {
         let exists = stored.is_some();
         let stored = stored.unwrap_or(&self.dummy).to_owned();
-        let (password, salt) = (password.clone(), salt(&self.random));
+        let (password, salt) = (normalized(password.expose()), salt(&self.random));
         self.run(move || {
-            let password = password.expose().as_bytes();
+            let password = password.as_bytes();
             let is_right = matches(password, &stored)?;
             match (exists && is_right, is_current(&stored)) {
                 (false, _) => Ok(Verdict::Wrong),
@@ -165,6 +166,14 @@ mod tests {
         assert_eq!(hasher.verify(&password, None).await, Ok(Verdict::Wrong));
         assert_eq!(hasher.verify(&password, Some("")).await, Ok(Verdict::Wrong));
         assert_eq!(hasher.verify(&password, Some("$argon2id$")).await, Ok(Verdict::Wrong));
+    }
+
+    #[tokio::test]
+    async fn another_keyboard_types_the_same_password() {
+        let hasher = hasher();
+        let stored = hasher.hash(&Secret::new("gru\u{308}ße aus dem ﬁlm")).await.unwrap();
+        let typed = Secret::new("grüße aus dem film");
+        assert_eq!(hasher.verify(&typed, Some(&stored)).await, Ok(Verdict::Right));
     }
 
     #[tokio::test]

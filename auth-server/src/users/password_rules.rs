@@ -1,9 +1,12 @@
 //! What may be a password: NIST SP 800-63B-4 §3.1.1.2 – long enough, not obvious, no rules about kinds of characters.
 
 use super::Email;
+use std::{collections::BTreeSet, sync::LazyLock};
+use unicode_normalization::UnicodeNormalization as _;
+use zeroize::Zeroizing;
 
-/// Fewer characters than this are no password.
-pub const PASSWORD_MIN_CHARACTERS: usize = 12;
+/// Fewer characters than this are no password: it is the only factor.
+pub const PASSWORD_MIN_CHARACTERS: usize = 15;
 /// More characters than this are refused.
 pub const PASSWORD_MAX_CHARACTERS: usize = 128;
 /// More bytes than this are refused before anything looks at them: four bytes a character.
@@ -15,7 +18,7 @@ const MIN_DIFFERENT_CHARACTERS: usize = 5;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum PasswordProblem {
     /// Fewer than [`PASSWORD_MIN_CHARACTERS`].
-    #[error("Use at least 12 characters; a few words are easier to remember than symbols.")]
+    #[error("Use at least 15 characters; a few words are easier to remember than symbols.")]
     TooShort,
     /// More than [`PASSWORD_MAX_CHARACTERS`].
     #[error("Use at most 128 characters.")]
@@ -23,54 +26,22 @@ pub enum PasswordProblem {
     /// On every attacker's list, a repetition, or a row of keys.
     #[error("This is one of the first passwords anybody would try. Choose another one.")]
     Obvious,
-    /// It contains the account's own address.
-    #[error("Choose a password that does not contain the e-mail address.")]
-    ContainsEmail,
+    /// It is made of the account's own name or address.
+    #[error("Choose a password that is not made of the name or the e-mail address.")]
+    ContainsName,
+    /// It is the one that is to be replaced.
+    #[error("This is the password you have. Choose another one.")]
+    Unchanged,
 }
 
-/// What people make passwords of when asked for twelve characters: a word from here, filled up with digits and signs.
-const OBVIOUS_WORDS: [&str; 40] = [
-    "password",
-    "passwort",
-    "passw0rd",
-    "p@ssw0rd",
-    "p@ssword",
-    "pa55word",
-    "motdepasse",
-    "contrasena",
-    "qwerty",
-    "qwertz",
-    "azerty",
-    "asdfgh",
-    "yxcvbn",
-    "zxcvbn",
-    "letmein",
-    "welcome",
-    "willkommen",
-    "admin",
-    "administrator",
-    "changeme",
-    "secret",
-    "iloveyou",
-    "monkey",
-    "dragon",
-    "football",
-    "baseball",
-    "superman",
-    "batman",
-    "trustno1",
-    "sunshine",
-    "princess",
-    "starwars",
-    "whatever",
-    "master",
-    "hello",
-    "login",
-    "default",
-    "guest",
-    "postern",
-    "test",
-];
+/// What people choose when many characters are asked for, as letters alone.
+static COMMON: LazyLock<Vec<String>> = LazyLock::new(|| {
+    let lines = include_str!("common_passwords.txt").lines().filter(|line| !line.starts_with('#'));
+    let letters = lines.map(|line| line.chars().filter(|c| c.is_alphabetic()).collect::<String>());
+    letters.filter(|letters| letters.chars().count() >= MIN_LETTERS_LEFT).collect()
+});
+/// Fewer letters than this beside a word that everybody guesses add nothing.
+const MIN_LETTERS_LEFT: usize = 4;
 /// Rows that fingers follow.
 const ROWS: [&str; 7] = [
     "abcdefghijklmnopqrstuvwxyz",
@@ -82,34 +53,73 @@ const ROWS: [&str; 7] = [
     "1qaz2wsx3edc4rfv5tgb6yhn7ujm8ik9ol0p",
 ];
 
-/// Refuses what cannot be a password of the account `email`.
+/// The password as it is counted, judged and hashed: the same characters typed on another keyboard are the same password (NFKC).
+pub fn normalized(password: &str) -> Zeroizing<String> {
+    Zeroizing::new(password.nfkc().collect())
+}
+
+/// Refuses what cannot be a password of the account `email` of somebody called `display_name`.
 ///
 /// # Errors
 /// The [`PasswordProblem`], whose text is for the person who chose it.
-pub fn check_password(password: &str, email: &Email) -> Result<(), PasswordProblem> {
-    if password.len() > PASSWORD_MAX_BYTES || password.chars().count() > PASSWORD_MAX_CHARACTERS {
+pub fn check_password(password: &str, email: &Email, display_name: &str) -> Result<(), PasswordProblem> {
+    if password.len() > PASSWORD_MAX_BYTES {
         return Err(PasswordProblem::TooLong);
     }
-    if password.chars().count() < PASSWORD_MIN_CHARACTERS {
-        return Err(PasswordProblem::TooShort);
+    let password = normalized(password);
+    match password.chars().count() {
+        ..PASSWORD_MIN_CHARACTERS => return Err(PasswordProblem::TooShort),
+        PASSWORD_MIN_CHARACTERS..=PASSWORD_MAX_CHARACTERS => {}
+        _ => return Err(PasswordProblem::TooLong),
     }
-    let lower = password.to_lowercase();
+    let lower = Zeroizing::new(password.to_lowercase());
     if is_obvious(&lower) {
         return Err(PasswordProblem::Obvious);
     }
-    let local = email.key().split('@').next().unwrap_or_default();
-    if lower.contains(email.key()) || (local.chars().count() >= 4 && is_filled_up(&lower, local)) {
-        return Err(PasswordProblem::ContainsEmail);
-    }
-    Ok(())
+    let names = names_of(email, display_name);
+    let is_named = readings(&lower).iter().any(|reading| is_made_of(reading, &names, &COMMON));
+    if is_named || lower.contains(email.key()) { Err(PasswordProblem::ContainsName) } else { Ok(()) }
 }
 
 fn is_obvious(lower: &str) -> bool {
-    let different: std::collections::BTreeSet<char> = lower.chars().collect();
+    let different: BTreeSet<char> = lower.chars().collect();
     different.len() < MIN_DIFFERENT_CHARACTERS
         || is_repetition(lower)
         || ROWS.iter().any(|row| follows(lower, row))
-        || OBVIOUS_WORDS.iter().any(|word| is_filled_up(lower, word))
+        || readings(lower).iter().any(|reading| is_made_of(reading, &COMMON, &COMMON))
+}
+
+/// What can be known of the person: the parts of the address and of the name, as letters alone.
+fn names_of(email: &Email, display_name: &str) -> Vec<String> {
+    let name = display_name.to_lowercase();
+    let parts = email.key().split(['@', '.', '-', '_', '+']).chain(name.split_whitespace());
+    let letters = parts.map(|part| part.chars().filter(|c| c.is_alphabetic()).collect::<String>());
+    letters.filter(|letters| letters.chars().count() >= MIN_LETTERS_LEFT).collect()
+}
+
+/// The letters of a text, and the letters when digits and signs are read as the letters that they stand for.
+fn readings(lower: &str) -> [Zeroizing<String>; 2] {
+    let read = |c: char| match c {
+        '0' => 'o',
+        '1' | '!' => 'i',
+        '3' => 'e',
+        '4' | '@' => 'a',
+        '5' | '$' => 's',
+        '7' => 't',
+        other => other,
+    };
+    let plain = lower.chars().filter(|c| c.is_alphabetic()).collect();
+    [plain, lower.chars().map(read).filter(|c| c.is_alphabetic()).collect()].map(Zeroizing::new)
+}
+
+/// Whether hardly a letter is left of `reading` without one of `first`, however often it stands there, and perhaps one of `second`.
+fn is_made_of(reading: &str, first: &[String], second: &[String]) -> bool {
+    let is_empty = |text: &str| text.chars().filter(|c| c.is_alphabetic()).count() < MIN_LETTERS_LEFT;
+    first.iter().filter(|word| reading.contains(word.as_str())).any(|word| {
+        let rest = Zeroizing::new(reading.replace(word.as_str(), " "));
+        let without = |other: &String| Zeroizing::new(rest.replace(other.as_str(), " "));
+        is_empty(&rest) || second.iter().any(|other| rest.contains(other.as_str()) && is_empty(&without(other)))
+    })
 }
 
 /// Whether `text` is one part again and again (`abcd1abcd1abcd1`).
@@ -127,78 +137,113 @@ fn follows(text: &str, row: &str) -> bool {
     })
 }
 
-/// Whether nothing is left of `text` without `word` but digits, signs and few letters.
-fn is_filled_up(text: &str, word: &str) -> bool {
-    if !text.contains(word) {
-        return false;
-    }
-    let rest = text.replace(word, "");
-    rest.chars().filter(|c| c.is_alphabetic()).count() < 4
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{PasswordProblem, check_password};
+    use super::{COMMON, PasswordProblem, check_password, normalized};
     use crate::users::Email;
 
     fn check(password: &str) -> Result<(), PasswordProblem> {
-        check_password(password, &Email::parse("lovelace@example.com").unwrap())
+        check_password(password, &Email::parse("lovelace@notes.example").unwrap(), "Ada Byron-King")
     }
 
     #[test]
-    fn length_counts_characters_not_bytes() {
-        assert_eq!(check("kurz zwölf!"), Err(PasswordProblem::TooShort));
-        assert_eq!(check("schöne grüße"), Ok(()));
+    fn length_counts_characters_as_they_are_hashed() {
+        assert_eq!(check("kurz und zwölf!"), Ok(()), "15");
+        assert_eq!(check("kurz und zwölf"), Err(PasswordProblem::TooShort));
         assert_eq!(check("žluťoučký kůň úpěl"), Ok(()));
-        let long: String = "correct horse battery staple ".chars().cycle().take(129).collect();
+        let long: String = "a horse a battery a staple ".chars().cycle().take(129).collect();
         assert_eq!(check(&long), Err(PasswordProblem::TooLong));
         assert_eq!(check(&"𝄞".repeat(200)), Err(PasswordProblem::TooLong));
         let fits: String = (0..128_u8).map(|i| char::from(b'!' + i % 90)).collect();
         assert_eq!(check(&fits), Ok(()));
+        // One character when composed: 15 decomposed ones are fewer.
+        assert_eq!(check("e\u{301}u\u{308}o\u{308}a\u{308}i\u{308}n\u{303}c\u{327}xy"), Err(PasswordProblem::TooShort));
+        // One character on the keyboard, many when normalised: `\u{fdfa}` is eighteen.
+        assert_eq!(check(&"\u{fdfa}".repeat(8)), Err(PasswordProblem::TooLong));
+    }
+
+    #[test]
+    fn one_text_is_one_password_however_it_is_typed() {
+        let typed = ["zwölf grüße für dich", "zwo\u{308}lf gru\u{308}ße fu\u{308}r dich"];
+        assert_eq!(normalized(typed[0]), normalized(typed[1]));
+        assert_eq!(normalized("ﬁne ﬁgs").as_str(), "fine figs");
+        assert_ne!(normalized("Grüße"), normalized("grüße"), "case counts");
     }
 
     #[test]
     fn the_obvious_is_refused() {
         for password in [
-            "password1234",
-            "Password123!",
-            "P@ssw0rd2026!",
-            "qwertyuiop123",
-            "qwertyuiopas",
-            "123456789012",
-            "098765432109",
-            "aaaaaaaaaaaa",
-            "abababababab",
-            "abcdefghijkl",
-            "1q2w3e4r5t6y",
-            "adminadmin12",
-            "administrator1",
-            "letmein12345",
-            "hunterhunter",
-            "welcome2026!",
-            "postern-2026",
-            "testtesttest",
+            "password1234567",
+            "Password2026!!!",
+            "P@ssw0rdP@ssw0rd",
+            "p4$$w0rd-p4$$w0rd",
+            "qwertyuiop12345",
+            "qwertyuiopasdfgh",
+            "123456789012345",
+            "098765432109876",
+            "aaaaaaaaaaaaaaa",
+            "abababababababab",
+            "abcdefghijklmnop",
+            "1q2w3e4r5t6y7u8i",
+            "adminadmin12345",
+            "administrator12",
+            "letmein12345678",
+            "letmeinletmein1",
+            "hunterhunter123",
+            "welcome2026!!!!",
+            "postern-2026-12",
+            "posternpassword",
+            "testtesttesttest",
+            "correct horse battery staple",
+            "CorrectHorseBatteryStaple1",
+            "I love you forever!",
+            "may the force be with you",
+            "the quick brown fox",
+            "ilovemydog12345",
+            "iloveyou princess",
+            "Monkey&Dragon99",
+            "ｐａｓｓｗｏｒｄ１２３４５６７",
         ] {
             assert_eq!(check(password), Err(PasswordProblem::Obvious), "{password}");
         }
     }
 
     #[test]
-    fn the_own_address_is_refused() {
-        assert_eq!(check("lovelace@example.com"), Err(PasswordProblem::ContainsEmail));
-        assert_eq!(check("Lovelace2026!"), Err(PasswordProblem::ContainsEmail));
+    fn the_own_name_and_address_are_refused() {
+        for password in [
+            "lovelace@notes.example",
+            "lovelace@notes.example is my address",
+            "Lovelace2026!!!!",
+            "l0v3l4c3-2026-99",
+            "lovelacelovelace",
+            "ByronKing-181512",
+            "lovelacepassword",
+            "notes.example.1843",
+        ] {
+            assert_eq!(check(password), Err(PasswordProblem::ContainsName), "{password}");
+        }
+        assert_eq!(check("lovelace wrote of numbers"), Ok(()), "as part of something longer it may stand");
     }
 
     #[test]
     fn phrases_pass_whatever_their_characters() {
         for password in [
-            "correct horse battery",
+            "a horse met a lamp",
             "my dragon eats turnips",
-            "lovelace wrote notes",
             "zuckerwatte im regen",
-            "🐴🔋🧷 correct one",
+            "🐴🔋🧷 lamps in a row",
+            "K7#vQ2!mZp9$Lw4x",
+            "8395720174659203 plus",
         ] {
             assert_eq!(check(password), Ok(()), "{password}");
+        }
+    }
+
+    #[test]
+    fn the_list_is_of_words_as_they_are_compared() {
+        assert!(COMMON.len() > 350, "{}", COMMON.len());
+        for word in COMMON.iter() {
+            assert!(word.chars().all(|c| c.is_lowercase()) && *normalized(word) == *word, "{word}");
         }
     }
 }

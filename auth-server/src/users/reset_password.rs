@@ -104,9 +104,9 @@ pub async fn reset_password(
 ) -> Result<(), ResetPasswordError> {
     let token = OpaqueToken::parse(TokenKind::OneTimeLink, link).ok_or(ResetPasswordError::Link)?;
     let user = find_user(store, link, now).await?.ok_or(ResetPasswordError::Link)?;
-    check_password(password.expose(), &user.email)?;
+    check_password(password.expose(), &user.email, &user.display_name)?;
     let password_hash = &passwords.hash(password).await?;
-    let event = &AuditEvent::new(AuditKind::PasswordSet, random, now).user(&user.id);
+    let event = &AuditEvent::new(AuditKind::PasswordSet, random, now).user(&user.id).by_user(&user.id);
     let (link, user_id) = (&token.hash(), user.id.as_str());
     store
         .write(|mut tx| async move {

@@ -1,7 +1,10 @@
 //! Browser sessions: 256 random bits in a cookie, their hash in the database.
 
 use super::User;
-use crate::store::{browser_session, user_account};
+use crate::{
+    config::AuthServerSettings,
+    store::{browser_session, user_account},
+};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use sha2::{Digest as _, Sha256};
 use shared::{
@@ -12,10 +15,23 @@ use shared::{
 };
 use subtle::ConstantTimeEq as _;
 
-/// A session nobody used for this long has ended. Only what a person submits counts as use: looking at a page writes nothing.
-pub const SESSION_IDLE_SECONDS: i64 = 12 * 60 * 60;
-/// A session ends this long after the password was given, used or not.
-pub const SESSION_ABSOLUTE_SECONDS: i64 = 7 * 24 * 60 * 60;
+/// How long sessions live.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SessionLifetimes {
+    /// A session nobody used for this long has ended. Only what a person submits counts as use: looking at a page writes nothing.
+    pub idle_seconds: i64,
+    /// A session ends this long after the password was given, used or not.
+    pub absolute_seconds: i64,
+}
+
+impl SessionLifetimes {
+    /// What the settings say.
+    pub fn of(settings: &AuthServerSettings) -> Self {
+        let (idle, absolute) = (settings.session_idle_lifetime, settings.session_absolute_lifetime);
+        Self { idle_seconds: idle.seconds(), absolute_seconds: absolute.seconds() }
+    }
+}
+
 /// Use is written down at most this often.
 const TOUCH_INTERVAL_SECONDS: i64 = 60;
 
@@ -59,10 +75,15 @@ impl CsrfToken {
 ///
 /// # Errors
 /// [`StoreError`] when the database does not answer: then nobody knows.
-pub async fn find(store: &Store, cookie: &str, now: UnixSeconds) -> Result<Option<Session>, StoreError> {
+pub async fn find(
+    store: &Store,
+    lifetimes: SessionLifetimes,
+    cookie: &str,
+    now: UnixSeconds,
+) -> Result<Option<Session>, StoreError> {
     let Some(token) = OpaqueToken::parse(TokenKind::BrowserSession, cookie) else { return Ok(None) };
     let (hash, mut db) = (token.hash(), store.read());
-    let Some(live) = browser_session::find_live(&mut db, &hash, now, now - SESSION_IDLE_SECONDS).await? else {
+    let Some(live) = browser_session::find_live(&mut db, &hash, now, now - lifetimes.idle_seconds).await? else {
         return Ok(None);
     };
     let user = user_account::find(&mut db, &live.user_id).await?.filter(User::is_active);
@@ -79,8 +100,13 @@ pub async fn find(store: &Store, cookie: &str, now: UnixSeconds) -> Result<Optio
 ///
 /// # Errors
 /// [`StoreError`] when the database does not answer.
-pub async fn is_live(tx: &mut Tx, hash: &TokenHash, now: UnixSeconds) -> Result<bool, StoreError> {
-    Ok(browser_session::find_live(tx, hash, now, now - SESSION_IDLE_SECONDS).await?.is_some())
+pub async fn is_live(
+    tx: &mut Tx,
+    lifetimes: SessionLifetimes,
+    hash: &TokenHash,
+    now: UnixSeconds,
+) -> Result<bool, StoreError> {
+    Ok(browser_session::find_live(tx, hash, now, now - lifetimes.idle_seconds).await?.is_some())
 }
 
 /// A new cookie. Every sign-in makes one: whatever cookie the browser brought is worth nothing afterwards (session fixation).
@@ -94,6 +120,7 @@ pub fn new_token(random: &dyn Random) -> OpaqueToken {
 /// [`StoreError`] when the database does not answer.
 pub async fn begin(
     tx: &mut Tx,
+    lifetimes: SessionLifetimes,
     token: &TokenHash,
     user_id: &str,
     replaced: Option<&TokenHash>,
@@ -102,7 +129,7 @@ pub async fn begin(
     if let Some(replaced) = replaced {
         browser_session::end(tx, replaced, now).await?;
     }
-    browser_session::insert(tx, token, user_id, now, now + SESSION_ABSOLUTE_SECONDS).await
+    browser_session::insert(tx, token, user_id, now, now + lifetimes.absolute_seconds).await
 }
 
 /// Notes that the person did something.

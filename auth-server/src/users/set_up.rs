@@ -3,10 +3,10 @@
 use super::{
     PasswordHasher, User,
     add_user::{self, AddUserError, NewUser},
-    session,
+    session::{self, SessionLifetimes},
 };
 use crate::{
-    audit::{self, AuditEvent, AuditKind},
+    audit::{self, Actor, AuditEvent, AuditKind},
     store::{
         milestone,
         one_time_link::{self, LinkPurpose},
@@ -59,6 +59,7 @@ pub async fn fresh_link(
 ) -> Result<Option<OpaqueToken>, StoreError> {
     let token = OpaqueToken::generate(TokenKind::OneTimeLink, random);
     let hash = &token.hash();
+    let event = &AuditEvent::new(AuditKind::SetUpLinkMade, random, now).by(&Actor::Installation);
     let is_open = store
         .write(|mut tx| async move {
             let tx = &mut tx;
@@ -67,6 +68,7 @@ pub async fn fresh_link(
             }
             one_time_link::consume_set_up(tx, now).await?;
             one_time_link::insert(tx, hash, LinkPurpose::SetUp, None, now, now + SET_UP_LINK_SECONDS).await?;
+            audit::record(tx, event).await?;
             Ok(true)
         })
         .await?;
@@ -102,6 +104,7 @@ pub async fn is_live(store: &Store, link: &str, now: UnixSeconds) -> Result<bool
 pub async fn complete(
     store: &Store,
     passwords: &PasswordHasher,
+    lifetimes: SessionLifetimes,
     random: &dyn Random,
     link: &str,
     new: &NewUser<'_>,
@@ -114,7 +117,8 @@ pub async fn complete(
     let prepared =
         add_user::prepare(passwords, random, &NewUser { is_administrator: true, ..new.clone() }, now).await?;
     let cookie = session::new_token(random);
-    let event = AuditEvent::new(AuditKind::AdministratorMade, random, now).user(&prepared.user.id);
+    let event =
+        AuditEvent::new(AuditKind::AdministratorMade, random, now).user(&prepared.user.id).by_user(&prepared.user.id);
     let (link, cookie_hash, written, event) = (&token.hash(), &cookie.hash(), &prepared, &event);
     store
         .write(|mut tx| async move {
@@ -127,7 +131,7 @@ pub async fn complete(
             if !add_user::insert(tx, written, now).await? {
                 return Err(AddUserError::Taken.into());
             }
-            session::begin(tx, cookie_hash, &written.user.id, None, now).await?;
+            session::begin(tx, lifetimes, cookie_hash, &written.user.id, None, now).await?;
             audit::record(tx, event).await?;
             Ok(())
         })

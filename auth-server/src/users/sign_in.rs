@@ -4,7 +4,7 @@ use super::{
     Email, PasswordHasher, User,
     password_hash::{PasswordHashError, Verdict},
     password_rules::PASSWORD_MAX_BYTES,
-    session,
+    session::{self, SessionLifetimes},
     sign_in_limits::Guess,
 };
 use crate::{
@@ -18,9 +18,13 @@ use shared::{
     http::AddressBlock,
     protocol::opaque_token::{OpaqueToken, TokenHash},
     random::Random,
-    rate_limit::RateLimiter,
+    rate_limit::{Limit, RateLimiter},
     secret::Secret,
 };
+
+/// Refused sign-ins that are recorded singly, of all accounts and addresses together.
+pub const REFUSALS_RECORDED: Limit = Limit { requests: 1000, window_seconds: 60 * 60 };
+const SUMMED_UP: Limit = Limit { requests: 1, ..REFUSALS_RECORDED };
 
 /// What somebody typed.
 #[derive(Debug)]
@@ -76,6 +80,7 @@ pub async fn sign_in(
     store: &Store,
     passwords: &PasswordHasher,
     limits: &RateLimiter,
+    lifetimes: SessionLifetimes,
     random: &dyn Random,
     attempt: &Attempt<'_>,
     now: UnixSeconds,
@@ -91,12 +96,15 @@ pub async fn sign_in(
     let (user, rehashed) = match checked? {
         Checked::Right { user, rehashed } => (user, rehashed),
         Checked::Wrong { user_id } => {
-            record_refusal(store, random, attempt, user_id.as_deref(), now).await?;
+            record_refusal(store, limits, random, attempt, user_id.as_deref(), now).await?;
             return Err(SignInError::Refused);
         }
     };
     let session = session::new_token(random);
-    let event = AuditEvent::new(AuditKind::SignedIn, random, now).user(&user.id).from_block(Some(&attempt.block));
+    let event = AuditEvent::new(AuditKind::SignedIn, random, now)
+        .user(&user.id)
+        .by_user(&user.id)
+        .from_block(Some(&attempt.block));
     let (hash, user_id, rehashed, event) = (&session.hash(), user.id.as_str(), rehashed.as_ref(), &event);
     store
         .write(|mut tx| async move {
@@ -104,7 +112,7 @@ pub async fn sign_in(
             if let Some((old, new)) = rehashed {
                 user_account::rehash_password(tx, user_id, old, new).await?;
             }
-            session::begin(tx, hash, user_id, attempt.replaced, now).await?;
+            session::begin(tx, lifetimes, hash, user_id, attempt.replaced, now).await?;
             audit::record(tx, event).await
         })
         .await?;
@@ -144,15 +152,24 @@ async fn check_password(
     })
 }
 
-/// Written down whether or not there is such an account, so that the time it takes says nothing either.
+/// Written down whether or not there is such an account, so that the time it takes says nothing either. Anybody can cause these, from as many
+/// addresses as there are, and events stay: beyond so many an hour one event stands for the rest.
 async fn record_refusal(
     store: &Store,
+    limits: &RateLimiter,
     random: &dyn Random,
     attempt: &Attempt<'_>,
     user_id: Option<&str>,
     now: UnixSeconds,
-) -> Result<(), StoreError> {
-    let event = AuditEvent::new(AuditKind::SignInRefused, random, now).from_block(Some(&attempt.block));
-    let event = &user_id.map_or(event.clone(), |id| event.user(id));
-    store.write(|mut tx| async move { audit::record(&mut tx, event).await }).await
+) -> Result<(), SignInError> {
+    let event = if limits.check("refused-sign-ins-recorded", "", REFUSALS_RECORDED).await?.allowed {
+        let event = AuditEvent::new(AuditKind::SignInRefused, random, now).from_block(Some(&attempt.block));
+        user_id.map_or(event.clone(), |id| event.user(id))
+    } else if limits.check("refused-sign-ins-summed-up", "", SUMMED_UP).await?.allowed {
+        AuditEvent::new(AuditKind::SignInsRefusedByTheThousand, random, now)
+    } else {
+        return Ok(());
+    };
+    let event = &event;
+    Ok(store.write(|mut tx| async move { audit::record(&mut tx, event).await }).await?)
 }

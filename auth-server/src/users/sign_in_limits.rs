@@ -7,7 +7,7 @@
 //! Whoever uses up the limit of an account shuts its owner out too, from everywhere but where the owner signed in before: a known device counts
 //! apart, so that strangers cannot use up its limit.
 
-use super::{Email, User};
+use super::{Email, User, email::key_of};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use sha2::{Digest as _, Sha256};
 use shared::{
@@ -33,8 +33,8 @@ pub struct Guess {
 impl Guess {
     /// A guess for the account that `typed` names, if there is one, in a browser where `known` signed in before.
     pub fn of(typed: &str, block: AddressBlock, known: Option<&User>) -> Self {
-        // Hashed: counters may lie in another store, and addresses of people have no business there.
-        let account = URL_SAFE_NO_PAD.encode(Sha256::digest(typed.trim().to_lowercase().as_bytes()));
+        // In the form by which accounts are found, or every way to write an address would have guesses of its own. Hashed: counters may lie in another store, and addresses of people have no business there.
+        let account = URL_SAFE_NO_PAD.encode(Sha256::digest(key_of(typed).as_bytes()));
         let by_account_and_block = ("sign-in account and block", format!("{account} {block}"), BY_ACCOUNT_AND_BLOCK);
         let by_account =
             match known.filter(|user| Email::parse(typed).is_ok_and(|typed| typed.key() == user.email.key())) {

@@ -21,7 +21,7 @@ pub async fn sign_out(
     session: &Session,
     now: UnixSeconds,
 ) -> Result<(), StoreError> {
-    let event = &AuditEvent::new(AuditKind::SignedOut, random, now).user(&session.user.id);
+    let event = &AuditEvent::new(AuditKind::SignedOut, random, now).user(&session.user.id).by_user(&session.user.id);
     let hash = &session.hash;
     store
         .write(|mut tx| async move {

@@ -1,5 +1,6 @@
 //! `[shared]`: what both servers read.
 
+use super::amount::between;
 use super::connection_url::RedisUrl;
 use crate::http::AddressRange;
 use crate::secret::Secret;
@@ -26,6 +27,9 @@ crate::settings! {
         /// The proxies whose X-Forwarded-For or Forwarded header is believed, and only for the client's address in
         /// limits and logs.
         trusted_proxies: Vec<AddressRange> = "" where |ranges: &Vec<AddressRange>| not_everybody(ranges),
+        /// How many connections one block of addresses (IPv4 /24, IPv6 /64) may hold at a time; more are closed at once.
+        /// Trusted proxies and this machine itself are not counted.
+        connections_per_address_block: u32 = "1024" where between(1, 1_000_000),
     }
 }
 

@@ -1,6 +1,7 @@
 //! What is done around every request, without a lock or a box of its own: look at the request, perhaps answer it,
 //! finish the response.
 
+use super::request_id::{RequestId, on_behalf_of};
 use axum::body::Body;
 use axum::extract::Request;
 use axum::response::Response;
@@ -28,6 +29,11 @@ pub trait Manner: Send + Sync + 'static {
 
     /// The span that everything logged on behalf of the request belongs to.
     fn span(_kept: &Self::Kept) -> Option<&Span> {
+        None
+    }
+
+    /// The id of the request, for whoever asks [`current_request_id`](super::current_request_id) on behalf of it.
+    fn request_id(_kept: &Self::Kept) -> Option<&RequestId> {
         None
     }
 
@@ -69,6 +75,10 @@ impl<A: Manner, B: Manner> Manner for (A, B) {
 
     fn span((outer, inner): &Self::Kept) -> Option<&Span> {
         A::span(outer).or_else(|| B::span(inner))
+    }
+
+    fn request_id((outer, inner): &Self::Kept) -> Option<&RequestId> {
+        A::request_id(outer).or_else(|| B::request_id(inner))
     }
 }
 
@@ -141,7 +151,10 @@ impl<M: Manner, E, F: Future<Output = Result<Response, E>>> Future for MannerFut
         match self.project() {
             MannerFutureParts::Running { future, manner, kept } => {
                 let entered = kept.as_ref().and_then(M::span).map(Span::enter);
-                let mut response = ready!(future.poll(cx))?;
+                let mut response = ready!(match kept.as_ref().and_then(M::request_id) {
+                    Some(id) => on_behalf_of(id, || future.poll(cx)),
+                    None => future.poll(cx),
+                })?;
                 drop(entered);
                 if let Some(kept) = kept.take() {
                     manner.finish(kept, &mut response);

@@ -39,6 +39,21 @@ impl<S: Send + Sync> FromRequestParts<S> for RequestId {
     }
 }
 
+tokio::task_local! {
+    /// Like the span: what happens on behalf of a request can be found by its id, however deep it happens.
+    static CURRENT: RequestId;
+}
+
+/// The id of the request on whose behalf this runs, if it is one.
+pub fn current_request_id() -> Option<RequestId> {
+    CURRENT.try_with(Clone::clone).ok()
+}
+
+/// Runs `work` on behalf of the request.
+pub(super) fn on_behalf_of<T>(id: &RequestId, work: impl FnOnce() -> T) -> T {
+    CURRENT.sync_scope(id.clone(), work)
+}
+
 /// Gives each request its id and a span that carries it.
 pub struct RequestIds(SharedRandom);
 
@@ -67,11 +82,15 @@ impl Manner for RequestIds {
     fn span((_, span): &Self::Kept) -> Option<&Span> {
         Some(span)
     }
+
+    fn request_id((id, _): &Self::Kept) -> Option<&RequestId> {
+        Some(id)
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{RequestId, RequestIds, X_REQUEST_ID};
+    use super::{RequestId, RequestIds, X_REQUEST_ID, current_request_id};
     use crate::http::manner::Manner as _;
     use crate::random::SystemRandom;
     use axum::Router;
@@ -84,7 +103,15 @@ mod tests {
     #[tokio::test]
     async fn each_request_has_an_id_of_its_own_whatever_the_caller_says() {
         let router = Router::new()
-            .route("/", get(|id: RequestId| async move { id.to_string() }))
+            .route(
+                "/",
+                get(|id: RequestId| async move {
+                    tokio::task::yield_now().await;
+                    let current = current_request_id().expect("within a request").to_string();
+                    assert_eq!(current, id.to_string());
+                    current
+                }),
+            )
             .layer(RequestIds::new(Arc::new(SystemRandom)).layer());
         let mut seen = Vec::new();
         for _ in 0..3 {
@@ -98,5 +125,6 @@ mod tests {
         }
         seen.dedup();
         assert_eq!(seen.len(), 3);
+        assert!(current_request_id().is_none(), "outside of a request there is none");
     }
 }

@@ -1,6 +1,7 @@
 //! The server: HTTP/1.1 and HTTP/2 on every listener, within limits, until it is told to stop.
 
 use super::client_address::PeerAddress;
+use super::connection_cap::ConnectionCap;
 use super::guarded_io::{GuardedIo, Patience, Progress};
 use super::peer_service::PeerService;
 use axum::Router;
@@ -57,9 +58,9 @@ impl Default for ServeLimits {
     }
 }
 
-/// Serves `router` on all `listeners` with the default limits and [`DRAIN`], and logs what was cut; see [`serve_within`].
-pub async fn serve(listeners: Vec<TcpListener>, router: Router, shutdown: CancellationToken) {
-    let cut = serve_within(ServeLimits::default(), listeners, router, shutdown, DRAIN).await;
+/// Serves `router` on all `listeners` with the default limits, `cap` and [`DRAIN`], and logs what was cut; see [`serve_within`].
+pub async fn serve(listeners: Vec<TcpListener>, router: Router, cap: ConnectionCap, shutdown: CancellationToken) {
+    let cut = serve_within(ServeLimits::default(), cap, listeners, router, shutdown, DRAIN).await;
     if cut > 0 {
         tracing::warn!(connections = cut, "connections were cut");
     }
@@ -72,6 +73,7 @@ pub async fn serve(listeners: Vec<TcpListener>, router: Router, shutdown: Cancel
 /// handler. Each request carries its [`PeerAddress`].
 pub async fn serve_within(
     limits: ServeLimits,
+    cap: ConnectionCap,
     listeners: Vec<TcpListener>,
     router: Router,
     shutdown: CancellationToken,
@@ -82,6 +84,7 @@ pub async fn serve_within(
         router: router.with_state(()),
         patience: Patience { head: limits.head_timeout, idle: limits.idle_timeout, write: limits.write_timeout },
         permits: Arc::new(Semaphore::new(limits.connections)),
+        cap,
         tracker: TaskTracker::new(),
         shutdown: shutdown.clone(),
         cut: CancellationToken::new(),
@@ -128,6 +131,7 @@ struct Connections {
     router: Router,
     patience: Patience,
     permits: Arc<Semaphore>,
+    cap: ConnectionCap,
     tracker: TaskTracker,
     shutdown: CancellationToken,
     cut: CancellationToken,
@@ -139,10 +143,14 @@ async fn accept_all(listener: TcpListener, connections: Connections) {
         .run_until_cancelled(async {
             while let Ok(permit) = Arc::clone(&connections.permits).acquire_owned().await {
                 let (stream, peer) = accept(&listener).await;
+                let Some(place) = connections.cap.admit(peer.ip()) else {
+                    tracing::debug!(%peer, "closed: its block of addresses has too many connections");
+                    continue;
+                };
                 let connection = connections.clone();
                 connections.tracker.spawn(async move {
                     connection.drive(stream, peer).await;
-                    drop(permit);
+                    drop((permit, place));
                 });
             }
         })
@@ -198,7 +206,7 @@ fn log_end(peer: SocketAddr, ended: Result<(), impl std::fmt::Display>) {
 
 #[cfg(test)]
 mod tests {
-    use super::{ServeLimits, serve_within};
+    use super::{ConnectionCap, ServeLimits, serve_within};
     use crate::http::client_address::PeerAddress;
     use axum::Router;
     use axum::body::Body;
@@ -231,6 +239,10 @@ mod tests {
     }
 
     fn start(limits: ServeLimits, drain: Duration) -> Server {
+        start_capped(limits, usize::MAX, drain)
+    }
+
+    fn start_capped(limits: ServeLimits, connections_a_block: usize, drain: Duration) -> Server {
         let listeners = super::super::bind(&["127.0.0.1:0".parse().unwrap()]).unwrap();
         let address = listeners[0].local_addr().unwrap();
         let (shutdown, release, entered) = (CancellationToken::new(), Arc::new(Notify::new()), Arc::new(Notify::new()));
@@ -265,7 +277,8 @@ mod tests {
                 .route("/upgrade", get(upgrade))
                 .route("/stalled", get(stalled))
                 .route("/endless", get(endless));
-        let ended = tokio::spawn(serve_within(limits, listeners, router, shutdown.clone(), drain));
+        let cap = ConnectionCap::new(connections_a_block, &[]);
+        let ended = tokio::spawn(serve_within(limits, cap, listeners, router, shutdown.clone(), drain));
         Server { address, shutdown, release, entered, ended }
     }
 
@@ -421,6 +434,26 @@ mod tests {
         assert!(tokio::time::timeout(SHORT, second.read(&mut [0; 10])).await.is_err());
         drop(first);
         until(&mut second, "127.0.0.1").await;
+    }
+
+    #[tokio::test]
+    async fn connections_beyond_the_cap_of_their_block_are_closed() {
+        let server = start_capped(ServeLimits::default(), 1, SHORT);
+        let mut first = send(&server, "GET / HTTP/1.1\r\nhost: a\r\n\r\n").await;
+        until(&mut first, "127.0.0.1").await;
+        let mut second = TcpStream::connect(server.address).await.unwrap();
+        assert_eq!(rest(&mut second).await, "");
+        drop(first);
+        // The server notices that the first one is gone in its own time.
+        let again = async {
+            loop {
+                let mut third = send(&server, "GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n").await;
+                if rest(&mut third).await.starts_with("HTTP/1.1 200") {
+                    return;
+                }
+            }
+        };
+        within(again).await;
     }
 
     /// Preface and an empty SETTINGS frame, cut in two; the answer is a SETTINGS frame (RFC 9113 §3.4).

@@ -2,6 +2,7 @@
 
 mod algorithm_and_key_confusion;
 mod assertion_audience_and_replay;
+mod audit_tampering;
 mod cache_poisoning;
 mod client_impersonation;
 mod code_injection;
@@ -23,5 +24,6 @@ mod redirect_manipulation;
 mod refresh_interleavings;
 mod refresh_races;
 mod registration_abuse;
+mod sign_in_attacks;
 mod token_substitution;
 mod wrong_tokens;

@@ -235,7 +235,10 @@ async fn a_consent_that_is_revoked_meanwhile_is_not_used() {
     let parameters = auth_server::parameters::Parameters::from_query(Some(query)).expect("parameters");
     let request = authorization::check(app, &parameters, START).await.expect("a good request");
     let cookie = &browser.cookies["postern-9400"];
-    let session = auth_server::users::session::find(&app.store, cookie, START).await.expect("read").expect("signed in");
+    let session = auth_server::users::session::find(&app.store, app.session_lifetimes, cookie, START)
+        .await
+        .expect("read")
+        .expect("signed in");
     let question = next_step::question(app, &request, &session).await.expect("a question");
     let user = session.user.id.as_str();
     let forgotten = |mut tx| async move { auth_server::store::remembered_consent::forget_of_user(&mut tx, user).await };

@@ -7,7 +7,7 @@ use super::{
 };
 use auth_server::{
     app::App,
-    audit::Actor,
+    audit::{Actor, chain_events},
     change_log::follower::catch_up,
     cli::{Arguments, Command, manage},
     config::Settings,
@@ -24,6 +24,7 @@ use serde_json::{Value, json};
 use shared::{
     clock::SharedClock,
     config::Sources,
+    db::Statement,
     protocol::{opaque_token::TokenHash, resource_document::ResourceDocument, scope::ScopeSet},
     random::SystemRandom,
 };
@@ -90,7 +91,7 @@ async fn with_resource(installation: &Installation) -> Arc<App> {
     }))
     .expect("a document");
     let client_id = added["client_id"].as_str().expect("an id");
-    register(&app.store, client_id, &document, START).await.expect("registered");
+    register(&app.store, &*app.random, client_id, &document, START).await.expect("registered");
     catch_up(&app).await.expect("followed");
     app
 }
@@ -268,4 +269,64 @@ async fn the_key_of_a_resource_server_is_for_its_owner_and_never_written_over() 
     assert_eq!(std::fs::read(&key).expect("the key"), before);
     let resources = installation.run(&["resource", "list"]).await.expect("listed");
     assert!(resources.starts_with("RESOURCE"), "{resources}");
+}
+
+const TAMPER: Statement =
+    Statement::new("test.tamper", "UPDATE audit_event SET kind = 'signed_in' WHERE kind = 'client_removed'");
+
+#[tokio::test]
+async fn the_audit_log_is_listed_verified_and_exported() {
+    let installation = Installation::new();
+    let app = with_resource(&installation).await;
+    let machine = ["--grant", "client_credentials", "--scope", "mcp.read", "--resource", RESOURCE];
+    let added = installation.json(&[&["client", "add", "nightly"][..], &machine].concat()).await;
+    let id = added["client_id"].as_str().expect("an id");
+    installation.run(&["client", "remove", id]).await.expect("removed");
+    let new = NewUser { email: "ada@example.com", display_name: "", password: None, is_administrator: false };
+    let by = &Actor::CommandLine;
+    let user = add_user(&app.store, &app.passwords, &*app.random, by, &new, START).await.expect("added");
+    let scope = &"mcp.read".parse().expect("scope");
+    let grant = &grant_of(&user.id, scope);
+    let given = app.store.write(|mut tx| async move {
+        store::client::insert(&mut tx, &public_client("app")).await?;
+        store::authorization_grant::insert(&mut tx, grant).await
+    });
+    given.await.expect("given");
+    installation.run(&["grant", "revoke", grant.id]).await.expect("revoked");
+    installation.run(&["user", "sign-out", "ada@example.com"]).await.expect("signed out");
+    chain_events(&app.store, &app.audit_key, &SystemRandom).await.expect("chained");
+
+    for kind in ["client_added", "client_removed", "grant_revoked", "sessions_ended", "user_added"] {
+        let listed = installation.json(&["audit", "list", "--kind", kind]).await;
+        assert_eq!(listed.as_array().map(Vec::len), Some(1), "{kind}: {listed}");
+        assert_eq!(listed[0]["actor"], "local", "{kind}");
+    }
+    let of_client = installation.json(&["audit", "list", "--client", id]).await;
+    assert_eq!(of_client.as_array().map(Vec::len), Some(2), "{of_client}");
+    for user in ["ada@example.com", user.id.as_str()] {
+        let listed = installation.json(&["audit", "list", "--user", user, "--since", "1h", "--limit", "2"]).await;
+        assert_eq!(listed.as_array().map(Vec::len), Some(2), "{listed}");
+        assert_eq!(listed[0]["user_email"], "ada@example.com");
+    }
+    assert_eq!(installation.json(&["audit", "list", "--until", "1h"]).await, json!([]));
+    let text = installation.run(&["audit", "list"]).await.expect("listed");
+    assert!(text.starts_with("TIME") && text.contains("ada@example.com") && text.contains("nightly"), "{text}");
+    assert!(
+        installation.run(&["audit", "list", "--since", "yesterday"]).await.expect_err("refused").contains("yesterday")
+    );
+
+    let verdict = installation.json(&["audit", "verify"]).await;
+    assert_eq!((&verdict["intact"], &verdict["unchained"]), (&json!(true), &json!(0)));
+    let checkpoint = verdict["checkpoint"].as_str().expect("a checkpoint");
+    installation.run(&["audit", "verify", "--checkpoint", checkpoint]).await.expect("the same chain");
+    let lines = installation.run(&["audit", "export", "--format", "jsonl"]).await.expect("exported");
+    assert_eq!(i64::try_from(lines.lines().count()).ok(), verdict["rows"].as_i64().map(|rows| rows + 1));
+    assert!(!lines.contains("ada@example.com"), "{lines}");
+
+    let tamper = |mut tx: shared::db::Tx| async move { tx.execute(&TAMPER, []).await };
+    app.store.write::<_, shared::db::StoreError, _, _>(tamper).await.expect("tampered");
+    let error = installation.run(&["audit", "verify"]).await.expect_err("found");
+    assert!(error.starts_with("the audit chain is broken at "), "{error}");
+    installation.run(&["user", "erase", "ada@example.com"]).await.expect("erased");
+    assert!(installation.run(&["user", "erase", "ada@example.com"]).await.is_err());
 }

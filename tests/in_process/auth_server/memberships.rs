@@ -84,7 +84,7 @@ impl TestServer {
         let mut scope = document.scopes[0].clone();
         (scope.name, scope.roles) = ("team.own".to_owned(), vec!["owner".to_owned()]);
         document.scopes.push(scope);
-        register(&self.app.store, RESOURCE_SERVER, &document, START).await.expect("registered");
+        register(&self.app.store, &SystemRandom, RESOURCE_SERVER, &document, START).await.expect("registered");
         self.follow().await;
     }
 }

@@ -3,10 +3,13 @@
 mod administration;
 mod answer;
 mod assertion_key;
+mod audit_chain;
+mod audited_acts;
 mod authorize;
 mod authorize_person;
 mod authorize_post;
 pub mod browser;
+mod change_password;
 mod cli;
 mod client_authentication;
 mod client_directory;

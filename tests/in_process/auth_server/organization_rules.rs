@@ -79,6 +79,7 @@ async fn the_last_owner_stays(store: &Store) {
     let refused = server.promote(&acme, "ann", Owner).await;
     assert!(matches!(refused, Err(OrganizationRefusal::NotMember)), "{refused:?}");
     assert_eq!((server.audited("member_role_changed").await, server.audited("member_removed").await), (1, 1));
+    assert_eq!(server.audited("user_enabled").await, 1);
 }
 
 async fn two_owners_who_leave_at_once_leave_one(store: &Store) {
@@ -130,6 +131,8 @@ async fn who_leaves_loses_that_organization_and_no_other(store: &Store) {
     assert_eq!(server.refresh(&tokens[1]).await.refusal(), invalid_grant(), "what had ended stays ended");
     assert_eq!(remembered(&server, &[Some(&acme.id), Some(&beta.id), None]).await, [false, false, true]);
     assert_eq!(changes(&server, "organization").await, 1);
+    assert_eq!(server.audited("organization_disabled").await, 1);
+    assert_eq!(server.audited("organization_enabled").await, 1);
     assert_eq!(changes(&server, "user_in_organization").await, 1);
 }
 
@@ -164,7 +167,7 @@ async fn a_resource_that_comes_back_brings_back_nothing(store: &Store) {
     assert_eq!(remembered(&server, &[None]).await, [false]);
     let fresh = server.family().await;
     let resource = server.app.resources.find(RESOURCE).expect("registered");
-    register(store, RESOURCE_SERVER, &(*resource).clone().into(), START).await.expect("the same again");
+    register(store, &SystemRandom, RESOURCE_SERVER, &(*resource).clone().into(), START).await.expect("the same again");
     assert_eq!(server.refresh(&fresh).await.status, 200);
 }
 

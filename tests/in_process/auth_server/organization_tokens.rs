@@ -32,7 +32,7 @@ async fn server() -> TestServer {
     };
     let more = [of("team.manage", "admin"), of("team.own", "owner")];
     document.scopes.extend(more);
-    register(&server.app.store, RESOURCE_SERVER, &document, START).await.expect("registered");
+    register(&server.app.store, &SystemRandom, RESOURCE_SERVER, &document, START).await.expect("registered");
     server.follow().await;
     server
 }

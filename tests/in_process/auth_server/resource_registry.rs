@@ -80,12 +80,12 @@ async fn another_spelling_takes_nobodys_resource_over() {
     assert_eq!(server.call("PUT", RESOURCES, &token, &document(id)).await.status, 200);
     for spelling in [id, "http://localhost:9500/notes/"] {
         let document = serde_json::from_value(document(spelling)).expect("a document");
-        let refused = register(store, NEIGHBOUR, &document, START).await;
+        let refused = register(store, &SystemRandom, NEIGHBOUR, &document, START).await;
         assert!(matches!(refused, Err(RegisterRefusal::OwnedByAnother)), "{spelling}: {refused:?}");
     }
     let theirs = "http://localhost:9500/other/";
     let theirs_document = serde_json::from_value(document(theirs)).expect("a document");
-    register(store, NEIGHBOUR, &theirs_document, START).await.expect("registered");
+    register(store, &SystemRandom, NEIGHBOUR, &theirs_document, START).await.expect("registered");
     assert_eq!(server.call("PUT", RESOURCES, &token, &document("http://localhost:9500/other")).await.status, 403);
     server.follow().await;
     assert_eq!(server.app.resources.resolve(&["http://localhost:9500/notes/"]).expect("known").id, id);
@@ -112,7 +112,7 @@ async fn with_its_owner_a_resource_goes() {
     let token = server.machine_token().await;
     let (store, id) = (&server.app.store, "http://localhost:9500/notes");
     let theirs = serde_json::from_value(document(id)).expect("a document");
-    register(store, NEIGHBOUR, &theirs, START).await.expect("registered");
+    register(store, &SystemRandom, NEIGHBOUR, &theirs, START).await.expect("registered");
     server.follow().await;
     assert!(server.app.resources.find(id).is_some());
     assert!(remove_client(store, &SystemRandom, &Actor::CommandLine, NEIGHBOUR, START).await.expect("removed"));

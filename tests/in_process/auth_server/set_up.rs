@@ -137,9 +137,9 @@ async fn mistakes_are_named_at_their_fields_and_cost_nothing() {
     assert!(wrong.body.contains("href=\"#email\"") && wrong.body.contains("id=\"email-problem\""));
     assert!(wrong.body.contains("aria-describedby=\"email-hint email-problem\""));
     for (password, words) in [
-        ("short", "at least 12 characters"),
-        ("Password1234", "first passwords anybody would try"),
-        ("root@example.com!", "does not contain the e-mail address"),
+        ("short", "at least 15 characters"),
+        ("Password12345678", "first passwords anybody would try"),
+        ("root@example.com!", "not made of the name or the e-mail address"),
         (&"long ".repeat(30), "at most 128"),
     ] {
         let answer = browser.submit(&empty.clone().with("email", "root@example.com").with("password", password)).await;

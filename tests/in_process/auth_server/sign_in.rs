@@ -7,7 +7,7 @@ use super::{
     visitors::{Ask, PASSWORD},
 };
 use auth_server::audit::Actor;
-use auth_server::users::{User, disable_user, known_device, session, sign_in_limits::Guess};
+use auth_server::users::{User, disable_user, known_device, sign_in_limits::Guess};
 use futures_util::future::join_all;
 use shared::http::AddressBlock;
 
@@ -233,19 +233,21 @@ async fn sessions_end_when_idle_and_at_their_end() {
     let server = server_with_ada().await;
     let client = server.register_client("Client").await;
     let mut idle = Browser::signed_in(&server, ADA, PASSWORD).await;
-    server.clock.advance(session::SESSION_IDLE_SECONDS - 1);
+    let lifetimes = server.app.session_lifetimes;
+    assert_eq!((lifetimes.idle_seconds, lifetimes.absolute_seconds), (12 * 3600, 7 * 24 * 3600), "as documented");
+    server.clock.advance(lifetimes.idle_seconds - 1);
     assert!(idle.get("/").await.body.contains(ADA));
     server.clock.advance(1);
     assert!(!idle.get("/").await.body.contains(ADA), "looking at a page is no use");
 
     let mut used = Browser::signed_in(&server, ADA, PASSWORD).await;
-    let uses = session::SESSION_ABSOLUTE_SECONDS / session::SESSION_IDLE_SECONDS;
+    let uses = lifetimes.absolute_seconds / lifetimes.idle_seconds;
     for step in 0..uses {
         let page = used.get(&Ask::of(&client).path()).await;
         assert!(page.body.contains("id=\"consent-form\""), "step {step}");
         used.submit(&form(&page, "consent-form").with("decision", "allow")).await;
         server.follow().await;
-        server.clock.advance(session::SESSION_IDLE_SECONDS - 1);
+        server.clock.advance(lifetimes.idle_seconds - 1);
     }
     server.clock.advance(uses);
     assert!(!used.get("/").await.body.contains(ADA), "a week is the end");

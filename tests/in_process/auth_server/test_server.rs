@@ -115,7 +115,8 @@ impl TestServer {
             access_token_ttl_seconds: None,
             algorithm: Some(TokenAlgorithm::Es256),
         };
-        let resource = register(&self.app.store, RESOURCE_SERVER, &document, START).await.expect("registered");
+        let resource =
+            register(&self.app.store, &*self.app.random, RESOURCE_SERVER, &document, START).await.expect("registered");
         self.follow().await;
         resource
     }

@@ -8,7 +8,8 @@ use super::{
 use auth_server::{
     audit::Actor,
     resources::register::register,
-    users::{NewUser, User, add_user},
+    store::user_account,
+    users::{Email, NewUser, User, add_user},
 };
 use serde_json::json;
 use shared::{
@@ -49,6 +50,13 @@ impl TestServer {
             .expect("a new account")
     }
 
+    /// The id of who has this address.
+    pub async fn user_id(&self, email: &str) -> String {
+        let email = Email::parse(email).expect("an address");
+        let account = user_account::find_by_email(&mut self.app.store.read(), &email).await.expect("read");
+        account.expect("an account").user.id
+    }
+
     /// A client that registers itself with every kind of redirect URI; returns its id.
     pub async fn register_client(&self, name: &str) -> String {
         self.register_client_with(name, &[WEBSITE, LOOPBACK, APP]).await
@@ -75,7 +83,7 @@ impl TestServer {
             access_token_ttl_seconds: resource.access_token_ttl_seconds,
             algorithm: Some(resource.algorithm),
         };
-        register(&self.app.store, RESOURCE_SERVER, &document, START).await.expect("registered");
+        register(&self.app.store, &*self.app.random, RESOURCE_SERVER, &document, START).await.expect("registered");
         self.follow().await;
     }
 

@@ -2,7 +2,7 @@
 
 use auth_server::users::Email;
 use auth_server::users::email::EMAIL_MAX_BYTES;
-use auth_server::users::password_rules::check_password;
+use auth_server::users::password_rules::{check_password, normalized};
 use http::HeaderValue;
 
 /// Bytes are an address as somebody typed it.
@@ -22,8 +22,9 @@ pub(super) fn email(bytes: &[u8]) {
 pub(super) fn password(bytes: &[u8]) {
     let Some([address, password]) = super::lines(bytes) else { return };
     let Ok(email) = Email::parse(address).or_else(|_| Email::parse("ada@example.com")) else { return };
-    if check_password(password, &email).is_ok() {
-        assert!(password.chars().count() >= 8, "long enough");
+    if check_password(password, &email, "Ada").is_ok() {
+        let password = normalized(password);
+        assert!(password.chars().count() >= 15, "long enough");
         assert!(!password.to_lowercase().contains(email.key()), "not the address");
         let mut different: Vec<char> = password.to_lowercase().chars().collect();
         different.sort_unstable();

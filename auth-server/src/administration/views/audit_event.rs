@@ -1,6 +1,6 @@
 //! An audit event as shown.
 
-use crate::store::audit_event::AuditRow;
+use crate::{audit::actor::in_words, store::audit_event::AuditRow};
 use schemars::JsonSchema;
 use serde::Serialize;
 use shared::clock::UnixSeconds;
@@ -15,7 +15,7 @@ pub struct AuditEventView {
     pub at: UnixSeconds,
     /// What happened.
     pub kind: String,
-    /// Who administered, if anybody did.
+    /// Who did it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub actor: Option<String>,
     /// Which user it concerns.
@@ -41,7 +41,9 @@ impl From<AuditRow> for AuditEventView {
             id: row.id,
             at: row.at,
             kind: row.kind,
-            actor: row.actor,
+            actor: row
+                .actor
+                .map(|actor| in_words(&actor, row.actor_user_id.as_deref(), row.actor_client_id.as_deref())),
             user_id: row.user_id,
             client_id: row.client_id,
             grant_id: row.grant_id,

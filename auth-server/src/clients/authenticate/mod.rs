@@ -7,6 +7,7 @@ pub mod basic;
 pub mod credentials;
 pub mod failure_budget;
 pub mod private_key_jwt;
+mod record_failure;
 pub mod secret;
 
 pub use credentials::{Credentials, SecretChannel};
@@ -20,6 +21,7 @@ use shared::{
     db::{Store, StoreError},
     http::AddressBlock,
     protocol::jwt::ClientAssertion,
+    random::Random,
     rate_limit::RateLimiter,
 };
 use std::sync::Arc;
@@ -127,8 +129,10 @@ pub struct Authenticator<'a> {
     pub store: &'a Store,
     /// Failures so far.
     pub failures: &'a FailureBudget,
-    /// Counts assertions.
+    /// Counts assertions, and failures that are recorded.
     pub limits: &'a RateLimiter,
+    /// Makes ids.
+    pub random: &'a dyn Random,
 }
 
 impl Authenticator<'_> {
@@ -143,8 +147,14 @@ impl Authenticator<'_> {
     ) -> Result<ProvenClient, AuthenticationError> {
         let credentials = Credentials::of(request.headers, request.parameters)?;
         let client = self.clients.find(credentials.client_id()).await?;
-        judge(&credentials, client, request, now)
-            .map_err(|error| self.count_failure(error, credentials.client_id(), request, now))
+        let known_id = client.as_ref().map(|client| client.id.clone());
+        match judge(&credentials, client, request, now) {
+            Ok(proven) => Ok(proven),
+            Err(error) => {
+                let error = self.count_failure(error, credentials.client_id(), request, now);
+                Err(self.recorded(error, known_id.as_deref(), request, now).await)
+            }
+        }
     }
 
     /// Authenticates a proven client: its assertion is used up.
@@ -160,11 +170,26 @@ impl Authenticator<'_> {
         let ProvenClient { client, assertion } = proven;
         if let Some(assertion) = assertion {
             private_key_jwt::check_limit(self.limits, &client).await?;
-            private_key_jwt::use_up(self.store, &client.id, &assertion)
-                .await
-                .map_err(|error| self.count_failure(error, &client.id, request, now))?;
+            if let Err(error) = private_key_jwt::use_up(self.store, &client.id, &assertion).await {
+                let error = self.count_failure(error, &client.id, request, now);
+                return Err(self.recorded(error, Some(&client.id), request, now).await);
+            }
         }
         Ok(AuthenticatedClient { client })
+    }
+
+    /// The same error, written down if it is a failure; another one if that is not possible.
+    async fn recorded(
+        &self,
+        error: AuthenticationError,
+        known_id: Option<&str>,
+        request: &ClientRequest<'_>,
+        now: UnixSeconds,
+    ) -> AuthenticationError {
+        if !matches!(error, AuthenticationError::Failed { .. }) {
+            return error;
+        }
+        record_failure::record_failure(self, known_id, request, now).await.err().map_or(error, Into::into)
     }
 
     fn count_failure(

@@ -35,6 +35,7 @@ pub fn theft_event(app: &App, call: &TokenCall<'_>, grant: &AuthorizationGrant) 
         .user(&grant.user_id)
         .client(&call.client.client.id)
         .grant(&grant.id)
+        .by_client(&call.client.client.id)
         .from_block(call.address_block.as_ref())
 }
 

@@ -1,9 +1,10 @@
 //! `grant_type=client_credentials` (RFC 6749 §4.4): machines that an administrator made, with fixed resources and scopes.
 //!
-//! No user stands behind it: `sub` is the client, and there is no refresh token. Nothing here touches the database: client
-//! and resource are cached under the change log.
+//! No user stands behind it: `sub` is the client, and there is no refresh token. Hardly anything here touches the database:
+//! client and resource are cached under the change log, and one audit event an hour stands for many tokens.
 
 pub mod drive_machine;
+pub mod record_taking;
 
 use super::{GrantRefusal, TokenAnswer, TokenCall, rate_limits};
 use crate::{
@@ -26,6 +27,7 @@ pub async fn answer(app: &App, call: &TokenCall<'_>) -> Result<TokenAnswer, Gran
     let resource = resolve_target(app, call)?;
     let scope = fixed_scope(call.parameters.get("scope"), client, &resource)?;
     let scope = drive_machine::drive_machine(call, &resource, scope)?;
+    record_taking::record_taking(app, client, call).await?;
     let request = AccessTokenRequest {
         issuer: &app.issuer,
         subject: &client.id,

@@ -30,6 +30,7 @@ pub(super) async fn answer_again(presentation: &Presentation<'_>, counted: bool)
             .user(&stored.grant.user_id)
             .client(&stored.grant.client_id)
             .grant(&stored.grant.id)
+            .by_client(&call.client.client.id)
             .from_block(call.address_block.as_ref())
     });
     if !counted && event.is_none() {

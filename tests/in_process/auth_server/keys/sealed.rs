@@ -8,6 +8,7 @@ use auth_server::{
         KeyAct, KeyLifecycleError, SEALED_COLUMNS, replace_key_encryption_key, sealed_columns::check_sealed_columns,
         signing_keys,
     },
+    store::audit_event,
 };
 use shared::{
     db::{Fault, Faults, Store},
@@ -66,6 +67,9 @@ async fn everything_is_sealed_anew_and_the_old_key_can_go(store: &Store) {
     let done = replace_key_encryption_key(&act(store, &new_sealing), |column| heard.push(column.clone())).await;
     let done = done.expect("resealed");
     assert_eq!(done, heard);
+    let events = audit_event::list_unchained(&mut store.read(), 1000).await.expect("read");
+    assert_eq!(events.iter().filter(|event| event.kind == "key_encryption_key_replaced").count(), 1);
+    assert!(done.iter().any(|column| (column.table, column.rows) == ("audit_key", 1)), "{done:?}");
     assert_eq!(
         done.iter().map(|column| (column.table, column.rows)).take(2).collect::<Vec<_>>(),
         [("signing_key", 2), ("successor_key", 1)]

@@ -32,6 +32,7 @@ async fn families_keep_their_key_and_new_ones_begin_under_the_next(store: &Store
     assert_eq!(refreshed.status, 200, "{refreshed:?}");
     server.follow().await;
     let second = server.app.successor_keys.current().id().to_owned();
+    assert_eq!(server.audited("successor_key_replaced").await, 1);
     assert_ne!(first, second);
     let old = server.refresh(&refreshed.text("refresh_token")).await;
     assert_eq!(old.status, 200, "the old family goes on: {old:?}");
