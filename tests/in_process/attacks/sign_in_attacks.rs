@@ -27,18 +27,18 @@ async fn server_with_ada() -> TestServer {
     server
 }
 
-/// The work of a password hash is most of the time that a sign-in takes; without it an answer would come twenty times sooner. The shortest of
-/// several tries is compared, because a busy machine only ever makes them longer.
+/// The work of a password hash is most of the time that a sign-in takes; without it an answer would come twenty times sooner, however often it is
+/// tried. The shortest of several tries are compared, because a busy machine only ever makes them longer; the busier it is, the more tries.
 #[tokio::test]
 async fn an_unknown_account_takes_as_long_as_a_known_one() {
-    const TRIES: u32 = 7;
+    const TRIES_MAX: u32 = 60;
     let server = server_with_ada().await;
     let closed = server.add_member("closed@example.com").await;
     let (app, by) = (&server.app, &auth_server::audit::Actor::CommandLine);
     auth_server::users::disable_user(&app.store, &*app.random, by, &closed.id, app.clock.now()).await.expect("closed");
     let emails = [ADA, "nobody@example.com", "closed@example.com"];
     let mut shortest = [Duration::MAX; 3];
-    for _ in 0..TRIES {
+    for tries in 1..=TRIES_MAX {
         for (email, shortest) in emails.iter().zip(&mut shortest) {
             let mut browser = Browser::new(&server);
             let page = browser.get("/sign-in").await;
@@ -47,11 +47,14 @@ async fn an_unknown_account_takes_as_long_as_a_known_one() {
             assert_eq!(browser.submit(&filled).await.status, 403);
             *shortest = began.elapsed().min(*shortest);
         }
+        let [known, unknown, closed] = shortest.map(|time| time.as_secs_f64());
+        if tries >= 5 && [unknown, closed].iter().all(|other| (0.5..2.0).contains(&(other / known))) {
+            return;
+        }
+        // No limit of guesses is to be met.
+        server.clock.advance(900);
     }
-    let [known, unknown, closed] = shortest.map(|time| time.as_secs_f64());
-    for other in [unknown, closed] {
-        assert!((0.4..2.5).contains(&(other / known)), "{known} {unknown} {closed}");
-    }
+    panic!("one of them tells itself by its time: {shortest:?}");
 }
 
 /// Each spelling leads to the same account, so each counts as the same guess.
