@@ -27,7 +27,7 @@ use shared::{
         resource_document::{ResourceDocument, ResourceScope},
         token_algorithm::TokenAlgorithm,
     },
-    random::SystemRandom,
+    random::{SharedRandom, SystemRandom},
     sealing::{KeyEncryptionKeys, Sealing},
 };
 use std::sync::{Arc, OnceLock};
@@ -63,10 +63,20 @@ impl TestServer {
 
     /// On this (migrated, empty) store, with these settings of `[auth_server]`.
     pub async fn start_on(store: Store, settings: &str) -> Self {
+        Self::start_from(store, settings, Arc::new(SystemRandom)).await
+    }
+
+    /// With default settings, drawing all randomness of the application from here.
+    pub async fn start_drawing(random: SharedRandom) -> Self {
+        let url = DatabaseUrl::parse("sqlite::memory:").expect("a URL");
+        let store = Store::open(&url, &SCHEMA, PoolLimits::default()).await.expect("a database in memory");
+        Self::start_from(store, "", random).await
+    }
+
+    async fn start_from(store: Store, settings: &str, random: SharedRandom) -> Self {
         auth_server::install_crypto_provider();
         let settings = read_settings(settings);
         let clock = Arc::new(ManualClock::at(START));
-        let random = Arc::new(SystemRandom);
         let sealing = Sealing::new(KeyEncryptionKeys::generate(random.as_ref()), random.clone());
         let by = &Actor::Installation;
         let act = KeyAct { store: &store, sealing: &sealing, random: random.as_ref(), by, now: START };
