@@ -116,7 +116,7 @@ pub async fn verify_chain(
         let Some(ends) = ends.as_ref().filter(|ends| are_signed(key, ends)) else {
             return Ok(Err(broken_ends(ends.as_ref())));
         };
-        let walked = Walk::begin(key, ends, noted).to_end(&mut db).await?;
+        let walked = Walk::begin(key, ends, noted).walk(&mut db).await?;
         let now = audit_chain::find(&mut db).await?;
         let has_moved = now.is_some_and(|now| now.anchor_sequence != ends.anchor_sequence);
         let is_sound = walked.is_ok();
@@ -148,7 +148,7 @@ impl<'a> Walk<'a> {
         Self { key, ends, noted, sequence, hash, salts, nameless, erased }
     }
 
-    async fn to_end(mut self, db: &mut impl Fetch) -> Result<Result<Intact, Break>, StoreError> {
+    async fn walk(mut self, db: &mut impl Fetch) -> Result<Result<Intact, Break>, StoreError> {
         while self.sequence < self.ends.sequence {
             let page = audit_event::list_chained(db, self.sequence, ROWS_A_PAGE).await?;
             if page.is_empty() {

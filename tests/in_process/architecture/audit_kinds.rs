@@ -61,7 +61,7 @@ fn a_kind_that_is_taken_on_trust_is_found() {
     let kinds = Source::new(KINDS, "Self::One => \"one\", Self::Two => \"two\",");
     let test = Source::new("tests/in_process/a.rs", "audited(\"one\")");
     let manual = Source::new(MANUAL, "`two`");
-    assert_eq!(words(&[kinds.clone()]), ["one", "two"]);
+    assert_eq!(words(std::slice::from_ref(&kinds)), ["one", "two"]);
     assert_eq!(unproven(&[kinds, test, manual]), ["docs/operations.md does not name one", "no test looks for two"]);
 }
 
