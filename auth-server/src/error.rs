@@ -221,6 +221,7 @@ impl From<RevokeTokenRefusal> for OAuthError {
                 ErrorCode::UnsupportedTokenType,
                 "Access tokens and refresh tokens can be revoked; this is neither.",
             ),
+            RevokeTokenRefusal::TooMany { retry_after_seconds } => Self::too_many_requests(retry_after_seconds),
             RevokeTokenRefusal::RevocationsUnknown(cause) => cause.into(),
             RevokeTokenRefusal::Store(cause) => cause.into(),
         }

@@ -50,6 +50,22 @@ pub async fn check_client(app: &App, client_id: &str, now: UnixSeconds) -> Resul
     check(app, "tokens-of-machine", client_id, limit, now).await
 }
 
+/// Access tokens of one user, or one machine, that clients may end in a minute.
+pub const ENDED_TOKENS: Limit = Limit::per_minute(60);
+
+/// Counts an access token that a client ends, by whose it is; the seconds to wait when there were too many. Each is a row that stays and an event that is
+/// signed for every resource server and remembered there for a day, and whoever may refresh could make them without end. A grant ends in one.
+pub async fn check_ended_token(app: &App, subject: &str) -> Option<u32> {
+    match app.limits.check("ended-access-tokens", subject, ENDED_TOKENS).await {
+        Ok(decision) => (!decision.allowed).then_some(decision.reset_seconds),
+        // As below: a token that somebody wants to end is ended rather than kept.
+        Err(cause) => {
+            tracing::warn!(%cause, "a rate limit could not be counted");
+            None
+        }
+    }
+}
+
 /// Whether this client's attempt at this grant's refresh token is to be written down: once an hour, for whoever knows a
 /// token could write as fast as it asks.
 pub async fn is_foreign_attempt_news(app: &App, grant_id: &str, client_id: &str) -> bool {

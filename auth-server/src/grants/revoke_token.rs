@@ -48,6 +48,12 @@ pub enum RevokeTokenRefusal {
     /// Whether the token still stands is not known.
     #[error(transparent)]
     RevocationsUnknown(#[from] RevocationsUnknown),
+    /// More access tokens of one user, or one machine, than may be ended in a minute: this one stands.
+    #[error("too many access tokens")]
+    TooMany {
+        /// When the next one may be ended.
+        retry_after_seconds: u32,
+    },
     /// The store decided nothing: the token stands.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -97,6 +103,9 @@ async fn revoke_access_token(app: &App, asked: &TokenToRevoke<'_>) -> Result<Rev
     if claims.client_id != asked.caller.id {
         let owner = claims.grant_id.as_deref().map(|grant_id| Owner { user_id: &claims.sub, grant_id });
         return record_foreign(app, asked, owner, &claims.jti).await;
+    }
+    if let Some(retry_after_seconds) = rate_limits::check_ended_token(app, &claims.sub).await {
+        return Err(RevokeTokenRefusal::TooMany { retry_after_seconds });
     }
     let mut event = event(app, asked, AuditKind::AccessTokenRevoked);
     if let Some(grant_id) = &claims.grant_id {

@@ -158,11 +158,12 @@ impl Candidate {
         let (job, id, now) = (self.job.name, self.id.as_str(), self.app.clock.now());
         let ended_before = now - CLOCK_SKEW_SECONDS;
         // Most instances ask most of the time in vain: a read, and no write.
+        let until = now + i64::from(self.job.lease_seconds);
         let lease = job_lease::find(&mut self.app.store.read(), job).await?;
-        if lease.is_some_and(|lease| lease.holder != id && lease.held_until >= ended_before) {
+        let stands = ended_before..=until.saturating_add(job_lease::RUNAWAY_SECONDS);
+        if lease.is_some_and(|lease| lease.holder != id && stands.contains(&lease.held_until)) {
             return Ok(false);
         }
-        let until = now + i64::from(self.job.lease_seconds);
         self.app.store.write(|mut tx| async move { job_lease::take(&mut tx, job, id, until, ended_before).await }).await
     }
 

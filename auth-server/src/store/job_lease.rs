@@ -10,7 +10,7 @@ const TAKE: Statement = Statement::new(
     "job_lease.take",
     "INSERT INTO job_lease (name, holder, held_until) VALUES ($1, $2, $3) ON CONFLICT (name) DO UPDATE \
      SET holder = excluded.holder, held_until = excluded.held_until \
-     WHERE job_lease.holder = excluded.holder OR job_lease.held_until < $4",
+     WHERE job_lease.holder = excluded.holder OR job_lease.held_until < $4 OR job_lease.held_until > $5",
 );
 const FIND: Statement = Statement::new("job_lease.find", "SELECT holder, held_until FROM job_lease WHERE name = $1");
 const RELEASE: Statement =
@@ -25,7 +25,12 @@ pub struct Lease {
     pub held_until: UnixSeconds,
 }
 
-/// Takes or renews the lease of `name` until `until`; `false` while another holds one that does not end before `ended_before`.
+/// Whoever wrote a lease that ends by this much later than ours would had a clock that ran away: without that bound a holder that dies before its clock
+/// is put right would keep everybody from the job until then.
+pub const RUNAWAY_SECONDS: i64 = 60 * 60;
+
+/// Takes or renews the lease of `name` until `until`; `false` while another holds one that does not end before `ended_before`, unless it ends
+/// [`RUNAWAY_SECONDS`] behind `until`.
 pub async fn take(
     tx: &mut Tx,
     name: &str,
@@ -33,7 +38,7 @@ pub async fn take(
     until: UnixSeconds,
     ended_before: UnixSeconds,
 ) -> Result<bool, StoreError> {
-    Ok(tx.execute(&TAKE, binds![name, holder, until, ended_before]).await? == 1)
+    Ok(tx.execute(&TAKE, binds![name, holder, until, ended_before, until.saturating_add(RUNAWAY_SECONDS)]).await? == 1)
 }
 
 /// The lease of `name`; `None` if nobody ever held it.

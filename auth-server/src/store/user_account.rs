@@ -137,6 +137,10 @@ const REPLACE_PASSWORD: Statement = Statement::new(
     "UPDATE user_account SET password_hash = $3, password_changed_at = $4 \
      WHERE id = $1 AND password_hash = $2 AND disabled_at IS NULL",
 );
+const HAS_PASSWORD: Statement = Statement::new(
+    "user_account.has_password",
+    "SELECT id FROM user_account WHERE id = $1 AND password_hash = $2 AND disabled_at IS NULL",
+);
 const REHASH_PASSWORD: Statement = Statement::new(
     "user_account.rehash_password",
     "UPDATE user_account SET password_hash = $3 WHERE id = $1 AND password_hash = $2",
@@ -309,6 +313,14 @@ pub async fn replace_password(
     now: UnixSeconds,
 ) -> Result<bool, StoreError> {
     Ok(tx.execute(&REPLACE_PASSWORD, binds![id, old, new, now]).await? == 1)
+}
+
+/// Whether the account is open and its password is stored as `hash`.
+///
+/// # Errors
+/// [`StoreError`] when the database does not answer.
+pub async fn has_password(db: &mut impl Fetch, id: &str, hash: &str) -> Result<bool, StoreError> {
+    Ok(db.fetch_optional(&HAS_PASSWORD, binds![id, hash]).await?.is_some())
 }
 
 /// Stores the same password under newer parameters, unless it was changed meanwhile.

@@ -24,6 +24,8 @@ use shared::{
 
 /// Refused sign-ins that are recorded singly, of all accounts and addresses together.
 pub const REFUSALS_RECORDED: Limit = Limit { requests: 1000, window_seconds: 60 * 60 };
+/// How often a password is compared with one that was just replaced.
+const COMPARISONS_MAX: u32 = 3;
 const SUMMED_UP: Limit = Limit { requests: 1, ..REFUSALS_RECORDED };
 
 /// What somebody typed.
@@ -89,42 +91,87 @@ pub async fn sign_in(
     if let Some(retry_after_seconds) = guess.begin(limits).await? {
         return Err(SignInError::TooMany { retry_after_seconds });
     }
-    let checked = check_password(store, passwords, attempt).await;
-    if !matches!(checked, Ok(Checked::Wrong { .. })) {
+    let signed_in = prove_and_begin(store, passwords, lifetimes, random, attempt, now).await;
+    if !matches!(signed_in, Ok(Err(Wrong { .. }))) {
         guess.take_back(limits).await?;
     }
-    let (user, rehashed) = match checked? {
-        Checked::Right { user, rehashed } => (user, rehashed),
-        Checked::Wrong { user_id } => {
+    match signed_in? {
+        Ok(signed_in) => Ok(signed_in),
+        Err(Wrong { user_id }) => {
             record_refusal(store, limits, random, attempt, user_id.as_deref(), now).await?;
-            return Err(SignInError::Refused);
+            Err(SignInError::Refused)
         }
-    };
-    let session = session::new_token(random);
-    let event = AuditEvent::new(AuditKind::SignedIn, random, now)
+    }
+}
+
+/// A password that is nobody's who may sign in; with the account it was tried on, if there is one.
+struct Wrong {
+    user_id: Option<String>,
+}
+
+/// The password of an open account, as it was compared.
+struct Right {
+    user: User,
+    /// What it was compared with.
+    stored: String,
+    /// The same under newer parameters, if it was stored under older ones.
+    rehashed: Option<String>,
+}
+
+/// Compares the password and begins the session. Comparing takes long, and whoever changes the password meanwhile means every session to end, this
+/// one too: so the session begins only while the account has the password that was compared, else it is compared with the new one.
+async fn prove_and_begin(
+    store: &Store,
+    passwords: &PasswordHasher,
+    lifetimes: SessionLifetimes,
+    random: &dyn Random,
+    attempt: &Attempt<'_>,
+    now: UnixSeconds,
+) -> Result<Result<SignedIn, Wrong>, SignInError> {
+    let mut user_id = None;
+    for _ in 0..COMPARISONS_MAX {
+        let right = match check_password(store, passwords, attempt).await? {
+            Ok(right) => right,
+            Err(wrong) => return Ok(Err(wrong)),
+        };
+        let session = session::new_token(random);
+        if begin(store, lifetimes, random, attempt, &right, &session.hash(), now).await? {
+            return Ok(Ok(SignedIn { user: right.user, session }));
+        }
+        user_id = Some(right.user.id);
+    }
+    Ok(Err(Wrong { user_id }))
+}
+
+/// Begins the session; `false` when the password was replaced or the account closed since the password was compared.
+async fn begin(
+    store: &Store,
+    lifetimes: SessionLifetimes,
+    random: &dyn Random,
+    attempt: &Attempt<'_>,
+    right: &Right,
+    session: &TokenHash,
+    now: UnixSeconds,
+) -> Result<bool, StoreError> {
+    let Right { user, stored, rehashed } = right;
+    let event = &AuditEvent::new(AuditKind::SignedIn, random, now)
         .user(&user.id)
         .by_user(&user.id)
         .from_block(Some(&attempt.block));
-    let (hash, user_id, rehashed, event) = (&session.hash(), user.id.as_str(), rehashed.as_ref(), &event);
     store
         .write(|mut tx| async move {
             let tx = &mut tx;
-            if let Some((old, new)) = rehashed {
-                user_account::rehash_password(tx, user_id, old, new).await?;
+            if !user_account::has_password(tx, &user.id, stored).await? {
+                return Ok(false);
             }
-            session::begin(tx, lifetimes, hash, user_id, attempt.replaced, now).await?;
-            audit::record(tx, event).await
+            if let Some(new) = rehashed {
+                user_account::rehash_password(tx, &user.id, stored, new).await?;
+            }
+            session::begin(tx, lifetimes, session, &user.id, attempt.replaced, now).await?;
+            audit::record(tx, event).await?;
+            Ok(true)
         })
-        .await?;
-    Ok(SignedIn { user, session })
-}
-
-/// What a password turned out to be.
-enum Checked {
-    /// That of this open account; with the old and the new hash when it was stored under older parameters.
-    Right { user: User, rehashed: Option<(String, String)> },
-    /// Nobody's who may sign in; with the account it was tried on, if there is one.
-    Wrong { user_id: Option<String> },
+        .await
 }
 
 /// Compares the password. Takes as long for accounts that do not exist, are closed or have no password.
@@ -132,23 +179,23 @@ async fn check_password(
     store: &Store,
     passwords: &PasswordHasher,
     attempt: &Attempt<'_>,
-) -> Result<Checked, SignInError> {
+) -> Result<Result<Right, Wrong>, SignInError> {
     let account = match Email::parse(attempt.email) {
         Ok(email) if attempt.password.expose().len() <= PASSWORD_MAX_BYTES => {
             user_account::find_by_email(&mut store.read(), &email).await?
         }
-        _ => return Ok(Checked::Wrong { user_id: None }),
+        _ => return Ok(Err(Wrong { user_id: None })),
     };
     let user_id = account.as_ref().map(|account| account.user.id.clone());
     let account = account.filter(|account| account.user.is_active());
     let stored = account.as_ref().and_then(|account| account.password_hash.clone());
     let verdict = passwords.verify(attempt.password, stored.as_deref()).await?;
     Ok(match (account, verdict, stored) {
-        (Some(account), Verdict::Right, _) => Checked::Right { user: account.user, rehashed: None },
-        (Some(account), Verdict::RightButOld(new), Some(old)) => {
-            Checked::Right { user: account.user, rehashed: Some((old, new)) }
+        (Some(account), Verdict::Right, Some(stored)) => Ok(Right { user: account.user, stored, rehashed: None }),
+        (Some(account), Verdict::RightButOld(new), Some(stored)) => {
+            Ok(Right { user: account.user, stored, rehashed: Some(new) })
         }
-        _ => Checked::Wrong { user_id },
+        _ => Err(Wrong { user_id }),
     })
 }
 

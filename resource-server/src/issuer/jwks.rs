@@ -33,7 +33,7 @@ pub struct NoKeys;
 pub enum Unknown {
     /// Look here: it was fetched since.
     Newer(Arc<Snapshot>),
-    /// The issuer published it once, and withdrew it: it was revoked, or everything it signed has ended.
+    /// The issuer published it once, and just now did not: it was revoked, or everything it signed has ended.
     Withdrawn,
     /// The issuer was asked just now and does not know it.
     Nonsense,
@@ -122,13 +122,15 @@ impl JwksCache {
         if snapshot.generation > seen.generation {
             return Ok(Unknown::Newer(snapshot));
         }
-        if snapshot.has_withdrawn(kid) {
-            return Ok(Unknown::Withdrawn);
-        }
         let unsettled = snapshot.is_unsettled(now);
         let cool_down = if unsettled { UNSETTLED_COOL_DOWN_SECONDS } else { COOL_DOWN_SECONDS };
         if (0..cool_down).contains(&(now - snapshot.fetched_at)) && snapshot.failed_at.is_none() {
-            return if unsettled { Err(NoKeys) } else { Ok(Unknown::Nonsense) };
+            // Asked just now: a withdrawn key is asked for again later, too, because an instance that lags behind may have left out a new one.
+            return match (snapshot.has_withdrawn(kid), unsettled) {
+                (true, _) => Ok(Unknown::Withdrawn),
+                (false, true) => Err(NoKeys),
+                (false, false) => Ok(Unknown::Nonsense),
+            };
         }
         let fetched = self.fetch_after(seen.generation).await;
         if fetched.generation > seen.generation { Ok(Unknown::Newer(fetched)) } else { Err(NoKeys) }

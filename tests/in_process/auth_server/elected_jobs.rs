@@ -27,6 +27,7 @@ for_each_database!(
     one_of_two_runs_and_the_other_follows_when_it_stops,
     a_holder_that_died_is_followed_after_its_lease_and_not_before,
     a_run_that_outlasts_the_lease_keeps_it,
+    a_holder_whose_clock_ran_away_keeps_nobody_from_the_job,
     an_unreachable_database_stops_the_holder_and_not_the_loop,
 );
 
@@ -145,6 +146,20 @@ async fn a_holder_that_died_is_followed_after_its_lease_and_not_before(store: &S
     second_ended.cancel();
     second.await.expect("it ends");
     assert_eq!(seen.most_at_once.load(Ordering::SeqCst), 1);
+}
+
+async fn a_holder_whose_clock_ran_away_keeps_nobody_from_the_job(store: &Store) {
+    let clock = Arc::new(ManualClock::at(START));
+    let (one, _) = two(store, &clock).await;
+    // It died in a year that has not come.
+    let until = START + 10 * 365 * 24 * 60 * 60;
+    let take = |mut tx| async move { job_lease::take(&mut tx, "test", "stranger", until, until).await };
+    assert!(store.write(take).await.expect("asked"));
+    let seen = Arc::<Seen>::default();
+    let (running, ended) = begin(&one, counting(&seen, &open_gate()));
+    seen.runs_more(&one).await;
+    ended.cancel();
+    running.await.expect("it ends");
 }
 
 async fn a_run_that_outlasts_the_lease_keeps_it(store: &Store) {

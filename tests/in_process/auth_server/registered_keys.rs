@@ -6,6 +6,7 @@ use super::{
     given::{Given, TOKEN, VERIFIER},
     test_server::START,
 };
+use auth_server::{clients::authenticate::private_key_jwt::UNCONFIRMED_ASSERTIONS, store};
 use serde_json::{Value, json};
 use shared::protocol::jwt::CLIENT_ASSERTION_TYPE;
 
@@ -203,4 +204,23 @@ async fn a_refresh_token_that_needs_the_key_is_not_replaced() {
         "idle too long"
     );
     assert_eq!(server.audited("refresh_token_theft").await, 0);
+}
+
+#[tokio::test]
+async fn a_client_that_nobody_consented_to_leaves_few_rows() {
+    let server = TestServer::start().await;
+    let key = AssertionKey::generate("ES256");
+    let client = register(&server, &document(&json!({ "keys": [key.public_jwk()] }))).await.text("client_id");
+    let allowed = UNCONFIRMED_ASSERTIONS.requests;
+    for number in 0..=allowed {
+        let answer = present(&server, &client, &key.sign(&claims(&client, &number.to_string()))).await;
+        assert_eq!(answer.status, if number < allowed { 400 } else { 429 }, "{number}: {answer:?}");
+        assert_eq!(answer.header("retry-after").is_empty(), number < allowed);
+    }
+    let id = client.as_str();
+    let confirm = |mut tx| async move { store::client::confirm(&mut tx, id, START).await };
+    assert!(server.app.store.write(confirm).await.expect("written"));
+    server.app.clients.forget(id);
+    let answer = present(&server, id, &key.sign(&claims(id, "confirmed"))).await;
+    assert_eq!(answer.refusal(), (400, "invalid_grant".to_owned()), "somebody did");
 }

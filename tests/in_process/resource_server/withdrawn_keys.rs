@@ -74,3 +74,25 @@ async fn a_replacement_that_a_lagging_instance_does_not_publish_yet_is_503_and_n
     assert_eq!(server.list(&forged).await.status, StatusCode::UNAUTHORIZED);
     assert_eq!(server.list(&forged).await.status, StatusCode::UNAUTHORIZED, "settled again");
 }
+
+#[tokio::test]
+async fn a_key_that_one_lagging_answer_left_out_is_asked_for_again() {
+    let server = Server::start().await;
+    let next = AssertionSigner::generate(&SystemRandom).expect("a key");
+    let fresh = next.sign_claims("at+jwt", &server.claims("mcp.read")).expect("a token");
+    let published = || server.issuer.keys.lock().expect("unpoisoned");
+    let lagging = published().clone();
+    published().push(public_key(&next));
+    server.advance(11);
+    assert_eq!(server.list(&fresh).await.status, StatusCode::OK);
+    // Somebody's nonsense makes us ask, and an instance answers that does not publish the new key yet.
+    let up_to_date = std::mem::replace(&mut *published(), lagging);
+    server.advance(11);
+    let stranger = AssertionSigner::generate(&SystemRandom).expect("a key");
+    let forged = stranger.sign_claims("at+jwt", &server.claims("mcp.read")).expect("a token");
+    assert_eq!(server.list(&forged).await.status, StatusCode::UNAUTHORIZED);
+    *published() = up_to_date;
+    server.advance(11);
+    let fresh = next.sign_claims("at+jwt", &server.claims("mcp.read")).expect("a token");
+    assert_eq!(server.list(&fresh).await.status, StatusCode::OK, "ten seconds later, not five minutes");
+}

@@ -17,6 +17,8 @@ use shared::{
 /// Each assertion leaves a row until it expires. Anybody may register a client with a key of its own, so such a client may
 /// use this many a minute; those an administrator made are limited by their grants.
 pub const SELF_REGISTERED_ASSERTIONS: Limit = Limit::per_minute(600);
+/// As long as nobody consented to it, it has nothing to ask for: whoever registers many gains no rows by that.
+pub const UNCONFIRMED_ASSERTIONS: Limit = Limit::per_minute(10);
 
 /// Whom an assertion claims to be from, before anything is verified; only good for finding the keys.
 pub fn claimed_client_id(assertion: &str) -> Option<String> {
@@ -50,7 +52,11 @@ pub async fn check_limit(limits: &RateLimiter, client: &Client) -> Result<(), Au
     if client.origin != ClientOrigin::Dynamic {
         return Ok(());
     }
-    match limits.check("assertions-of-client", &client.id, SELF_REGISTERED_ASSERTIONS).await {
+    let (bucket, limit) = match client.confirmed_at {
+        Some(_) => ("assertions-of-client", SELF_REGISTERED_ASSERTIONS),
+        None => ("assertions-of-unconfirmed-client", UNCONFIRMED_ASSERTIONS),
+    };
+    match limits.check(bucket, &client.id, limit).await {
         Ok(decision) if decision.allowed => Ok(()),
         Ok(decision) => Err(AuthenticationError::TooManyAssertions { retry_after_seconds: decision.reset_seconds }),
         Err(cause) => {
