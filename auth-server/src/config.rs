@@ -3,12 +3,13 @@
 use crate::{
     clients::redirect_uri::FORBIDDEN_SCHEMES,
     key_lifecycle::times::{ROTATION_PERIOD_MAX_SECONDS, ROTATION_PERIOD_MIN_SECONDS},
+    tokens::lifetimes::REFRESH_GRACE_MAX_SECONDS,
 };
 use shared::{
     config::{ConfigurationError, DurationSeconds, Problem, PublicUrl, SharedSettings, Sources, between},
     db::DatabaseUrl,
     http::AddressRange,
-    protocol::{access_token_claims::ACCESS_TOKEN_MAX_TTL_SECONDS, resource_indicator::ResourceIndicator},
+    protocol::{access_token_claims::ACCESS_TOKEN_TTL_SECONDS, resource_indicator::ResourceIndicator},
 };
 use std::net::SocketAddr;
 
@@ -34,14 +35,14 @@ shared::settings! {
         /// The database: `sqlite:PATH` or `postgres://USER:PASSWORD@HOST/NAME`. Without it `auth-server.sqlite` in the data directory.
         database_url: Option<DatabaseUrl>,
         /// How long an access token lives, unless its resource says otherwise.
-        access_token_lifetime: DurationSeconds = "15m" where between(60, ACCESS_TOKEN_MAX_TTL_SECONDS.unsigned_abs()),
+        access_token_lifetime: DurationSeconds = "15m" where between(ACCESS_TOKEN_TTL_SECONDS.start().unsigned_abs(), ACCESS_TOKEN_TTL_SECONDS.end().unsigned_abs()),
         /// A connection that is not used for this long ends.
         refresh_idle_lifetime: DurationSeconds = "7d" where between(3_600, 31_536_000),
         /// A connection ends after this long, however much it is used.
         refresh_absolute_lifetime: DurationSeconds = "90d" where between(3_600, 63_072_000),
         /// For how long a refresh token that was just used still answers with its successor (parallel and lost refreshes), unless its client
         /// says otherwise.
-        refresh_grace: DurationSeconds = "120s" where between(0, 3_600),
+        refresh_grace: DurationSeconds = "120s" where between(0, REFRESH_GRACE_MAX_SECONDS.unsigned_abs()),
         /// How long a signing key signs before the next one takes over, from a day to a year. A stolen key that nobody noticed is worth something
         /// for at most this long, and a day.
         key_rotation_period: DurationSeconds = "30d" where between(ROTATION_PERIOD_MIN_SECONDS.into(), ROTATION_PERIOD_MAX_SECONDS.into()),

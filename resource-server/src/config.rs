@@ -4,9 +4,7 @@ use crate::mcp::host_and_origin::HostAndOrigin;
 use shared::{
     config::{ByteSize, ConfigurationError, DurationSeconds, Problem, PublicUrl, SharedSettings, Sources, between},
     db::DatabaseUrl,
-    protocol::{
-        access_token_claims::ACCESS_TOKEN_MAX_TTL_SECONDS, jwt::AssertionSigner, token_algorithm::TokenAlgorithm,
-    },
+    protocol::{access_token_claims::ACCESS_TOKEN_TTL_SECONDS, jwt::AssertionSigner, token_algorithm::TokenAlgorithm},
     secret::Secret,
 };
 use std::net::SocketAddr;
@@ -79,7 +77,7 @@ fn check_name(name: &String) -> Result<(), String> {
 
 fn check_lifetime(lifetime: &Option<DurationSeconds>) -> Result<(), String> {
     let seconds = lifetime.map(DurationSeconds::seconds);
-    let refused = seconds.is_some_and(|seconds| !(60..=ACCESS_TOKEN_MAX_TTL_SECONDS).contains(&seconds));
+    let refused = seconds.is_some_and(|seconds| !ACCESS_TOKEN_TTL_SECONDS.contains(&seconds));
     if refused { Err("is to be from 60 seconds to 24 hours".to_owned()) } else { Ok(()) }
 }
 

@@ -15,6 +15,7 @@ use crate::{
         rotate_secret::{OVERLAP_SECONDS, RotateSecretRefusal, rotate_secret},
     },
     store,
+    tokens::lifetimes::REFRESH_GRACE_MAX_SECONDS,
 };
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -198,7 +199,7 @@ struct Alteration {
     /// How its ID tokens are signed.
     id_token_signed_response_alg: Option<Algorithm>,
     /// For how long a refresh token that was just used still answers with its successor.
-    #[schemars(range(min = 0, max = 3600))]
+    #[schemars(range(min = 0, max = REFRESH_GRACE_MAX_SECONDS))]
     refresh_grace_seconds: Option<i64>,
 }
 

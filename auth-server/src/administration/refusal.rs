@@ -8,6 +8,7 @@ use crate::{
     key_lifecycle::KeyLifecycleError,
     organizations::OrganizationRefusal,
     resources::enrol::EnrolRefusal,
+    tokens::lifetimes::REFRESH_GRACE_MAX_SECONDS,
     users::{add_user::AddUserError, change_user::ChangeUserRefusal, set_administrator::SetAdministratorRefusal},
 };
 use http::StatusCode;
@@ -243,7 +244,8 @@ impl From<ChangeClientRefusal> for Change {
                 Refusal::conflict("Only a client that an administrator made can be changed.")
             }
             ChangeClientRefusal::RefreshGrace => {
-                Refusal::invalid("The replay period must be from 0 to 3600 seconds.").about("refresh_grace_seconds")
+                Refusal::invalid(format!("The replay period must be from 0 to {REFRESH_GRACE_MAX_SECONDS} seconds."))
+                    .about("refresh_grace_seconds")
             }
             ChangeClientRefusal::Unusable(cause) => cause.into(),
             ChangeClientRefusal::ChangedMeanwhile => return Self::Meanwhile,

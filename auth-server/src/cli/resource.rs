@@ -11,7 +11,7 @@ use crate::{
 };
 use clap::{Args, Subcommand};
 use serde::Serialize;
-use shared::protocol::token_algorithm::TokenAlgorithm;
+use shared::protocol::{access_token_claims::ACCESS_TOKEN_TTL_SECONDS, token_algorithm::TokenAlgorithm};
 use std::io::Write;
 
 /// What can be done with resources.
@@ -35,8 +35,8 @@ pub struct SetArguments {
     /// ES256, or RS256 for verifiers that know nothing else.
     #[arg(long, value_name = "ALGORITHM", value_parser = parse_algorithm)]
     pub algorithm: Option<TokenAlgorithm>,
-    /// From 60 to 86400.
-    #[arg(long, value_name = "SECONDS")]
+    /// How long its access tokens live.
+    #[arg(long, value_name = "SECONDS", help = format!("How long its access tokens live, from {} to {}", ACCESS_TOKEN_TTL_SECONDS.start(), ACCESS_TOKEN_TTL_SECONDS.end()))]
     pub access_token_ttl_seconds: Option<i64>,
     /// Forget what was set before: what the resource server registers counts again.
     #[arg(long)]

@@ -8,6 +8,7 @@ use crate::{
     audit::{self, Actor, AuditEvent, AuditKind},
     change_log::{self, Change},
     store,
+    tokens::lifetimes::REFRESH_GRACE_MAX_SECONDS,
 };
 use shared::{
     clock::UnixSeconds,
@@ -15,9 +16,6 @@ use shared::{
     protocol::token_algorithm::TokenAlgorithm,
     random::Random,
 };
-
-/// The longest replay period of refresh tokens.
-pub const REFRESH_GRACE_MAX_SECONDS: i64 = 3600;
 
 /// What becomes different; absent stays as it is.
 #[derive(Debug, Clone, Default)]
@@ -47,7 +45,7 @@ pub enum ChangeClientRefusal {
     #[error("only a client that an administrator made can be changed")]
     NotAdministered,
     /// The replay period.
-    #[error("the replay period must be from 0 to 3600 seconds")]
+    #[error("the replay period must be from 0 to {REFRESH_GRACE_MAX_SECONDS} seconds")]
     RefreshGrace,
     /// No client could be made so.
     #[error(transparent)]

@@ -15,7 +15,7 @@ use shared::{
     clock::UnixSeconds,
     db::{Store, StoreError, Tx},
     protocol::{
-        access_token_claims::ACCESS_TOKEN_MAX_TTL_SECONDS,
+        access_token_claims::ACCESS_TOKEN_TTL_SECONDS,
         resource_document::{ADMINISTRATOR_ROLE, MEMBER_ROLE, ResourceDocument, ResourceScope},
         resource_indicator::ResourceIndicator,
         scope::ScopeSet,
@@ -32,8 +32,6 @@ pub const SCOPE_MAX_TOOLS: usize = 5000;
 pub const NAME_MAX_CHARACTERS: usize = 200;
 /// How long the words that describe a scope may be.
 pub const DESCRIPTION_MAX_CHARACTERS: usize = 1000;
-/// The shortest access token a resource may ask for.
-pub const ACCESS_TOKEN_MIN_TTL_SECONDS: i64 = 60;
 
 /// Why a resource was not registered.
 #[derive(Debug, thiserror::Error)]
@@ -165,8 +163,7 @@ pub fn check(document: &ResourceDocument) -> Result<ResourceIndicator, RegisterR
     if document.scopes.is_empty() || document.scopes.len() > RESOURCE_MAX_SCOPES {
         return unusable("scopes must be a list of 1 to 100 scopes");
     }
-    let lifetimes = ACCESS_TOKEN_MIN_TTL_SECONDS..=ACCESS_TOKEN_MAX_TTL_SECONDS;
-    if document.access_token_ttl_seconds.is_some_and(|ttl| !lifetimes.contains(&ttl)) {
+    if document.access_token_ttl_seconds.is_some_and(|ttl| !ACCESS_TOKEN_TTL_SECONDS.contains(&ttl)) {
         return unusable("access_token_ttl_seconds must be from 60 to 86400");
     }
     let names: BTreeSet<&str> = document.scopes.iter().map(|scope| scope.name.as_str()).collect();
@@ -224,7 +221,7 @@ impl From<Resource> for ResourceDocument {
 
 #[cfg(test)]
 mod tests {
-    use super::{RegisterRefusal, ResourceDocument, check, same_policy};
+    use super::{ACCESS_TOKEN_TTL_SECONDS, RegisterRefusal, ResourceDocument, check, same_policy};
     use crate::resources::resource::tests::{resource, scope};
 
     fn document() -> ResourceDocument {
@@ -255,7 +252,8 @@ mod tests {
         assert!(refusal(|d| d.scopes.push(scope("a b", &[], &[]))).contains("scope token"));
         assert!(refusal(|d| d.scopes.push(scope("x", &["y"], &[]))).contains("same resource"));
         assert!(refusal(|d| d.scopes.push(scope("x", &[], &["root"]))).contains("roles"));
-        assert!(refusal(|d| d.access_token_ttl_seconds = Some(1)).contains("60"));
+        let bounds = format!("from {} to {}", ACCESS_TOKEN_TTL_SECONDS.start(), ACCESS_TOKEN_TTL_SECONDS.end());
+        assert!(refusal(|d| d.access_token_ttl_seconds = Some(1)).contains(&bounds));
         assert!(refusal(|d| d.name = "two\nlines".to_owned()).contains("one line"));
     }
 

@@ -1,6 +1,6 @@
 //! An administrator says how the tokens of a resource are signed and how long they live, whatever its resource server registers.
 
-use super::{Resource, register::ACCESS_TOKEN_MIN_TTL_SECONDS};
+use super::Resource;
 use crate::{
     audit::{self, Actor, AuditEvent, AuditKind},
     change_log::{self, Change},
@@ -10,7 +10,7 @@ use shared::{
     clock::UnixSeconds,
     db::{Store, StoreError},
     protocol::{
-        access_token_claims::ACCESS_TOKEN_MAX_TTL_SECONDS, resource_indicator::ResourceIndicator,
+        access_token_claims::ACCESS_TOKEN_TTL_SECONDS, resource_indicator::ResourceIndicator,
         token_algorithm::TokenAlgorithm,
     },
     random::Random,
@@ -31,7 +31,7 @@ pub struct TokenChoice {
 #[derive(Debug, thiserror::Error)]
 pub enum SetTokensRefusal {
     /// Outside of the bounds.
-    #[error("the lifetime must be from {ACCESS_TOKEN_MIN_TTL_SECONDS} to {ACCESS_TOKEN_MAX_TTL_SECONDS} seconds")]
+    #[error("the lifetime must be from {} to {} seconds", ACCESS_TOKEN_TTL_SECONDS.start(), ACCESS_TOKEN_TTL_SECONDS.end())]
     Lifetime,
     /// No resource of that id, in whatever spelling.
     #[error("there is no resource {0}; `resource list` shows them")]
@@ -54,8 +54,7 @@ pub async fn set_resource_tokens(
     choice: TokenChoice,
     now: UnixSeconds,
 ) -> Result<Resource, SetTokensRefusal> {
-    let lifetimes = ACCESS_TOKEN_MIN_TTL_SECONDS..=ACCESS_TOKEN_MAX_TTL_SECONDS;
-    if choice.access_token_ttl_seconds.is_some_and(|ttl| !lifetimes.contains(&ttl)) {
+    if choice.access_token_ttl_seconds.is_some_and(|ttl| !ACCESS_TOKEN_TTL_SECONDS.contains(&ttl)) {
         return Err(SetTokensRefusal::Lifetime);
     }
     let unknown = || SetTokensRefusal::Unknown(id.to_owned());

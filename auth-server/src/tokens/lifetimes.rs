@@ -4,6 +4,9 @@ use crate::config::AuthServerSettings;
 
 /// Authorization codes (RFC 6749 §4.1.2 recommends at most ten minutes).
 pub const CODE_TTL_SECONDS: i64 = 60;
+/// The longest period in which a used refresh token is answered again: a thief in step with every honest refresh stays unseen
+/// inside it (`docs/decisions/0003-racers-are-not-replays.md`).
+pub const REFRESH_GRACE_MAX_SECONDS: i64 = 3600;
 
 /// The lifetimes of an installation, in seconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -3,11 +3,14 @@
 use super::scope::ScopeSet;
 use crate::clock::UnixSeconds;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use std::ops::RangeInclusive;
 
 /// `typ` of an access token's header, RFC 9068 §2.1.
 pub const ACCESS_TOKEN_TYP: &str = "at+jwt";
 /// No access token lives longer. So long, at least, every server remembers what was revoked.
 pub const ACCESS_TOKEN_MAX_TTL_SECONDS: i64 = 24 * 60 * 60;
+/// How long an access token may live, both included: for less, clients would do little but fetch the next one.
+pub const ACCESS_TOKEN_TTL_SECONDS: RangeInclusive<i64> = 60..=ACCESS_TOKEN_MAX_TTL_SECONDS;
 /// For so long after its expiry a resource server still takes a token: clocks differ by so much.
 pub const EXPIRY_LEEWAY_SECONDS: i64 = 5;
 

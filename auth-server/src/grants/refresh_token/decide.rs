@@ -11,11 +11,6 @@
 
 use shared::clock::UnixSeconds;
 
-/// How long a token that was used, or replaced unseen, still gets its family's live token. Parallel processes and lost
-/// responses come back within it; a thief in step with every honest refresh stays unseen inside it (`docs/decisions/0003-racers-are-not-replays.md`).
-pub const GRACE_SECONDS: i64 = 120;
-/// No client may ask for a longer period than this.
-pub const GRACE_MAX_SECONDS: i64 = 3600;
 /// Answers again this soon are racers of one moment, not replays: they are not counted, so that any number of processes
 /// that wake together are all answered.
 pub const RACE_SECONDS: i64 = 2;
@@ -114,9 +109,10 @@ fn answer_again(presented: &Presented, age_seconds: i64) -> RefreshDecision {
 
 #[cfg(test)]
 mod tests {
-    use super::{Family, GRACE_SECONDS, Live, Presented, RACE_SECONDS, REPLAYS_MAX, RefreshDecision, decide};
+    use super::{Family, Live, Presented, RACE_SECONDS, REPLAYS_MAX, RefreshDecision, decide};
 
     const NOW: i64 = 1_000_000;
+    const GRACE_SECONDS: i64 = 120;
 
     const LIVE_TOKEN: Presented = Presented { expires_at: NOW + 1, answered_at: None, superseded_at: None, replays: 0 };
     const FAMILY: Family = Family {

@@ -25,9 +25,12 @@ use crate::{
     organizations::Standing,
     resources::Resource,
     store::refresh_token::{self, LiveToken, PresentedToken},
-    tokens::{AccessToken, AccessTokenRequest, GrantClaims, IdTokenRequest, mint, mint_id_token},
+    tokens::{
+        AccessToken, AccessTokenRequest, GrantClaims, IdTokenRequest, lifetimes::REFRESH_GRACE_MAX_SECONDS, mint,
+        mint_id_token,
+    },
 };
-use decide::{Family, GRACE_MAX_SECONDS, Live, Presented, RefreshDecision, decide};
+use decide::{Family, Live, Presented, RefreshDecision, decide};
 use shared::{
     protocol::{
         opaque_token::{OpaqueToken, TokenKind},
@@ -150,7 +153,7 @@ impl Presentation<'_> {
                 .map(|live| Live { expires_at: live.expires_at, successor_presented: live.successor_presented }),
         };
         let own = self.call.client.client.refresh_grace_seconds;
-        let grace_seconds = own.unwrap_or(self.app.lifetimes.refresh_grace_seconds).clamp(0, GRACE_MAX_SECONDS);
+        let grace_seconds = own.unwrap_or(self.app.lifetimes.refresh_grace_seconds).clamp(0, REFRESH_GRACE_MAX_SECONDS);
         decide(&presented, &family, grace_seconds, self.call.now)
     }
 
