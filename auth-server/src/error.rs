@@ -6,7 +6,7 @@ use crate::{
     clients::{authenticate::AuthenticationError, registration::RegistrationRefusal},
     grants::{Counted, GrantRefusal, revoke_token::RevokeTokenRefusal},
     parameters::FormError,
-    resources::{register::RegisterRefusal, registry::TargetError},
+    resources::{register_resource::RegisterRefusal, registry::TargetError},
     tokens::{inspect::RevocationsUnknown, introspect::IntrospectionError},
 };
 use http::StatusCode;

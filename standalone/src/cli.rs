@@ -3,7 +3,7 @@
 use crate::{serve, settings::Settings};
 use auth_server::{
     cli::{CommandError as AuthCommandError, ManageCommand, PrintFormat, manage},
-    resources::enrol::EnrolRefusal,
+    resources::enrol_resource_server::EnrolRefusal,
 };
 use clap::{Parser, Subcommand};
 use shared::{

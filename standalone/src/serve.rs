@@ -7,7 +7,7 @@ use crate::{
 };
 use auth_server::{
     audit::Actor,
-    resources::enrol::{Enrolment, enrol},
+    resources::enrol_resource_server::{Enrolment, enrol_resource_server},
     serve::Server as AuthServer,
     users::set_up,
 };
@@ -44,7 +44,8 @@ pub async fn serve(settings: Settings, surroundings: Surroundings) -> Result<(),
         origins: &[origin],
         jwks: &jwks,
     };
-    enrol(&app.store, &app.issuer, &enrolment, random.as_ref(), &Actor::Installation, clock.now()).await?;
+    enrol_resource_server(&app.store, &app.issuer, &enrolment, random.as_ref(), &Actor::Installation, clock.now())
+        .await?;
     let identity = EnrolledIdentity { client_id: RESOURCE_SERVER_CLIENT_ID.to_owned(), signer };
     let protected =
         ResourceServer::open(resource_server, clock.clone(), random.clone(), Some(identity), stop.clone()).await?;

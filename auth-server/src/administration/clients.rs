@@ -10,8 +10,9 @@ use super::{
 use crate::{
     clients::{
         Client,
-        administer::{Installation, NewClient, add_client, remove_client},
+        add_client::{Installation, NewClient, add_client},
         change_client::{ClientChange, change_client},
+        remove_client::remove_client,
         rotate_secret::{OVERLAP_SECONDS, RotateSecretRefusal, rotate_secret},
     },
     store,

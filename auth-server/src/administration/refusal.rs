@@ -3,11 +3,11 @@
 
 use super::schema::{SchemaOf, properties};
 use crate::{
-    clients::{administer::AddClientRefusal, change_client::ChangeClientRefusal},
+    clients::{add_client::AddClientRefusal, change_client::ChangeClientRefusal},
     error::OAuthError,
     key_lifecycle::KeyLifecycleError,
     organizations::OrganizationRefusal,
-    resources::enrol::EnrolRefusal,
+    resources::enrol_resource_server::EnrolRefusal,
     tokens::lifetimes::REFRESH_GRACE_MAX_SECONDS,
     users::{add_user::AddUserError, change_user::ChangeUserRefusal, set_administrator::SetAdministratorRefusal},
 };

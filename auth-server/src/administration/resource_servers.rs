@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     clients::{Client, ClientOrigin, registration::CLIENT_ID_PREFIX},
-    resources::enrol::{Enrolment, enrol},
+    resources::enrol_resource_server::{Enrolment, enrol_resource_server},
     store,
 };
 use schemars::JsonSchema;
@@ -116,7 +116,7 @@ async fn write(call: &Call<'_>, id: &str) -> Result<(), Refusal> {
         .map_err(|_| Refusal::invalid("jwks must be a set of public keys (RFC 7517).").about("jwks"))?;
     let enrolment = Enrolment { client_id: id, name, origins: &body.origins, jwks: &jwks };
     let app = call.app;
-    Ok(enrol(&app.store, &app.issuer, &enrolment, &*app.random, call.actor, call.now).await?)
+    Ok(enrol_resource_server(&app.store, &app.issuer, &enrolment, &*app.random, call.actor, call.now).await?)
 }
 
 async fn view(call: &Call<'_>, id: &str) -> Result<ResourceServerView, Refusal> {

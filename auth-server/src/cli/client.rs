@@ -5,7 +5,8 @@ use crate::{
     audit::Actor,
     clients::{
         Client, OpenIdMetadata,
-        administer::{Installation, NewClient, add_client, remove_client},
+        add_client::{Installation, NewClient, add_client},
+        remove_client::remove_client,
         rotate_secret::{OVERLAP_SECONDS, rotate_secret},
     },
     store,

@@ -39,7 +39,7 @@ use crate::{
     config::{AuthServerSettings, Settings},
     key_lifecycle::KeyLifecycleError,
     organizations::OrganizationRefusal,
-    resources::enrol::EnrolRefusal,
+    resources::enrol_resource_server::EnrolRefusal,
     users::{add_user::AddUserError, password_hash::PasswordHashError},
 };
 use clap::{Parser, Subcommand};

@@ -4,7 +4,7 @@ use super::{CommandError, Format, manager::Manager};
 use crate::{
     audit::Actor,
     clients::registration::CLIENT_ID_PREFIX,
-    resources::enrol::{Enrolment, enrol},
+    resources::enrol_resource_server::{Enrolment, enrol_resource_server},
 };
 use clap::{Args, Subcommand};
 use serde::Serialize;
@@ -68,7 +68,8 @@ pub(super) async fn execute(
         Enrolment { client_id: &client_id, name: &arguments.name, origins: &arguments.origins, jwks: &jwks };
     let random = manager.random.as_ref();
     if let Err(error) =
-        enrol(&manager.store, manager.issuer(), &enrolment, random, &Actor::CommandLine, manager.now).await
+        enrol_resource_server(&manager.store, manager.issuer(), &enrolment, random, &Actor::CommandLine, manager.now)
+            .await
     {
         // A key that nobody knows would only be in the way of the next try.
         let _ = std::fs::remove_file(&arguments.key_file);

@@ -2,7 +2,7 @@
 
 use super::{
     Client, ClientOrigin, OpenIdMetadata,
-    administer::{AddClientRefusal, Installation, NewClient, check},
+    add_client::{AddClientRefusal, Installation, NewClient, check},
 };
 use crate::{
     audit::{self, Actor, AuditEvent, AuditKind},

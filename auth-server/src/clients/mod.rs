@@ -1,6 +1,6 @@
 //! Clients (RFC 6749 §2): what they are, how they register, how they are found.
 
-pub mod administer;
+pub mod add_client;
 pub mod application_type;
 pub mod auth_method;
 pub mod authenticate;
@@ -11,6 +11,7 @@ pub mod grant_type;
 pub mod openid_metadata;
 pub mod redirect_uri;
 pub mod registration;
+pub mod remove_client;
 pub mod rotate_secret;
 
 pub use application_type::ApplicationType;

@@ -6,9 +6,9 @@ use crate::{
     change_log::follower::catch_up,
     clients::{
         Client,
-        administer::remove_registration,
         authenticate::AuthenticationError,
         registration::{self, Policy, authorize_management, replace_registration},
+        remove_client::remove_registration,
     },
     config::RegistrationPolicy,
     error::OAuthError,

@@ -5,7 +5,7 @@ use crate::{
     change_log::follower::catch_up,
     endpoints::{guard, json_body, respond::json_no_store},
     error::OAuthError,
-    resources::register::register,
+    resources::register_resource::register_resource,
 };
 use axum::{body::Body, extract::State, response::Response};
 use http::{HeaderMap, StatusCode};
@@ -19,7 +19,7 @@ pub async fn put(State(app): State<Arc<App>>, headers: HeaderMap, body: Body) ->
     let body = json_body::read(&headers, body).await?;
     let document: ResourceDocument = serde_json::from_slice(&body)
         .map_err(|_| OAuthError::invalid_request("The body must be a JSON object with resource, name and scopes."))?;
-    let resource = register(&app.store, &*app.random, &caller.client_id, &document, now).await?;
+    let resource = register_resource(&app.store, &*app.random, &caller.client_id, &document, now).await?;
     if let Err(error) = catch_up(&app).await {
         tracing::warn!(%error, "a registered resource is not in memory yet");
     }

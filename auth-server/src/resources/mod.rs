@@ -1,8 +1,8 @@
 //! Resources (RFC 8707): what tokens are for. Registered objects with scopes, the roles that may hold each, the tools behind each.
 
-pub mod enrol;
+pub mod enrol_resource_server;
 pub mod grantable;
-pub mod register;
+pub mod register_resource;
 pub mod registry;
 pub mod remove_resource;
 pub mod resource;

@@ -52,3 +52,14 @@ pub(super) async fn remove(tx: &mut Tx, id: &str, now: UnixSeconds) -> Result<bo
     }
     Ok(is_removed)
 }
+
+/// Removes every resource of the resource server `client_id`: the grants and tokens for them end.
+///
+/// # Errors
+/// The database failed.
+pub async fn remove_of_owner(tx: &mut Tx, client_id: &str, now: UnixSeconds) -> Result<(), StoreError> {
+    for id in store::resource::list_of_owner(tx, client_id).await? {
+        remove(tx, &id, now).await?;
+    }
+    Ok(())
+}

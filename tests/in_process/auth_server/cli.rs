@@ -11,7 +11,7 @@ use auth_server::{
     change_log::follower::catch_up,
     cli::{Arguments, Command, manage},
     config::Settings,
-    resources::register::register,
+    resources::register_resource::register_resource,
     store::{
         self,
         authorization_grant::NewGrant,
@@ -91,7 +91,7 @@ async fn with_resource(installation: &Installation) -> Arc<App> {
     }))
     .expect("a document");
     let client_id = added["client_id"].as_str().expect("an id");
-    register(&app.store, &*app.random, client_id, &document, START).await.expect("registered");
+    register_resource(&app.store, &*app.random, client_id, &document, START).await.expect("registered");
     catch_up(&app).await.expect("followed");
     app
 }

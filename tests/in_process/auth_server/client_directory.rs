@@ -3,8 +3,8 @@
 use super::{TestServer, database::for_each_database, given, test_server::START};
 use auth_server::{
     audit::Actor,
-    clients::administer::remove_client,
-    resources::enrol::{Enrolment, enrol},
+    clients::remove_client::remove_client,
+    resources::enrol_resource_server::{Enrolment, enrol_resource_server},
     store::client,
 };
 use shared::{
@@ -69,7 +69,7 @@ async fn ids_of_nobody_are_looked_up_once_until_somebody_gets_them(store: &Store
     let origins = ["https://mcp.example.com".to_owned()];
     let enrolment = Enrolment { client_id: "mcp", name: "mcp", origins: &origins, jwks: &jwks };
     let (store, by) = (&other.app.store, &Actor::CommandLine);
-    enrol(store, &server.app.issuer, &enrolment, &SystemRandom, by, START).await.expect("enrolled");
+    enrol_resource_server(store, &server.app.issuer, &enrolment, &SystemRandom, by, START).await.expect("enrolled");
     server.follow().await;
     assert!(server.app.clients.find("mcp").await.expect("the store").is_some(), "made by another instance");
 }

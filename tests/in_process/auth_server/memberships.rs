@@ -10,7 +10,7 @@ use auth_server::{
         NewOrganization, Organization, OrganizationRefusal, OrganizationRole, add_member, add_organization,
         change_role, disable_organization, remove_member,
     },
-    resources::register::register,
+    resources::register_resource::register_resource,
 };
 use shared::{clock::Clock as _, protocol::resource_document::ResourceDocument, random::SystemRandom};
 
@@ -84,7 +84,7 @@ impl TestServer {
         let mut scope = document.scopes[0].clone();
         (scope.name, scope.roles) = ("team.own".to_owned(), vec!["owner".to_owned()]);
         document.scopes.push(scope);
-        register(&self.app.store, &SystemRandom, RESOURCE_SERVER, &document, START).await.expect("registered");
+        register_resource(&self.app.store, &SystemRandom, RESOURCE_SERVER, &document, START).await.expect("registered");
         self.follow().await;
     }
 }

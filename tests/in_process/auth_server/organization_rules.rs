@@ -12,7 +12,7 @@ use auth_server::{
         NewOrganization, OrganizationRefusal, OrganizationRole, add_member, add_organization, disable_organization,
         enable_organization,
     },
-    resources::register::{register, remove_of_owner},
+    resources::{register_resource::register_resource, remove_resource::remove_of_owner},
     store::{self, organization_member, remembered_consent::ConsentKey},
     users::{disable_user, disable_user::DisableUserRefusal, enable_user, set_administrator},
 };
@@ -167,7 +167,9 @@ async fn a_resource_that_comes_back_brings_back_nothing(store: &Store) {
     assert_eq!(remembered(&server, &[None]).await, [false]);
     let fresh = server.family().await;
     let resource = server.app.resources.find(RESOURCE).expect("registered");
-    register(store, &SystemRandom, RESOURCE_SERVER, &(*resource).clone().into(), START).await.expect("the same again");
+    register_resource(store, &SystemRandom, RESOURCE_SERVER, &(*resource).clone().into(), START)
+        .await
+        .expect("the same again");
     assert_eq!(server.refresh(&fresh).await.status, 200);
 }
 

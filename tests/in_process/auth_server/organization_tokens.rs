@@ -11,7 +11,7 @@ use super::{
 use auth_server::{
     audit::Actor,
     organizations::{Organization, OrganizationRole},
-    resources::register::register,
+    resources::register_resource::register_resource,
     users::{disable_user, set_administrator},
 };
 use serde_json::Value;
@@ -32,7 +32,7 @@ async fn server() -> TestServer {
     };
     let more = [of("team.manage", "admin"), of("team.own", "owner")];
     document.scopes.extend(more);
-    register(&server.app.store, &SystemRandom, RESOURCE_SERVER, &document, START).await.expect("registered");
+    register_resource(&server.app.store, &SystemRandom, RESOURCE_SERVER, &document, START).await.expect("registered");
     server.follow().await;
     server
 }

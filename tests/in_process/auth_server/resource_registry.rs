@@ -6,10 +6,10 @@ use super::{
 };
 use auth_server::{
     audit::Actor,
-    clients::administer::remove_client,
+    clients::remove_client::remove_client,
     resources::{
-        enrol::{Enrolment, enrol},
-        register::{RegisterRefusal, register},
+        enrol_resource_server::{Enrolment, enrol_resource_server},
+        register_resource::{RegisterRefusal, register_resource},
     },
 };
 use serde_json::{Value, json};
@@ -66,7 +66,7 @@ async fn add_neighbour(server: &TestServer) {
     let jwks = JwkSet::new(vec![resource_server_key_of_this_run().public_jwk().clone()]).expect("a set");
     let origins = ["http://localhost:9500".to_owned()];
     let enrolment = Enrolment { client_id: NEIGHBOUR, name: "Neighbour", origins: &origins, jwks: &jwks };
-    enrol(&server.app.store, &server.app.issuer, &enrolment, &SystemRandom, &Actor::CommandLine, START)
+    enrol_resource_server(&server.app.store, &server.app.issuer, &enrolment, &SystemRandom, &Actor::CommandLine, START)
         .await
         .expect("enrolled");
 }
@@ -80,12 +80,12 @@ async fn another_spelling_takes_nobodys_resource_over() {
     assert_eq!(server.call("PUT", RESOURCES, &token, &document(id)).await.status, 200);
     for spelling in [id, "http://localhost:9500/notes/"] {
         let document = serde_json::from_value(document(spelling)).expect("a document");
-        let refused = register(store, &SystemRandom, NEIGHBOUR, &document, START).await;
+        let refused = register_resource(store, &SystemRandom, NEIGHBOUR, &document, START).await;
         assert!(matches!(refused, Err(RegisterRefusal::OwnedByAnother)), "{spelling}: {refused:?}");
     }
     let theirs = "http://localhost:9500/other/";
     let theirs_document = serde_json::from_value(document(theirs)).expect("a document");
-    register(store, &SystemRandom, NEIGHBOUR, &theirs_document, START).await.expect("registered");
+    register_resource(store, &SystemRandom, NEIGHBOUR, &theirs_document, START).await.expect("registered");
     assert_eq!(server.call("PUT", RESOURCES, &token, &document("http://localhost:9500/other")).await.status, 403);
     server.follow().await;
     assert_eq!(server.app.resources.resolve(&["http://localhost:9500/notes/"]).expect("known").id, id);
@@ -112,7 +112,7 @@ async fn with_its_owner_a_resource_goes() {
     let token = server.machine_token().await;
     let (store, id) = (&server.app.store, "http://localhost:9500/notes");
     let theirs = serde_json::from_value(document(id)).expect("a document");
-    register(store, &SystemRandom, NEIGHBOUR, &theirs, START).await.expect("registered");
+    register_resource(store, &SystemRandom, NEIGHBOUR, &theirs, START).await.expect("registered");
     server.follow().await;
     assert!(server.app.resources.find(id).is_some());
     assert!(remove_client(store, &SystemRandom, &Actor::CommandLine, NEIGHBOUR, START).await.expect("removed"));

@@ -9,8 +9,8 @@ use auth_server::{
     key_lifecycle::{KeyAct, signing_keys},
     resources::{
         Resource,
-        enrol::{Enrolment, enrol},
-        register::register,
+        enrol_resource_server::{Enrolment, enrol_resource_server},
+        register_resource::register_resource,
     },
     router,
 };
@@ -111,7 +111,7 @@ impl TestServer {
         let origins = [origin];
         let enrolment =
             Enrolment { client_id: RESOURCE_SERVER, name: "Test resource server", origins: &origins, jwks: &jwks };
-        enrol(&self.app.store, &self.app.issuer, &enrolment, &SystemRandom, &Actor::CommandLine, START)
+        enrol_resource_server(&self.app.store, &self.app.issuer, &enrolment, &SystemRandom, &Actor::CommandLine, START)
             .await
             .expect("enrolled");
         let document = ResourceDocument {
@@ -125,8 +125,9 @@ impl TestServer {
             access_token_ttl_seconds: None,
             algorithm: Some(TokenAlgorithm::Es256),
         };
-        let resource =
-            register(&self.app.store, &*self.app.random, RESOURCE_SERVER, &document, START).await.expect("registered");
+        let resource = register_resource(&self.app.store, &*self.app.random, RESOURCE_SERVER, &document, START)
+            .await
+            .expect("registered");
         self.follow().await;
         resource
     }

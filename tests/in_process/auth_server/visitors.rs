@@ -7,7 +7,7 @@ use super::{
 };
 use auth_server::{
     audit::Actor,
-    resources::register::register,
+    resources::register_resource::register_resource,
     store::user_account,
     users::{Email, NewUser, User, add_user},
 };
@@ -83,7 +83,9 @@ impl TestServer {
             access_token_ttl_seconds: resource.access_token_ttl_seconds,
             algorithm: Some(resource.algorithm),
         };
-        register(&self.app.store, &*self.app.random, RESOURCE_SERVER, &document, START).await.expect("registered");
+        register_resource(&self.app.store, &*self.app.random, RESOURCE_SERVER, &document, START)
+            .await
+            .expect("registered");
         self.follow().await;
     }
 

@@ -10,7 +10,7 @@ use auth_server::{
     change_log::{Change, append},
     clients::{Client, GrantType},
     organizations::OrganizationRole,
-    resources::enrol::{Enrolment, enrol},
+    resources::enrol_resource_server::{Enrolment, enrol_resource_server},
     users::disable_user,
 };
 use axum::{
@@ -58,9 +58,16 @@ impl Together {
         let jwks = JwkSet::new(vec![signer.public_jwk().clone()]).expect("a set");
         let origins = ["http://localhost:9500".to_owned()];
         let enrolment = Enrolment { client_id: RESOURCE_SERVER, name: "Events", origins: &origins, jwks: &jwks };
-        enrol(&issuer.app.store, &issuer.app.issuer, &enrolment, &SystemRandom, &Actor::CommandLine, START)
-            .await
-            .expect("enrolled");
+        enrol_resource_server(
+            &issuer.app.store,
+            &issuer.app.issuer,
+            &enrolment,
+            &SystemRandom,
+            &Actor::CommandLine,
+            START,
+        )
+        .await
+        .expect("enrolled");
         issuer.follow().await;
         let (router, _clock, stop): (_, _, CancellationToken) =
             start_app(url, "", signer, None, in_memory().await).await;

@@ -11,7 +11,7 @@ use auth_server::{
     audit::Actor,
     change_log::{ChangeKind, follower::follow},
     grants::revoke_all::revoke_all,
-    resources::enrol::{Enrolment, enrol},
+    resources::enrol_resource_server::{Enrolment, enrol_resource_server},
 };
 use axum::{
     Router,
@@ -85,9 +85,16 @@ impl Installation {
         let jwks = JwkSet::new(vec![signer.public_jwk().clone()]).expect("a set");
         let origins = ["http://localhost:9500".to_owned()];
         let enrolment = Enrolment { client_id: RESOURCE_SERVER, name: "Events", origins: &origins, jwks: &jwks };
-        enrol(&first.app.store, &first.app.issuer, &enrolment, &SystemRandom, &Actor::CommandLine, START)
-            .await
-            .expect("enrolled");
+        enrol_resource_server(
+            &first.app.store,
+            &first.app.issuer,
+            &enrolment,
+            &SystemRandom,
+            &Actor::CommandLine,
+            START,
+        )
+        .await
+        .expect("enrolled");
         first.follow().await;
         second.follow().await;
         Self { issuers: [first, second], balancer, url, signer, receivers: Vec::new(), stops }

@@ -1,6 +1,6 @@
 //! JSON documents that servers give each other.
 
-use auth_server::resources::register;
+use auth_server::resources::register_resource;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -40,7 +40,7 @@ fn assert_without_null_or_nothing(document: &Value) {
 /// Bytes are what a resource server registers.
 pub(super) fn resource_document(bytes: &[u8]) {
     let Some(document) = read::<ResourceDocument>(bytes) else { return };
-    let Ok(indicator) = register::check(&document) else { return };
+    let Ok(indicator) = register_resource::check(&document) else { return };
     assert_eq!(ResourceIndicator::parse(&document.resource).as_ref(), Ok(&indicator));
     assert_eq!(indicator.as_str(), document.resource, "`aud` is compared as it is written");
     let names: ScopeSet = document.scopes.iter().map(|scope| scope.name.as_str()).collect();

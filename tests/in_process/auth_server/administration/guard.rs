@@ -8,7 +8,7 @@ use super::super::{
 use super::given::{CONSOLE, OPS, administering_client};
 use auth_server::{
     audit::Actor,
-    clients::{Client, ClientOrigin, GrantType, administer::remove_client},
+    clients::{Client, ClientOrigin, GrantType, remove_client::remove_client},
     users::disable_user,
 };
 use axum::{body::Body, extract::Request};

@@ -50,7 +50,7 @@ pub enum EnrolRefusal {
 ///
 /// # Errors
 /// See [`EnrolRefusal`].
-pub async fn enrol(
+pub async fn enrol_resource_server(
     store: &Store,
     issuer: &str,
     enrolment: &Enrolment<'_>,

@@ -61,7 +61,7 @@ pub enum RegisterRefusal {
 ///
 /// # Errors
 /// See [`RegisterRefusal`].
-pub async fn register(
+pub async fn register_resource(
     store: &Store,
     random: &dyn Random,
     client_id: &str,
@@ -124,17 +124,6 @@ async fn write(
     }
     // What an administrator set counts, whatever was registered.
     Ok(store::resource::find(tx, indicator.canonical()).await?.unwrap_or(resource))
-}
-
-/// Removes every resource of the resource server `client_id`: the grants and tokens for them end.
-///
-/// # Errors
-/// The database failed.
-pub async fn remove_of_owner(tx: &mut Tx, client_id: &str, now: UnixSeconds) -> Result<(), StoreError> {
-    for id in store::resource::list_of_owner(tx, client_id).await? {
-        remove(tx, &id, now).await?;
-    }
-    Ok(())
 }
 
 /// Whether nothing changed but words for people.
