@@ -27,6 +27,7 @@ use tokio_util::sync::CancellationToken;
 
 /// Canonical paths, below the issuer's own path.
 pub mod paths {
+    pub use crate::users::{reset_password::LINK_PATH as RESET_PASSWORD, set_up::LINK_PATH as SET_UP};
     pub use shared::protocol::well_known::{
         AUTHORIZATION_SERVER, EVENTS, INTROSPECT, JWKS, OPENID_CONFIGURATION, RESOURCES, TOKEN,
     };
@@ -47,6 +48,12 @@ pub mod paths {
     pub const USERINFO: &str = "/oauth2/userinfo";
     /// OpenID Connect RP-Initiated Logout §2.
     pub const END_SESSION: &str = "/oauth2/end-session";
+    /// Where a person decides.
+    pub const CONSENT: &str = "/oauth2/consent";
+    /// Where a person signs in.
+    pub const SIGN_IN: &str = "/sign-in";
+    /// Where a person who signed out arrives.
+    pub const SIGNED_OUT: &str = "/signed-out";
 }
 
 /// Where a path of the table is served.
@@ -150,16 +157,16 @@ const TABLE: &[Route] = &[
     Route::administered("/api/admin/audit"),
     Route::private(Place::Issuer, paths::AUTHORIZE, || only_get(get(authorize::authorize)).post(authorize::submit)),
     Route::private(Place::Origin, "/authorize", || only_get(get(authorize::authorize)).post(authorize::submit)),
-    Route::private(Place::Issuer, "/oauth2/consent", || only_get(get(consent::show)).post(consent::decide)),
+    Route::private(Place::Issuer, paths::CONSENT, || only_get(get(consent::show)).post(consent::decide)),
     Route::private(Place::Issuer, paths::END_SESSION, || only_get(get(end_session::show)).post(end_session::submit)),
     Route::private(Place::Issuer, "/oauth2/end-session/confirm", || post(end_session::confirm)),
-    Route::private(Place::Issuer, "/sign-in", || get(sign_in::show).post(sign_in::submit)),
+    Route::private(Place::Issuer, paths::SIGN_IN, || get(sign_in::show).post(sign_in::submit)),
     Route::private(Place::Issuer, "/sign-out", || post(sign_out::submit)),
     Route::private(Place::Issuer, "/sign-out/everywhere", || post(sign_out_everywhere::submit)),
     Route::private(Place::Issuer, "/change-password", || get(change_password::show).post(change_password::submit)),
-    Route::private(Place::Issuer, "/signed-out", || get(sign_out::show)),
-    Route::private(Place::Issuer, "/set-up/{link}", || get(set_up::show).post(set_up::submit)),
-    Route::private(Place::Issuer, "/reset-password/{link}", || get(reset_password::show).post(reset_password::submit)),
+    Route::private(Place::Issuer, paths::SIGNED_OUT, || get(sign_out::show)),
+    Route::private(Place::Issuer, paths::SET_UP, || get(set_up::show).post(set_up::submit)),
+    Route::private(Place::Issuer, paths::RESET_PASSWORD, || get(reset_password::show).post(reset_password::submit)),
     Route::private(Place::Issuer, "/assets/{name}", || get(assets::asset)),
     Route::private(Place::Issuer, "/", || get(home::home)),
 ];

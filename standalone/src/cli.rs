@@ -2,7 +2,7 @@
 
 use crate::{serve, settings::Settings};
 use auth_server::{
-    cli::{CommandError as AuthCommandError, ManageCommand, PrintFormat, manage},
+    cli::{CommandError as AuthCommandError, ConfigCommand, ManageCommand, manage},
     resources::enrol_resource_server::EnrolRefusal,
 };
 use clap::{Parser, Subcommand};
@@ -45,17 +45,6 @@ pub enum Command {
     /// Users, clients, grants, resource servers, keys.
     #[command(flatten)]
     Manage(ManageCommand),
-}
-
-/// What can be done with the configuration.
-#[derive(Debug, Subcommand)]
-pub enum ConfigCommand {
-    /// Name everything that is wrong with it.
-    #[command(after_help = "Example:\n  postern --config postern.toml config check")]
-    Check,
-    /// Print every setting with its comment and default, as TOML.
-    #[command(after_help = "Example:\n  postern config print > postern.toml")]
-    Print(PrintFormat),
 }
 
 /// Why a command failed: one clear text.

@@ -10,10 +10,10 @@ use std::io::Write;
 #[derive(Debug, Subcommand)]
 pub enum ConfigCommand {
     /// Name everything that is wrong with it.
-    #[command(after_help = "Example:\n  auth-server --config postern.toml config check")]
+    #[command(after_help = "Example:\n  postern --config postern.toml config check")]
     Check,
     /// Print every setting with its comment and default, as TOML.
-    #[command(after_help = "Example:\n  auth-server config print > postern.toml")]
+    #[command(after_help = "Example:\n  postern config print > postern.toml")]
     Print(PrintFormat),
 }
 

@@ -7,6 +7,7 @@ use super::{
 use crate::{
     app::App,
     pages::{ChangePasswordPage, Link, MessagePage, Notice},
+    router::paths,
     users::{
         Session,
         change_password::{ChangePasswordError, PasswordChange, change_password},
@@ -30,7 +31,7 @@ pub async fn show(State(app): State<Arc<App>>, id: RequestId, headers: HeaderMap
     let result = async {
         Ok(match visit.session().await? {
             Some(session) => form(&visit, &session, StatusCode::OK, None, None),
-            None => see_other(&visit.path("/sign-in")),
+            None => see_other(&visit.path(paths::SIGN_IN)),
         })
     };
     visit.answer(result.await)
@@ -47,7 +48,7 @@ pub async fn submit(
     let visit = Visit::new(&app, &headers, &id);
     let result = async {
         let given = visit.form(body).await?;
-        let Some(session) = visit.session().await? else { return Ok(see_other(&visit.path("/sign-in"))) };
+        let Some(session) = visit.session().await? else { return Ok(see_other(&visit.path(paths::SIGN_IN))) };
         if !session.csrf.matches(given.get("csrf")) {
             return Err(Notice::ForeignForm.into());
         }
@@ -75,7 +76,7 @@ fn refused(visit: &Visit<'_>, session: &Session, cause: ChangePasswordError) -> 
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(retry_after_seconds));
             response
         }
-        ChangePasswordError::SignedOut => see_other(&visit.path("/sign-in")),
+        ChangePasswordError::SignedOut => see_other(&visit.path(paths::SIGN_IN)),
         ChangePasswordError::Hash(PasswordHashError::Busy) => return Err(Notice::Busy.into()),
         ChangePasswordError::Hash(PasswordHashError::Failed) => return Err(Notice::Unavailable.into()),
         ChangePasswordError::Store(cause) => return Err(cause.into()),

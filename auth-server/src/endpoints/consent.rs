@@ -16,6 +16,7 @@ use crate::{
     },
     identity,
     pages::{ConsentProblem, Notice},
+    router::paths,
     users::Session,
 };
 use axum::{
@@ -111,5 +112,5 @@ fn saw(session: &Session, shown: &ShownRequest) -> bool {
 
 /// Where the request is shown to whoever is signed in.
 pub(super) fn again(visit: &Visit<'_>, request: &PendingRequest) -> String {
-    visit.path(&format!("/oauth2/consent?request={}", request.seal(&visit.app.sealing)))
+    visit.path(&format!("{}?request={}", paths::CONSENT, request.seal(&visit.app.sealing)))
 }

@@ -60,7 +60,7 @@ pub async fn show(
         match (request.next_step(signed_in, last.as_deref()), &session) {
             (NextStep::SignOut, Some(session)) => leave(&visit, session, location(&request)).await,
             (NextStep::Ask, Some(session)) => Ok(ask(&visit, session, &request)),
-            (NextStep::GoOn, _) => Ok(see_other(&location(&request).unwrap_or_else(|| visit.path("/signed-out")))),
+            (NextStep::GoOn, _) => Ok(see_other(&location(&request).unwrap_or_else(|| visit.path(paths::SIGNED_OUT)))),
             _ => Ok(say_done(&visit, &request)),
         }
     };
@@ -111,7 +111,7 @@ fn location(request: &EndSession) -> Option<String> {
 /// Ends the session; the browser goes where the client registered, or to the page that says so.
 async fn leave(visit: &Visit<'_>, session: &Session, location: Option<String>) -> Result<Response, Stop> {
     sign_out(&visit.app.store, &*visit.app.random, session, visit.now).await?;
-    let mut response = see_other(&location.unwrap_or_else(|| visit.path("/signed-out")));
+    let mut response = see_other(&location.unwrap_or_else(|| visit.path(paths::SIGNED_OUT)));
     response.headers_mut().append(header::SET_COOKIE, visit.cookie.clear());
     Ok(response)
 }

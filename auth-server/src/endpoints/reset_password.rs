@@ -7,6 +7,7 @@ use super::{
 use crate::{
     app::App,
     pages::{Link, MessagePage, Notice, ResetPasswordPage},
+    router::paths,
     users::{
         User,
         password_hash::PasswordHashError,
@@ -73,7 +74,7 @@ fn saved(visit: &Visit<'_>) -> Response {
         title: "Your password is saved",
         what: "Every browser that was signed in with the old one has been signed out.",
         next: "",
-        link: Some(Link { href: visit.path("/sign-in"), text: "Sign in" }),
+        link: Some(Link { href: visit.path(paths::SIGN_IN), text: "Sign in" }),
         correlation_id: None,
     };
     let mut response = page(StatusCode::OK, &template);

@@ -9,6 +9,7 @@ use crate::{
     app::App,
     authorization::PendingRequest,
     pages::{Link, MessagePage, Notice},
+    router::paths,
     users::sign_out::sign_out,
 };
 use axum::{body::Body, extract::State, response::Response};
@@ -29,7 +30,7 @@ pub async fn submit(State(app): State<Arc<App>>, id: RequestId, headers: HeaderM
         }
         let request =
             form.get("request").map(|sealed| PendingRequest::open(&app.sealing, visit.now, sealed)).transpose()?;
-        let location = request.map_or_else(|| visit.path("/signed-out"), |request| again(&visit, &request));
+        let location = request.map_or_else(|| visit.path(paths::SIGNED_OUT), |request| again(&visit, &request));
         let mut response = see_other(&location);
         response.headers_mut().append(header::SET_COOKIE, visit.cookie.clear());
         Ok(response)
@@ -45,7 +46,7 @@ pub async fn show(State(app): State<Arc<App>>, id: RequestId, headers: HeaderMap
         title: "You are signed out",
         what: "This browser no longer knows who you are.",
         next: "What you allowed applications to do stays allowed until it is taken back.",
-        link: Some(Link { href: visit.path("/sign-in"), text: "Sign in again" }),
+        link: Some(Link { href: visit.path(paths::SIGN_IN), text: "Sign in again" }),
         correlation_id: None,
     };
     page(StatusCode::OK, &template)

@@ -10,6 +10,7 @@ use crate::{
     app::App,
     authorization::{AuthorizationError, PageRefusal},
     pages::{Link, MessagePage, Notice, Site},
+    router::paths,
     users::{Session, User, known_device, session},
 };
 use axum::{
@@ -160,7 +161,7 @@ impl<'a> Visit<'a> {
             title: words.title,
             what: words.what,
             next: words.next,
-            link: (notice == Notice::SetUpLink).then(|| Link { href: self.path("/sign-in"), text: "Sign in" }),
+            link: (notice == Notice::SetUpLink).then(|| Link { href: self.path(paths::SIGN_IN), text: "Sign in" }),
             correlation_id: Some(self.request_id.as_str()),
         };
         let status = StatusCode::from_u16(words.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);

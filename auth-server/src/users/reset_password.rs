@@ -72,9 +72,12 @@ pub async fn fresh_link(
     Ok(is_open.then_some(token))
 }
 
+/// Where links lead, below the issuer's path.
+pub const LINK_PATH: &str = "/reset-password/{link}";
+
 /// The URL to hand over; whoever has it chooses the password.
 pub fn link_url(issuer: &str, token: &OpaqueToken) -> Secret {
-    Secret::new(format!("{issuer}/reset-password/{}", token.expose()))
+    Secret::new(format!("{issuer}{}", LINK_PATH.replace("{link}", token.expose())))
 }
 
 /// Whose password `link` lets choose, if it still works. Consumes nothing.

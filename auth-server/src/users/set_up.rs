@@ -75,9 +75,12 @@ pub async fn fresh_link(
     Ok(is_open.then_some(token))
 }
 
+/// Where links lead, below the issuer's path.
+pub const LINK_PATH: &str = "/set-up/{link}";
+
 /// The URL to open; whoever has it becomes the administrator.
 pub fn link_url(issuer: &str, token: &OpaqueToken) -> Secret {
-    Secret::new(format!("{issuer}/set-up/{}", token.expose()))
+    Secret::new(format!("{issuer}{}", LINK_PATH.replace("{link}", token.expose())))
 }
 
 /// Whether an administrator was ever made.
