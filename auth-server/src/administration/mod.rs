@@ -4,6 +4,7 @@
 
 mod audit_events;
 mod clients;
+mod find_administrator;
 mod grants;
 mod input;
 mod keys;
@@ -19,6 +20,7 @@ mod users;
 mod version;
 mod views;
 
+pub use find_administrator::{NotAdministrator, find_administrator};
 pub use input::Input;
 pub use operation::{Call, Collection, Operation, Reply, Verb};
 pub use refusal::Refusal;
