@@ -138,13 +138,76 @@ fn tables() -> Vec<TableDescription> {
 #[cfg(test)]
 mod tests {
     use super::{Arguments, tables};
-    use clap::CommandFactory as _;
+    use clap::{CommandFactory as _, Parser as _, error::ErrorKind};
 
     /// `postern config print --markdown > docs/configuration.md` makes it anew.
     #[test]
     fn the_reference_in_docs_is_what_the_tables_say() {
         let written = include_str!("../../docs/configuration.md");
         assert_eq!(written, shared::config::print_reference(&tables()));
+    }
+
+    const HELP: [ErrorKind; 2] = [ErrorKind::DisplayHelp, ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand];
+    const MANUALS: [(&str, &str); 2] = [
+        ("docs/operations.md", include_str!("../../docs/operations.md")),
+        ("docs/administration.md", include_str!("../../docs/administration.md")),
+    ];
+
+    /// The commands that a manual names, a line of a block or a code span each.
+    fn commands(manual: &str) -> Vec<String> {
+        let manual = manual.replace("\\\n", " ");
+        let (mut found, mut in_block) = (Vec::new(), false);
+        for line in manual.lines() {
+            if line.starts_with("```") {
+                in_block = !in_block;
+            } else if in_block {
+                found.push(line.trim());
+            } else {
+                found.extend(line.split('`').skip(1).step_by(2));
+            }
+        }
+        // A name that stands for many commands is none.
+        found
+            .into_iter()
+            .filter(|text| text.starts_with("postern ") && !text.contains('…'))
+            .map(str::to_owned)
+            .collect()
+    }
+
+    /// The words that a shell would make of a command, as far as the manuals go: double quotes, a comment, a redirect.
+    fn words(command: &str) -> Vec<String> {
+        let mut words = Vec::new();
+        for (index, part) in command.split(['#', '>']).next().unwrap_or_default().split('"').enumerate() {
+            if index % 2 == 1 {
+                words.push(part.to_owned());
+            } else {
+                words.extend(part.split_whitespace().map(str::to_owned));
+            }
+        }
+        words
+    }
+
+    #[test]
+    fn the_commands_of_the_manuals_are_commands() {
+        for (path, manual) in MANUALS {
+            let commands = commands(manual);
+            assert!(commands.len() > 3, "{path} names commands");
+            for command in commands {
+                let refusal = Arguments::try_parse_from(words(&command)).err();
+                // Whoever asks for help, or names a group of commands alone, is shown it.
+                let refusal = refusal.filter(|error| !HELP.contains(&error.kind()));
+                assert!(refusal.is_none(), "{path}: {command}\n{}", refusal.expect("there is one"));
+            }
+        }
+    }
+
+    #[test]
+    fn a_command_that_is_none_is_found() {
+        let named =
+            commands("Say `postern user abolish ADDRESS`, not `postern …`.\n```\npostern key list  # all\n```\n");
+        assert_eq!(named, ["postern user abolish ADDRESS", "postern key list  # all"]);
+        assert!(named.iter().all(|command| Arguments::try_parse_from(words(command)).is_err()));
+        assert_eq!(words("postern a \"b c\" > d"), ["postern", "a", "b c"]);
     }
 
     #[test]
