@@ -38,6 +38,7 @@ mod faults;
 mod fetch;
 mod migration;
 mod open;
+mod postgres_transaction;
 mod reader;
 mod row;
 mod statement;

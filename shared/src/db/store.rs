@@ -3,6 +3,7 @@
 use super::{
     Fault, Faults, Reader, Statement, StoreError, Tx,
     backoff::Backoff,
+    postgres_transaction::PostgresTransaction,
     train::{Outcome, Train},
     transaction::{Connection, Returned, answered},
 };
@@ -156,7 +157,7 @@ impl Store {
                 let seat = Train::take_seat(writer, deadline).await?;
                 Train::board(seat, alone).await.map(Connection::Sqlite)
             }
-            Backend::Postgres { pool } => answered(pool.begin_with("BEGIN ISOLATION LEVEL SERIALIZABLE"))
+            Backend::Postgres { pool } => answered(PostgresTransaction::begin(pool))
                 .await
                 .map(Connection::Postgres)
                 .map_err(|error| StoreError::from_sql("begin", &error)),

@@ -1,7 +1,9 @@
 //! One write transaction.
 
-use super::{Bind, Fault, Faults, Fetch, Row, Statement, StoreError, statement::query, train::Seat};
-use sqlx::{Postgres, Transaction};
+use super::{
+    Bind, Fault, Faults, Fetch, Row, Statement, StoreError, postgres_transaction::PostgresTransaction,
+    statement::query, train::Seat,
+};
 use std::{future::Future, sync::Arc, time::Duration};
 use tokio::sync::oneshot;
 use tracing::Instrument as _;
@@ -12,7 +14,7 @@ const POSTGRES_ANSWER_DEADLINE: Duration = Duration::from_secs(12);
 
 pub(super) enum Connection {
     Sqlite(Seat),
-    Postgres(Transaction<'static, Postgres>),
+    Postgres(PostgresTransaction),
 }
 
 /// What a [`Tx`] gives back when it is dropped.
@@ -55,7 +57,7 @@ impl Tx {
                 done.instrument(statement.span()).await.map(|done| done.rows_affected())
             }
             Connection::Postgres(transaction) => {
-                let done = query(statement, binds).execute(&mut **transaction);
+                let done = query(statement, binds).execute(transaction.connection_of(statement)?);
                 answered(done.instrument(statement.span())).await.map(|done| done.rows_affected())
             }
         };
@@ -75,7 +77,7 @@ impl Tx {
                 row.instrument(statement.span()).await.map(|row| row.map(Row::sqlite))
             }
             Connection::Postgres(transaction) => {
-                let row = query(statement, binds).fetch_optional(&mut **transaction);
+                let row = query(statement, binds).fetch_optional(transaction.connection_of(statement)?);
                 answered(row.instrument(statement.span())).await.map(|row| row.map(Row::postgres))
             }
         };
@@ -95,7 +97,7 @@ impl Tx {
                 rows.instrument(statement.span()).await.map(|rows| rows.into_iter().map(Row::sqlite).collect())
             }
             Connection::Postgres(transaction) => {
-                let rows = query(statement, binds).fetch_all(&mut **transaction);
+                let rows = query(statement, binds).fetch_all(transaction.connection_of(statement)?);
                 let rows = answered(rows.instrument(statement.span())).await;
                 rows.map(|rows| rows.into_iter().map(Row::postgres).collect())
             }

@@ -1,10 +1,10 @@
 //! A dropped future leaves nothing behind, and harms nobody.
 
 use super::{
-    database::{count, insert, seed},
+    database::{Database, SCHEMA, count, insert, seed},
     for_each_database,
 };
-use shared::db::{Store, StoreError, Tx};
+use shared::db::{PoolLimits, Statement, Store, StoreError, Tx};
 use std::{future::Future, pin::pin, task::Poll, time::Duration};
 use tokio::task::JoinSet;
 
@@ -92,7 +92,7 @@ async fn poll_times<F: Future<Output = Result<(), StoreError>>>(mut work: std::p
 
 /// Both rows or neither; whether both.
 async fn settled(store: &Store, one: &[u8], two: &[u8]) -> bool {
-    use shared::{binds, db::Statement};
+    use shared::binds;
     const BOTH: Statement = Statement::new("token.both", "select count(*) as n from token where hash in ($1, $2)");
     // A dropped transaction is settled in the background before the next one begins.
     let count = |mut tx: Tx| async move {
@@ -102,6 +102,30 @@ async fn settled(store: &Store, one: &[u8], two: &[u8]) -> bool {
     let rows: i64 = store.write(count).await.unwrap();
     assert!(rows == 0 || rows == 2, "half a transaction: {rows}");
     rows == 2
+}
+
+/// With one connection whoever comes next gets it as it was left.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_transaction_dropped_at_any_await_is_not_open_for_the_next() {
+    const ISOLATION: Statement =
+        Statement::new("test.isolation", "select current_setting('transaction_isolation') as level");
+    let database = Database::postgres().await;
+    let limits = PoolLimits { postgres_connections: 1, ..PoolLimits::default() };
+    let store = Store::open(&database.url, &SCHEMA, limits).await.unwrap();
+    for polls in 1..200u32 {
+        let done = {
+            let token = &polls.to_be_bytes()[..];
+            let mut work = pin!(store.write(|mut tx: Tx| async move { insert(&mut tx, token, 1).await }));
+            poll_times(work.as_mut(), polls).await
+        };
+        let row = store.read().fetch_optional(&ISOLATION, []).await.unwrap().unwrap();
+        let level: String = row.get("level").unwrap();
+        assert_eq!(level, "read committed", "dropped after {polls} polls");
+        if done {
+            return;
+        }
+    }
+    panic!("the transaction never ended by itself");
 }
 
 async fn a_panic_leaves_nothing(store: &Store) {
