@@ -10,7 +10,7 @@ use super::{
 use sqlx::{PgPool, SqlitePool};
 use std::{future::Future, sync::Arc, time::Duration};
 use tokio::{
-    sync::{Mutex, oneshot},
+    sync::{Mutex, oneshot, watch},
     time::Instant,
 };
 
@@ -43,6 +43,8 @@ pub(super) enum Backend {
 pub struct Store {
     backend: Arc<Backend>,
     faults: Option<Arc<dyn Faults>>,
+    /// How many transactions that [announce](Tx::announce) were committed through this store.
+    announced: watch::Sender<u64>,
 }
 
 /// Why an attempt has to be repeated.
@@ -55,7 +57,7 @@ enum Lost {
 
 impl Store {
     pub(super) fn new(backend: Backend) -> Self {
-        Self { backend: Arc::new(backend), faults: None }
+        Self { backend: Arc::new(backend), faults: None, announced: watch::Sender::new(0) }
     }
 
     pub(super) fn backend(&self) -> &Backend {
@@ -64,7 +66,13 @@ impl Store {
 
     /// The same store, asking `faults` before each statement. For tests.
     pub fn with_faults(&self, faults: Arc<dyn Faults>) -> Self {
-        Self { backend: Arc::clone(&self.backend), faults: Some(faults) }
+        Self { faults: Some(faults), ..self.clone() }
+    }
+
+    /// Changes whenever a transaction that [announces](Tx::announce) was committed through this store or a clone of it. What other
+    /// processes commit is not heard, nor a transaction whose caller went away: a follower looks now and then by itself.
+    pub fn announced(&self) -> watch::Receiver<u64> {
+        self.announced.subscribe()
     }
 
     /// Reads outside of a transaction: `find(&mut store.read(), id)`.
@@ -91,10 +99,10 @@ impl Store {
         E: From<StoreError> + Send,
     {
         self.refuse_inside_write("begin")?;
-        let mut backoff = Backoff::start();
+        let (mut backoff, began) = (Backoff::start(), Instant::now());
         let mut alone = false;
         loop {
-            let statement = match self.attempt(&work, alone, backoff.deadline()).await {
+            let statement = match self.attempt(&work, alone, began, backoff.deadline()).await {
                 Ok(result) => return result,
                 Err(Lost::Conflict(statement)) => statement,
                 Err(Lost::WithOthers) => {
@@ -110,7 +118,13 @@ impl Store {
         }
     }
 
-    async fn attempt<T, E, Work, Fut>(&self, work: &Work, alone: bool, deadline: Instant) -> Result<Result<T, E>, Lost>
+    async fn attempt<T, E, Work, Fut>(
+        &self,
+        work: &Work,
+        alone: bool,
+        began: Instant,
+        deadline: Instant,
+    ) -> Result<Result<T, E>, Lost>
     where
         Work: Fn(Tx) -> Fut + Send + Sync,
         Fut: Future<Output = Result<T, E>> + Send,
@@ -126,8 +140,8 @@ impl Store {
             }
         };
         let (back, mut returned) = oneshot::channel();
-        let result = INSIDE_WRITE.scope((), work(Tx::new(connection, back, self.faults.clone()))).await;
-        let Ok(Returned { connection, failure }) = returned.try_recv() else {
+        let result = INSIDE_WRITE.scope((), work(Tx::new(connection, back, self.faults.clone(), began))).await;
+        let Ok(Returned { connection, failure, announces }) = returned.try_recv() else {
             let cause = "the closure kept its transaction beyond its end".to_owned();
             return Ok(Err(E::from(StoreError::Failed { statement: "commit", cause })));
         };
@@ -139,7 +153,12 @@ impl Store {
             (Some(failure), Ok(_)) => Ok(Err(E::from(failure))),
             (_, Err(error)) => Ok(Err(error)),
             (None, Ok(value)) => match ended {
-                Ok(Outcome::Committed) => Ok(Ok(value)),
+                Ok(Outcome::Committed) => {
+                    if announces {
+                        self.announced.send_modify(|count| *count += 1);
+                    }
+                    Ok(Ok(value))
+                }
                 Ok(Outcome::RolledBack) => Err(Lost::WithOthers),
                 Ok(Outcome::Failed(error)) | Err(error) => lost_or(error),
             },

@@ -5,7 +5,7 @@ use super::{
     statement::query, train::Seat,
 };
 use std::{future::Future, sync::Arc, time::Duration};
-use tokio::sync::oneshot;
+use tokio::{sync::oneshot, time::Instant};
 use tracing::Instrument as _;
 
 /// A statement that PostgreSQL has not answered after this time is given up, with its connection. The server's own
@@ -22,6 +22,8 @@ pub(super) struct Returned {
     pub(super) connection: Connection,
     /// The first error of a statement: such a transaction is never committed, whatever its closure returned.
     pub(super) failure: Option<StoreError>,
+    /// Whether its commit is to be told.
+    pub(super) announces: bool,
 }
 
 /// One write transaction. Owned, so that the future using it is `Send` without a higher-ranked bound; dropping it gives
@@ -33,6 +35,8 @@ pub struct Tx {
     failure: Option<StoreError>,
     back: Option<oneshot::Sender<Returned>>,
     faults: Option<Arc<dyn Faults>>,
+    announces: bool,
+    began: Instant,
 }
 
 impl Tx {
@@ -40,8 +44,19 @@ impl Tx {
         connection: Connection,
         back: oneshot::Sender<Returned>,
         faults: Option<Arc<dyn Faults>>,
+        began: Instant,
     ) -> Self {
-        Self { connection: Some(connection), failure: None, back: Some(back), faults }
+        Self { connection: Some(connection), failure: None, back: Some(back), faults, announces: false, began }
+    }
+
+    /// Tells whoever listens to [`Store::announced`](super::Store::announced) when this transaction is committed.
+    pub fn announce(&mut self) {
+        self.announces = true;
+    }
+
+    /// How long ago the write began: waiting for the writer or a connection and the attempts that lost a conflict are in it.
+    pub fn waited(&self) -> Duration {
+        self.began.elapsed()
     }
 
     /// Runs a statement; returns how many rows it changed.
@@ -165,7 +180,7 @@ impl Drop for Tx {
     fn drop(&mut self) {
         if let (Some(connection), Some(back)) = (self.connection.take(), self.back.take()) {
             // If nobody waits for it any more, dropping it undoes the transaction.
-            let _ = back.send(Returned { connection, failure: self.failure.take() });
+            let _ = back.send(Returned { connection, failure: self.failure.take(), announces: self.announces });
         }
     }
 }

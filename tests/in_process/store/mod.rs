@@ -2,6 +2,7 @@
 //!
 //! `for_each_database!` makes three tests of one function. What only one database can do has a module of its own.
 
+mod announcements;
 mod cancellation;
 mod database;
 mod faults;
