@@ -2,13 +2,12 @@
 
 use crate::{
     audit::{Actor, ChainKey, chain_key},
-    change_log::{Follower, PollPlaces},
+    change_log::{Follower, PollPlaces, Position},
     clients::{ClientDirectory, authenticate::FailureBudget},
     config::Settings,
     grants::client_credentials::record_taking::Takings,
     key_lifecycle::{KeyAct, KeyLifecycleError, SuccessorKeys, load_key_encryption_keys, signing_keys},
     resources::ResourceRegistry,
-    store,
     tokens::{Lifetimes, Revocations, VerifiedTokens},
     users::{PasswordHasher, SessionLifetimes, password_hash::PasswordHashError},
 };
@@ -174,7 +173,7 @@ impl App {
         let successor_keys = SuccessorKeys::open(&store, &sealing, random.as_ref(), now).await?;
         let audit_key = chain_key::open(&store, &sealing, random.as_ref(), now).await?;
         // Read before what is loaded next: whatever changes meanwhile is applied again.
-        let follower = Arc::new(Follower::from(store::change_log::position(&mut store.read()).await?));
+        let follower = Arc::new(Follower::from(Position::end(&store).await?));
         let keys = KeyRing::new(signing_keys::load(&store, &sealing).await?)?;
         let issuer = settings.auth_server.public_url.as_str().to_owned();
         let default_resource = settings.auth_server.default_resource.clone();

@@ -81,7 +81,7 @@ async fn read(store: &Store, after: Option<Position>, most: usize, now: UnixSeco
     let mut reader = store.read();
     let history = change_log::history(&mut reader).await?;
     let known = match after {
-        Some(after) if stands(store, &history, &after).await? => Some(after),
+        Some(after) if stands(store, &after).await? => Some(after),
         _ => None,
     };
     let continues = known.is_some();
@@ -112,28 +112,15 @@ fn revocation(row: &ChangeRow) -> Option<Revocation> {
     Some(Revocation { kind: row.kind?.revocation()?, subject: row.subject.clone(), at: row.at })
 }
 
-/// Whether `place` is one of this history.
-async fn stands(store: &Store, history: &str, place: &Position) -> Result<bool, StoreError> {
-    Ok(place.history == history && place_at(store, history, place.position).await?.as_ref() == Some(place))
-}
-
-/// The place at `position`; `None` when its row is gone, or was never there.
-async fn place_at(store: &Store, history: &str, position: i64) -> Result<Option<Position>, StoreError> {
-    let mut reader = store.read();
-    if let Some(row) = change_log::find(&mut reader, position).await? {
-        return Ok(Some(Position::behind(history, &row)));
-    }
-    let is_the_end = position == change_log::position(&mut reader).await?;
-    Ok(is_the_end.then(|| Position::at_bare(history, position)))
+/// Whether `place` is one of this database.
+async fn stands(store: &Store, place: &Position) -> Result<bool, StoreError> {
+    Ok(change_log::look(&mut store.read(), Some(place.position)).await?.place().as_ref() == Some(place))
 }
 
 /// The place before the oldest row that matters, or the end when none does.
 async fn beginning(store: &Store, history: &str, now: UnixSeconds) -> Result<Position, StoreError> {
-    let mut reader = store.read();
     // The end first: what is appended between the two reads is behind it.
-    let end = change_log::position(&mut reader).await?;
-    match change_log::first_since(&mut reader, now - REVOCATION_MEMORY_SECONDS).await? {
-        Some(first) => Ok(Position::at_bare(history, first.position - 1)),
-        None => Ok(place_at(store, history, end).await?.unwrap_or_else(|| Position::at_bare(history, end))),
-    }
+    let end = Position::end(store).await?;
+    let first = change_log::first_since(&mut store.read(), now - REVOCATION_MEMORY_SECONDS).await?;
+    Ok(first.map_or(end, |first| Position::at_bare(history, first.position - 1)))
 }

@@ -1,6 +1,9 @@
-//! How one instance follows the change log: it looks every [`FOLLOW_INTERVAL`], or at once when woken by a write of its own.
+//! How one instance follows the change log: it looks every [`FOLLOW_INTERVAL`], and at once when a write of its own has appended to it.
+//!
+//! A look begins by finding the row at which this instance stands. If another one stands there, or none, the database was replaced or an
+//! older copy of it restored under the running instance; then everything that follows the log is loaded anew.
 
-use super::ChangeKind;
+use super::{ChangeKind, Position};
 use crate::{
     app::App,
     key_lifecycle::{KeyLifecycleError, times::KEY_RELOAD_INTERVAL},
@@ -15,7 +18,7 @@ use std::{
     },
     time::{Duration, Instant},
 };
-use tokio::sync::{Mutex, Notify, watch};
+use tokio::sync::{Mutex, watch};
 use tokio_util::sync::CancellationToken;
 
 /// How often an instance looks when nothing wakes it.
@@ -34,32 +37,25 @@ const ROWS_A_LOOK: i64 = 500;
 /// Where an instance stands in the change log.
 #[derive(Debug)]
 pub struct Follower {
-    position: watch::Sender<i64>,
-    woken: Notify,
+    position: watch::Sender<Position>,
     looking: Mutex<()>,
     started: Instant,
     last_look_millis: AtomicU64,
 }
 
 impl Follower {
-    /// Begins behind `position`: what is loaded after reading that position is at least as new.
-    pub fn from(position: i64) -> Self {
+    /// Begins at `position`: what is loaded after reading that position is at least as new.
+    pub fn from(position: Position) -> Self {
         Self {
             position: watch::Sender::new(position),
-            woken: Notify::new(),
             looking: Mutex::new(()),
             started: Instant::now(),
             last_look_millis: AtomicU64::new(0),
         }
     }
 
-    /// Makes the follower look now; for writers that need not wait for it.
-    pub fn wake(&self) {
-        self.woken.notify_one();
-    }
-
     /// Tells whenever the position moves.
-    pub fn positions(&self) -> watch::Receiver<i64> {
+    pub fn positions(&self) -> watch::Receiver<Position> {
         self.position.subscribe()
     }
 
@@ -84,7 +80,10 @@ pub async fn follow(app: Arc<App>, stop: CancellationToken) {
 /// The same with another limit, for tests that do not wait a minute.
 pub async fn follow_within(app: Arc<App>, signing_max_silence: Duration, stop: CancellationToken) {
     let (mut failing, mut suspended) = (false, false);
+    let mut appended = app.store.announced();
     loop {
+        // What is appended from here on is seen by this look or makes another one.
+        appended.borrow_and_update();
         match timely(follow_once(&app, suspended)).await {
             Ok(()) => {
                 if failing {
@@ -106,7 +105,7 @@ pub async fn follow_within(app: Arc<App>, signing_max_silence: Duration, stop: C
         }
         tokio::select! {
             () = stop.cancelled() => return,
-            () = app.follower.woken.notified() => {}
+            _ = appended.changed() => {}
             () = tokio::time::sleep(FOLLOW_INTERVAL) => {}
         }
     }
@@ -133,15 +132,37 @@ pub async fn catch_up(app: &App) -> Result<(), KeyLifecycleError> {
     let follower = &app.follower;
     let _one_at_a_time = follower.looking.lock().await;
     loop {
-        let position = *follower.position.borrow();
-        let rows = store::change_log::list_after(&mut app.store.read(), position, ROWS_A_LOOK).await?;
+        let held = follower.position.borrow().clone();
+        let seen = store::change_log::look(&mut app.store.read(), Some(held.position)).await?;
+        if seen.place().as_ref() != Some(&held) {
+            begin_anew(app).await?;
+            continue;
+        }
+        let rows = match seen.last > held.position {
+            true => store::change_log::list_after(&mut app.store.read(), held.position, ROWS_A_LOOK).await?,
+            false => Vec::new(),
+        };
         let Some(last) = rows.last() else {
             follower.saw_the_log();
             return Ok(());
         };
         apply(app, &rows).await?;
-        follower.position.send_replace(last.position);
+        follower.position.send_replace(Position::behind(&seen.history, last));
     }
+}
+
+/// Loads everything that follows the log. What was known to be revoked stays so: a copy that was restored has forgotten some of it.
+async fn begin_anew(app: &App) -> Result<(), KeyLifecycleError> {
+    tracing::warn!("the database is another one, or was restored from a copy; loading everything anew");
+    // Read before what is loaded next: whatever changes meanwhile is applied again.
+    let position = Position::end(&app.store).await?;
+    app.verified_tokens.forget_all();
+    app.clients.forget_all();
+    app.revocations.add_all(&app.store, app.clock.now()).await?;
+    app.resources.reload(&app.store).await?;
+    app.reload_keys().await?;
+    app.follower.position.send_replace(position);
+    Ok(())
 }
 
 async fn apply(app: &App, rows: &[store::change_log::ChangeRow]) -> Result<(), KeyLifecycleError> {

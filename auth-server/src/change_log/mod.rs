@@ -18,7 +18,8 @@ use shared::{
     db::{StoreError, Tx},
 };
 
-/// Appends `change` in the caller's transaction; whoever follows the log hears of it when that commits.
+/// Appends `change` in the caller's transaction; this instance's follower looks as soon as that commits.
 pub async fn append(tx: &mut Tx, change: Change<'_>, now: UnixSeconds) -> Result<(), StoreError> {
+    tx.announce();
     store::change_log::insert(tx, change.kind(), change.subject(), now).await.map(drop)
 }

@@ -1,10 +1,13 @@
 //! A place in the change log as its readers outside hold it: `HISTORY.POSITION.CHECK`. It names the database and the very row, so that a
 //! database that was replaced, or restored and has since grown past the place, does not pass for the one that was read.
 
-use crate::store::change_log::ChangeRow;
+use crate::store::change_log::{self, ChangeRow};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use sha2::{Digest as _, Sha256};
-use shared::protocol::event_poll::POSITION_MAX_BYTES;
+use shared::{
+    db::{Store, StoreError},
+    protocol::event_poll::POSITION_MAX_BYTES,
+};
 use std::fmt;
 
 /// So much of the hash: enough to tell rows apart that chance puts at one place; nobody gains by making two alike.
@@ -30,6 +33,12 @@ impl Position {
     /// Behind `position`, whose row is not there: 0, or the last one of a log whose rows were all forgotten.
     pub fn at_bare(history: &str, position: i64) -> Self {
         Self { history: history.to_owned(), position, check: String::new() }
+    }
+
+    /// The end of the log.
+    pub async fn end(store: &Store) -> Result<Self, StoreError> {
+        let seen = change_log::look(&mut store.read(), None).await?;
+        Ok(seen.place().unwrap_or_else(|| Self::at_bare(&seen.history, seen.last)))
     }
 
     /// What [`Position`] prints.

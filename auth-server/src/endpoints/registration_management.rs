@@ -132,5 +132,4 @@ async fn follow(app: &App) {
     if let Err(error) = catch_up(app).await {
         tracing::warn!(%error, "a changed client is not in memory yet");
     }
-    app.follower.wake();
 }

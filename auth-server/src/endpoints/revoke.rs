@@ -35,7 +35,6 @@ pub async fn revoke(
         if let Err(error) = catch_up(&app).await {
             tracing::warn!(%error, "a revocation is not in memory yet");
         }
-        app.follower.wake();
     }
     Ok(StatusCode::OK)
 }

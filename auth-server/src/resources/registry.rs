@@ -160,7 +160,11 @@ impl ResourceRegistry {
 
     #[cfg(test)]
     fn with(resources: Vec<Resource>, default: Option<&str>) -> Self {
-        let registry = Self::new("http://localhost:9400", default.map(str::to_owned), Arc::new(Follower::from(0)));
+        let registry = Self::new(
+            "http://localhost:9400",
+            default.map(str::to_owned),
+            Arc::new(Follower::from(crate::change_log::Position::at_bare("", 0))),
+        );
         *registry.known.write().expect("not poisoned") = Arc::new(Known::of(resources));
         registry
     }

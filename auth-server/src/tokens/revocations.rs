@@ -32,18 +32,27 @@ impl Revocations {
         let revocations = Self::default();
         let mut reader = store.read();
         let Some(first) = change_log::first_since(&mut reader, now - REVOCATION_MEMORY_SECONDS).await? else {
-            return Ok(revocations);
+            return Ok(());
         };
         let mut position = first.position - 1;
         loop {
             let rows = change_log::list_after(&mut reader, position, ROWS_A_LOOK).await?;
-            let Some(last) = rows.last() else { return Ok(revocations) };
+            let Some(last) = rows.last() else { return Ok(()) };
             position = last.position;
-            revocations.apply(&rows);
+            self.apply(&rows);
         }
     }
 
     /// Adds what these rows revoke.
+        revocations.add_all(store, now).await?;
+        Ok(revocations)
+    }
+
+    /// Adds everything in the database that is young enough to matter at `now`.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn add_all(&self, store: &Store, now: UnixSeconds) -> Result<(), StoreError> {
     pub fn apply(&self, rows: &[ChangeRow]) {
         let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
         for row in rows {

@@ -18,6 +18,7 @@ pub mod database;
 mod elected_jobs;
 mod end_session;
 pub mod events;
+mod following;
 pub mod given;
 mod introspect;
 mod keys;

@@ -38,7 +38,7 @@ async fn a_resource_server_registers_what_lies_under_its_origin() {
     assert_eq!(first.json()["algorithm"], "ES256");
     let resolved = server.app.resources.resolve(&[id]).expect("known at once");
     assert_eq!((resolved.policy_version, resolved.scopes.len()), (1, 1));
-    let position = *server.app.follower.positions().borrow();
+    let position = server.app.follower.positions().borrow().clone();
     let again = server.call("PUT", RESOURCES, &token, &document(id)).await;
     assert_eq!(again.body, first.body);
     assert_eq!(*server.app.follower.positions().borrow(), position, "the same again changes nothing");

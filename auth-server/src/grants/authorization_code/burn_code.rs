@@ -42,6 +42,5 @@ pub async fn burn_code(
     if first {
         return Ok(refusal);
     }
-    app.follower.wake();
     Ok(GrantRefusal::CodeReplayed)
 }

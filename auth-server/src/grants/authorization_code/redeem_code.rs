@@ -74,10 +74,7 @@ pub async fn redeem_code(
             counted: None,
         }),
         Outcome::Ended => Err(GrantRefusal::CodeEnded),
-        Outcome::Replayed => {
-            app.follower.wake();
-            Err(GrantRefusal::CodeReplayed)
-        }
+        Outcome::Replayed => Err(GrantRefusal::CodeReplayed),
     }
 }
 

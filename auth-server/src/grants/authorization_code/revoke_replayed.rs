@@ -24,7 +24,6 @@ pub async fn revoke_replayed(
         let event = theft_event(app, call, grant);
         let event = &event;
         app.store.write(|mut tx| async move { revoke_in(&mut tx, grant, event, call.now).await }).await?;
-        app.follower.wake();
     }
     Ok(GrantRefusal::CodeReplayed)
 }

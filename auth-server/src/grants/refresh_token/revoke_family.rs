@@ -36,7 +36,6 @@ pub(super) async fn revoke_family(presentation: &Presentation<'_>) -> Result<Opt
         return Ok(None);
     }
     tracing::warn!(grant_id = %grant.id, client_id = %grant.client_id, "a refresh token was replayed; its family is revoked");
-    app.follower.wake();
     Err(GrantRefusal::RefreshTokenTheft)
 }
 
