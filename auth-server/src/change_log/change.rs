@@ -83,6 +83,19 @@ impl ChangeKind {
         Self::ALL.into_iter().find(|kind| kind.as_str() == word)
     }
 
+    /// Whether what it concerns comes back, so that only tokens issued until then are ended.
+    pub const fn ends_what_was_issued_until_then(self) -> bool {
+        matches!(
+            self,
+            Self::User
+                | Self::UserInOrganization
+                | Self::Organization
+                | Self::Client
+                | Self::Resource
+                | Self::AllBefore
+        )
+    }
+
     /// What resource servers hear of it; `None` for what only wakes this server's own caches.
     pub const fn revocation(self) -> Option<RevocationKind> {
         Some(match self {

@@ -12,4 +12,4 @@ pub use access_token::{AccessToken, AccessTokenRequest, GrantClaims, mint};
 pub use id_token::{IdTokenRequest, mint_id_token};
 pub use inspect::{VerifiedTokens, inspect};
 pub use lifetimes::Lifetimes;
-pub use revocations::Revocations;
+pub use revocations::{Generation, Revocations};

@@ -19,9 +19,23 @@ use std::sync::{PoisonError, RwLock};
 const REVOCATIONS_PRUNED_AT: usize = 100_000;
 const ROWS_A_LOOK: i64 = 1000;
 
+/// A token is not dated further ahead than this.
+const AHEAD_MAX_SECONDS: i64 = 5;
+
 /// The revocations that still matter.
 #[derive(Debug, Default)]
-pub struct Revocations(RwLock<RevocationSet>);
+pub struct Revocations(RwLock<Known>);
+
+#[derive(Debug, Default)]
+struct Known {
+    set: RevocationSet,
+    /// Grows with each that comes.
+    generation: Generation,
+}
+
+/// What was known at a moment.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Generation(u64);
 
 impl Revocations {
     /// Everything young enough to matter at `now`.
@@ -30,6 +44,15 @@ impl Revocations {
     /// The database does not answer.
     pub async fn load(store: &Store, now: UnixSeconds) -> Result<Self, StoreError> {
         let revocations = Self::default();
+        revocations.add_all(store, now).await?;
+        Ok(revocations)
+    }
+
+    /// Adds everything in the database that is young enough to matter at `now`.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn add_all(&self, store: &Store, now: UnixSeconds) -> Result<(), StoreError> {
         let mut reader = store.read();
         let Some(first) = change_log::first_since(&mut reader, now - REVOCATION_MEMORY_SECONDS).await? else {
             return Ok(());
@@ -44,20 +67,13 @@ impl Revocations {
     }
 
     /// Adds what these rows revoke.
-        revocations.add_all(store, now).await?;
-        Ok(revocations)
-    }
-
-    /// Adds everything in the database that is young enough to matter at `now`.
-    ///
-    /// # Errors
-    /// The database does not answer.
-    pub async fn add_all(&self, store: &Store, now: UnixSeconds) -> Result<(), StoreError> {
     pub fn apply(&self, rows: &[ChangeRow]) {
-        let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let mut guard = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let Known { set: known, generation } = &mut *guard;
         for row in rows {
             if let Some(kind) = row.kind.and_then(ChangeKind::revocation) {
                 known.insert(kind, &row.subject, row.at);
+                generation.0 += 1;
             }
         }
         let newest = rows.iter().map(|row| row.at).max();
@@ -66,9 +82,32 @@ impl Revocations {
         }
     }
 
+    /// What is known now. Ask before reading who the user is.
+    pub fn generation(&self) -> Generation {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).generation
+    }
+
+    /// The `iat` of a token for somebody whose roles were read after `read_after` had been known. A revocation covers the seconds around it; a
+    /// token by the roles that hold since then is dated behind them, or it would be refused for as long as it lives. If anything was revoked
+    /// meanwhile, nobody knows which roles those are: then it stays `now`.
+    pub fn issue_time(
+        &self,
+        user_id: &str,
+        organization_id: Option<&str>,
+        read_after: Generation,
+        now: UnixSeconds,
+    ) -> UnixSeconds {
+        let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        if known.generation != read_after {
+            return now;
+        }
+        let ended_until = known.set.person_ended_until(user_id, organization_id);
+        ended_until.filter(|until| (now..now + AHEAD_MAX_SECONDS).contains(until)).map_or(now, |until| until + 1)
+    }
+
     /// Whether one of them ends the token with these claims, which the key `kid` signed.
     pub fn cover(&self, claims: &AccessTokenClaims, kid: &str) -> bool {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).revokes(&RevocableToken::new(claims, kid))
+        self.0.read().unwrap_or_else(PoisonError::into_inner).set.revokes(&RevocableToken::new(claims, kid))
     }
 }
 
@@ -94,6 +133,24 @@ mod tests {
             tenant_id: None,
             organization_id: Some("organization".into()),
         }
+    }
+
+    #[test]
+    fn a_token_by_what_holds_since_is_dated_behind_the_revocation() {
+        let revocations = Revocations::default();
+        let before = revocations.generation();
+        let row =
+            |kind, subject: &str| ChangeRow { position: 1, kind: Some(kind), subject: subject.to_owned(), at: 1001 };
+        revocations.apply(&[row(ChangeKind::User, "user")]);
+        let after = revocations.generation();
+        let at = |user, read_after, now| revocations.issue_time(user, None, read_after, now);
+        assert_eq!(at("user", before, 1000), 1000, "its roles may be those of before");
+        assert_eq!((at("user", after, 1000), at("user", after, 1001)), (1002, 1002));
+        assert_eq!((at("user", after, 1002), at("other", after, 1000)), (1002, 1000));
+        assert_eq!(at("user", after, 900), 900, "no token from the future");
+        revocations.apply(&[row(ChangeKind::UserInOrganization, "user/organization")]);
+        let after = revocations.generation();
+        assert_eq!(revocations.issue_time("user", Some("organization"), after, 1000), 1002);
     }
 
     #[test]

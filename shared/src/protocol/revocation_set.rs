@@ -92,6 +92,17 @@ impl RevocationSet {
             })
     }
 
+    /// Until when what was issued to this user, for this organization, has ended. The user may hold something again since.
+    pub fn person_ended_until(&self, user_id: &str, organization_id: Option<&str>) -> Option<UnixSeconds> {
+        use RevocationKind::{Organization, User, UserInOrganization};
+        let at = |kind, subject: &str| self.latest.get(&kind).and_then(|subjects| subjects.get(subject)).copied();
+        let of_organization = organization_id.and_then(|organization| {
+            let member = user_in_organization_subject(user_id, organization);
+            at(Organization, organization).max(at(UserInOrganization, &member))
+        });
+        at(User, user_id).max(of_organization)
+    }
+
     /// Forgets what no living token can carry any more at `now`, and when something newer was revoked: both clocks must say so, because one
     /// that jumped ahead and came back must not bring revoked tokens to life.
     pub fn prune(&mut self, now: UnixSeconds) {

@@ -10,7 +10,7 @@ use super::{
 };
 use auth_server::{
     audit::Actor,
-    organizations::{Organization, OrganizationRole},
+    organizations::{Organization, OrganizationRole, change_role::change_role},
     resources::register_resource::register_resource,
     users::{disable_user, set_administrator},
 };
@@ -87,6 +87,25 @@ async fn more_counts_at_the_next_refresh_and_less_at_once() {
     server.promote(&acme, "ann", Owner).await.expect("promoted");
     let fourth = server.refresh(&third.text("refresh_token")).await;
     assert_eq!(fourth.text("scope"), "mcp.read team.manage team.own", "the grant had kept its scope");
+}
+
+/// The clock is read before the roles change: meanwhile its second may end, and a token be issued by the roles of before.
+#[tokio::test]
+async fn a_token_issued_while_a_role_is_taken_ends_and_the_next_lives() {
+    let server = server().await;
+    let acme = server.organization("acme", "bob").await;
+    server.join(&acme, "ann", Admin).await;
+    let first = redeem(&server, EVERYTHING, Some(&acme)).await;
+    server.clock.advance(1);
+    let meanwhile = server.refresh(&first.text("refresh_token")).await;
+    assert_eq!(meanwhile.text("scope"), "mcp.read team.manage");
+    let (store, by) = (&server.app.store, &Actor::CommandLine);
+    change_role(store, &SystemRandom, by, &acme.id, "ann", Member, START).await.expect("demoted");
+    server.follow().await;
+    assert!(!server.is_active(&first).await && !server.is_active(&meanwhile).await);
+    let fresh = server.refresh(&meanwhile.text("refresh_token")).await;
+    assert_eq!(fresh.text("scope"), "mcp.read");
+    assert!(server.is_active(&fresh).await, "at once");
 }
 
 #[tokio::test]

@@ -15,6 +15,7 @@ use crate::{
     organizations::{Standing, find_standing},
     resources::Resource,
     store::authorization_grant::{self, AuthorizationGrant},
+    tokens::Generation,
 };
 use shared::protocol::{opaque_token::TokenHash, scope::ScopeSet};
 use std::sync::Arc;
@@ -28,6 +29,8 @@ pub struct Purchase {
     pub standing: Standing,
     /// The scope of the access token.
     pub scope: ScopeSet,
+    /// What was known to be revoked before the standing was read.
+    pub known: Generation,
 }
 
 /// Redeems a code.
@@ -54,12 +57,12 @@ async fn judge(app: &App, call: &TokenCall<'_>, grant: &AuthorizationGrant) -> R
     check_client(call, grant)?;
     check_redirect_uri::check_redirect_uri(call.parameters, grant)?;
     let resource = check_target(&app.resources, call.parameters, &grant.resource)?;
-    let organization_id = grant.organization_id.as_deref();
+    let (organization_id, known) = (grant.organization_id.as_deref(), app.revocations.generation());
     let standing = find_standing(&mut app.store.read(), &grant.user_id, organization_id).await?;
     let standing = standing.ok_or(GrantRefusal::UserGone)?;
     let scope = held_scope(&grant.scope, &call.client.client, &standing.roles, &resource)?;
     let scope = drive_machine::drive_machine(call, grant, &scope)?;
-    Ok(Purchase { resource, standing, scope })
+    Ok(Purchase { resource, standing, scope, known })
 }
 
 /// A code belongs to the client it was sent to (RFC 6749 §4.1.3).

@@ -85,6 +85,8 @@ fn sign(
     grant: &AuthorizationGrant,
     purchase: &Purchase,
 ) -> Result<(AccessToken, Option<Secret>), SigningError> {
+    let organization_id = grant.organization_id.as_deref();
+    let issued_at = app.revocations.issue_time(&grant.user_id, organization_id, purchase.known, call.now);
     let access_token = mint(
         &AccessTokenRequest {
             issuer: &app.issuer,
@@ -102,7 +104,7 @@ fn sign(
         &app.keys,
         &app.lifetimes,
         &*app.random,
-        call.now,
+        issued_at,
     )?;
     let id_token = mint_id_token(
         &IdTokenRequest {

@@ -26,8 +26,8 @@ use crate::{
     resources::Resource,
     store::refresh_token::{self, LiveToken, PresentedToken},
     tokens::{
-        AccessToken, AccessTokenRequest, GrantClaims, IdTokenRequest, lifetimes::REFRESH_GRACE_MAX_SECONDS, mint,
-        mint_id_token,
+        AccessToken, AccessTokenRequest, Generation, GrantClaims, IdTokenRequest, lifetimes::REFRESH_GRACE_MAX_SECONDS,
+        mint, mint_id_token,
     },
 };
 use decide::{Family, Live, Presented, RefreshDecision, decide};
@@ -51,6 +51,8 @@ pub(super) struct Presentation<'a> {
     stored: PresentedToken,
     live: Option<LiveToken>,
     block: Option<String>,
+    /// What was known to be revoked before all this was read.
+    known: Generation,
 }
 
 /// What a transaction made of the request.
@@ -122,6 +124,7 @@ async fn recover<'a>(
     call: &'a TokenCall<'a>,
     token: &'a OpaqueToken,
 ) -> Result<Presentation<'a>, GrantRefusal> {
+    let known = app.revocations.generation();
     let mut reader = app.store.read();
     let stored = refresh_token::find(&mut reader, &token.hash()).await?.ok_or(GrantRefusal::RefreshTokenEnded)?;
     if stored.grant.successor_key_id.as_deref().is_some_and(|id| app.successor_keys.find(id).is_none()) {
@@ -134,7 +137,7 @@ async fn recover<'a>(
     } else {
         None
     };
-    Ok(Presentation { app, call, token, stored, live, block })
+    Ok(Presentation { app, call, token, stored, live, block, known })
 }
 
 impl Presentation<'_> {
@@ -194,7 +197,9 @@ impl Presentation<'_> {
                 authenticated_at: grant.authenticated_at,
             }),
         };
-        Ok(mint(&request, &app.keys, &app.lifetimes, &*app.random, self.call.now)?)
+        let organization = standing.organization.as_ref().map(|organization| organization.id.as_str());
+        let issued_at = app.revocations.issue_time(&grant.user_id, organization, self.known, self.call.now);
+        Ok(mint(&request, &app.keys, &app.lifetimes, &*app.random, issued_at)?)
     }
 
     /// The same issuer, subject, audience and time of sign-in as the first one; no nonce, which was for the first (OpenID Connect Core §12.2).
