@@ -155,6 +155,7 @@ const TABLE: &[Route] = &[
     Route::administered("/api/admin/sessions"),
     Route::administered("/api/admin/sessions/{id}"),
     Route::administered("/api/admin/audit"),
+    Route::administered("/api/admin/audit/verify"),
     Route::private(Place::Issuer, paths::AUTHORIZE, || only_get(get(authorize::authorize)).post(authorize::submit)),
     Route::private(Place::Origin, "/authorize", || only_get(get(authorize::authorize)).post(authorize::submit)),
     Route::private(Place::Issuer, paths::CONSENT, || only_get(get(consent::show)).post(consent::decide)),

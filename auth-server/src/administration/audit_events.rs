@@ -4,9 +4,12 @@ use super::{
     Call, Collection, Operation, Refusal, Reply,
     page::{Asked, Page},
     schema,
-    views::AuditEventView,
+    views::{AuditEventView, AuditVerdictView},
 };
-use crate::store::audit_event::{self, AuditFilter, AuditRow, Before};
+use crate::{
+    audit::{verify_chain, verify_chain::Checkpoint},
+    store::audit_event::{self, AuditFilter, AuditRow, Before},
+};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use shared::clock::UnixSeconds;
@@ -17,11 +20,17 @@ const COLUMNS: &[&str] = &["at", "kind", "actor", "user_id", "client_id", "grant
 pub(super) const COLLECTION: Collection = Collection {
     name: NAME,
     about: "Who did what",
-    operations: &[Operation::get((NAME, "list"), "/audit", |call| Box::pin(list(call)))
-        .does("List what happened, the newest first", "audit list --kind client_added")
-        .query(schema::of::<Listing>)
-        .answers(schema::of::<Page<AuditEventView>>)
-        .columns(COLUMNS)],
+    operations: &[
+        Operation::get((NAME, "list"), "/audit", |call| Box::pin(list(call)))
+            .does("List what happened, the newest first", "audit list --kind client_added --actor local")
+            .query(schema::of::<Listing>)
+            .answers(schema::of::<Page<AuditEventView>>)
+            .columns(COLUMNS),
+        Operation::get((NAME, "verify"), "/audit/verify", |call| Box::pin(verify(call)))
+            .does("Verify that no event was changed, removed, moved or put in", "audit verify")
+            .query(schema::of::<Verification>)
+            .answers(schema::of::<AuditVerdictView>),
+    ],
 };
 
 /// Which events.
@@ -33,6 +42,8 @@ struct Listing {
     limit: Option<u32>,
     /// Where the page begins: `next_cursor` of the page before.
     cursor: Option<String>,
+    /// Only what was done so: the id of a user or a client, or administrator, client, user, local, installation.
+    actor: Option<String>,
     /// Only events of this kind.
     kind: Option<String>,
     /// Only events that concern this user.
@@ -41,6 +52,8 @@ struct Listing {
     client_id: Option<String>,
     /// Only events since then, in unix seconds.
     since: Option<UnixSeconds>,
+    /// Only events before then, in unix seconds.
+    until: Option<UnixSeconds>,
 }
 
 async fn list(call: &Call<'_>) -> Result<Reply, Refusal> {
@@ -53,10 +66,28 @@ async fn list(call: &Call<'_>) -> Result<Reply, Refusal> {
         user_id: query.user_id.as_deref().unwrap_or_default(),
         client_id: query.client_id.as_deref().unwrap_or_default(),
         since: query.since.unwrap_or(0),
+        until: query.until.unwrap_or(UnixSeconds::MAX),
+        actor: query.actor.as_deref().unwrap_or_default(),
     };
     let rows = audit_event::list_page(&mut call.app.store.read(), filter, before, asked.rows()).await?;
     let key = |row: &AuditRow| format!("{} {}", row.at, row.id);
     Ok(Reply::shows(&asked.page(rows, key, AuditEventView::from)))
+}
+
+/// How the chain is verified.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Verification {
+    /// What an earlier verification answered: the chain must still hold it.
+    checkpoint: Option<String>,
+}
+
+async fn verify(call: &Call<'_>) -> Result<Reply, Refusal> {
+    let query: Verification = call.query(schema::of::<Verification>)?;
+    let noted = query.checkpoint.map(|text| text.parse::<Checkpoint>()).transpose();
+    let noted = noted.map_err(|_| Refusal::invalid("A checkpoint is SEQUENCE:HASH.").about("checkpoint"))?;
+    let found = verify_chain(&call.app.store, &call.app.audit_key, noted.as_ref()).await?;
+    Ok(Reply::shows(&AuditVerdictView::from(found)))
 }
 
 fn before(key: &str) -> Option<Before<'_>> {

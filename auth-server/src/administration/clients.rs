@@ -226,8 +226,7 @@ async fn change(call: &Call<'_>) -> Result<Reply, Refusal> {
         change_client(&app.store, installation(call), &*app.random, call.actor, &seen, &change, call.now).await;
     match changed.map_err(Change::from) {
         Ok(client) => Ok(Reply::shows_version(&ClientView::from(client))),
-        Err(Change::Told(refusal)) => Err(refusal),
-        Err(Change::Meanwhile) => Err(call.changed_meanwhile()),
+        Err(cause) => Err(cause.tell(call)),
     }
 }
 

@@ -1,4 +1,4 @@
-//! The keys that sign tokens. Their private halves are shown to nobody.
+//! The keys of the installation. What is secret of them is shown to nobody.
 
 use super::{
     Call, Collection, Operation, Refusal, Reply,
@@ -8,21 +8,21 @@ use super::{
 };
 use crate::{
     key_lifecycle::{KeyAct, Pace, Rotation, revoke_signing_key, rotate_signing_key},
-    store::signing_key,
+    store::{signing_key, successor_key},
 };
 use schemars::JsonSchema;
 use serde::Deserialize;
 use shared::protocol::token_algorithm::TokenAlgorithm;
 
 const NAME: &str = "keys";
-const COLUMNS: &[&str] = &["kid", "algorithm", "state", "published_at", "activates_at", "gone_at"];
+const COLUMNS: &[&str] = &["kid", "use", "algorithm", "state", "published_at", "activates_at", "gone_at"];
 
 pub(super) const COLLECTION: Collection = Collection {
     name: NAME,
-    about: "The keys that sign tokens",
+    about: "The keys that sign tokens, and those that derive refresh tokens",
     operations: &[
         Operation::get((NAME, "list"), "/keys", |call| Box::pin(list(call)))
-            .does("List the keys that sign, did or will", "keys list")
+            .does("List the keys that sign tokens, did or will, and those that derive refresh tokens", "keys list")
             .answers(schema::of::<Page<KeyView>>)
             .columns(COLUMNS),
         Operation::post((NAME, "rotate"), "/keys/rotate", |call| Box::pin(rotate(call)))
@@ -44,14 +44,20 @@ pub(super) const COLLECTION: Collection = Collection {
 };
 
 async fn list(call: &Call<'_>) -> Result<Reply, Refusal> {
-    let lives = signing_key::list_lives(&mut call.app.store.read()).await?;
-    Ok(Reply::shows(&Page { items: lives.into_iter().map(KeyView::from).collect(), next_cursor: None }))
+    Ok(Reply::shows(&Page { items: keys(call).await?, next_cursor: None }))
 }
 
 async fn show(call: &Call<'_>) -> Result<Reply, Refusal> {
-    let lives = signing_key::list_lives(&mut call.app.store.read()).await?;
-    let life = lives.into_iter().find(|life| life.kid == call.path("id")).ok_or_else(Refusal::not_found)?;
-    Ok(Reply::shows(&KeyView::from(life)))
+    let key = keys(call).await?.into_iter().find(|key| key.kid == call.path("id"));
+    Ok(Reply::shows(&key.ok_or_else(Refusal::not_found)?))
+}
+
+async fn keys(call: &Call<'_>) -> Result<Vec<KeyView>, Refusal> {
+    let mut reader = call.app.store.read();
+    let signing = signing_key::list_lives(&mut reader).await?.into_iter().map(KeyView::from);
+    let mut keys: Vec<KeyView> = signing.collect();
+    keys.extend(successor_key::list(&mut reader).await?.into_iter().map(KeyView::from));
+    Ok(keys)
 }
 
 /// Which keys are replaced, and how soon.

@@ -220,6 +220,14 @@ impl Call<'_> {
         }
     }
 
+    /// Refuses to make what the caller says to have seen, and which is not there (RFC 9110 §13.1.1).
+    ///
+    /// # Errors
+    /// 412.
+    pub(super) fn check_absent(&self) -> Result<(), Refusal> {
+        if self.input.if_match.is_some() { Err(Refusal::changed_since()) } else { Ok(()) }
+    }
+
     /// How a change is refused that somebody else was faster than.
     pub(super) fn changed_meanwhile(&self) -> Refusal {
         match self.input.if_match {

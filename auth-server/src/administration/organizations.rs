@@ -3,13 +3,14 @@
 use super::{
     Call, Collection, Operation, Refusal, Reply,
     page::{Asked, Page},
+    refusal::Change,
     schema,
     views::{MemberView, OrganizationView},
 };
 use crate::{
     organizations::{
-        Member, NewOrganization, Organization, OrganizationRefusal, OrganizationRole, add_member, add_organization,
-        change_role, disable_organization, enable_organization, remove_member,
+        Member, NewOrganization, Organization, OrganizationRefusal, OrganizationRole, RoleChange, add_member,
+        add_organization, change_role, disable_organization, enable_organization, remove_member,
     },
     store::{organization, organization_member, user_account},
 };
@@ -57,6 +58,14 @@ pub(super) const COLLECTION: Collection = Collection {
             .query(schema::of::<Listing>)
             .answers(schema::of::<Page<MemberView>>)
             .columns(MEMBER_COLUMNS),
+        Operation::get((NAME, "show-member"), "/organizations/{id}/members/{user_id}", |call| {
+            Box::pin(show_member(call))
+        })
+        .does(
+            "Show what a user is in an organization",
+            "organizations show-member K3b1ZW1hbm5uMjAwMTIzNA L4c2ZX2icn5vNkBxNUJ0OB",
+        )
+        .answers(schema::of::<MemberView>),
         Operation::put((NAME, "set-member"), "/organizations/{id}/members/{user_id}", |call| {
             Box::pin(set_member(call))
         })
@@ -66,7 +75,7 @@ pub(super) const COLLECTION: Collection = Collection {
         )
         .body(schema::of::<Standing>)
         .answers(schema::of::<MemberView>)
-        .refuses(&[409]),
+        .refuses(&[409, 412]),
         Operation::delete((NAME, "remove-member"), "/organizations/{id}/members/{user_id}", |call| {
             Box::pin(leave(call))
         })
@@ -185,19 +194,30 @@ impl From<Role> for OrganizationRole {
     }
 }
 
+async fn show_member(call: &Call<'_>) -> Result<Reply, Refusal> {
+    let member = find_member(call, &find(call).await?.id, call.path("user_id")).await?;
+    Ok(Reply::shows_version(&MemberView::from(member.ok_or_else(Refusal::not_found)?)))
+}
+
 async fn set_member(call: &Call<'_>) -> Result<Reply, Refusal> {
     let body: Standing = call.body(schema::of::<Standing>)?;
-    let (id, user_id, role) = (find(call).await?.id, call.path("user_id"), body.role.into());
+    let (id, user_id, to) = (find(call).await?.id, call.path("user_id"), body.role.into());
+    let seen = find_member(call, &id, user_id).await?;
     let (store, random) = (&call.app.store, &*call.app.random);
-    let changed = change_role(store, random, call.actor, &id, user_id, role, call.now).await;
-    match changed {
-        Err(OrganizationRefusal::NotMember) => {
-            add_member(store, random, call.actor, &id, user_id, role, call.now).await?
+    let done = match seen {
+        Some(seen) => {
+            let role = RoleChange { from: Some(seen.role), to };
+            call.check_version(&MemberView::from(seen))?;
+            change_role(store, random, call.actor, &id, user_id, role, call.now).await
         }
-        other => other?,
-    }
+        None => {
+            call.check_absent()?;
+            add_member(store, random, call.actor, &id, user_id, to, call.now).await
+        }
+    };
+    done.map_err(|cause| Change::from(cause).tell(call))?;
     let member = find_member(call, &id, user_id).await?.ok_or_else(Refusal::not_found)?;
-    Ok(Reply::shows(&MemberView::from(member)))
+    Ok(Reply::shows_version(&MemberView::from(member)))
 }
 
 async fn leave(call: &Call<'_>) -> Result<Reply, Refusal> {

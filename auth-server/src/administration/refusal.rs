@@ -1,13 +1,16 @@
 //! Why an operation was not done: the table from the causes of rules to what an administrator is told. Constant texts, in the shape of OAuth
 //! errors with the name of the member that is to blame; what the request said is never repeated.
 
-use super::schema::{SchemaOf, properties};
+use super::{
+    Call,
+    schema::{SchemaOf, properties},
+};
 use crate::{
     clients::{add_client::AddClientRefusal, change_client::ChangeClientRefusal},
     error::OAuthError,
     key_lifecycle::KeyLifecycleError,
     organizations::OrganizationRefusal,
-    resources::enrol_resource_server::EnrolRefusal,
+    resources::{enrol_resource_server::EnrolRefusal, set_resource_tokens::SetTokensRefusal},
     tokens::lifetimes::REFRESH_GRACE_MAX_SECONDS,
     users::{add_user::AddUserError, change_user::ChangeUserRefusal, set_administrator::SetAdministratorRefusal},
 };
@@ -159,20 +162,6 @@ impl From<AddClientRefusal> for Refusal {
     }
 }
 
-impl From<EnrolRefusal> for Refusal {
-    fn from(cause: EnrolRefusal) -> Self {
-        match cause {
-            EnrolRefusal::NotAnOrigin(_) => {
-                Self::invalid("An origin is scheme, host and port without a path, such as https://mcp.example.com.")
-                    .about("origins")
-            }
-            EnrolRefusal::NoOrigin => Self::invalid("Name at least one origin.").about("origins"),
-            EnrolRefusal::Taken => Self::conflict("The client is no resource server, or was removed."),
-            EnrolRefusal::Store(cause) => cause.into(),
-        }
-    }
-}
-
 impl From<OrganizationRefusal> for Refusal {
     fn from(cause: OrganizationRefusal) -> Self {
         match cause {
@@ -190,7 +179,9 @@ impl From<OrganizationRefusal> for Refusal {
             OrganizationRefusal::UnknownOrganization
             | OrganizationRefusal::UnknownUser
             | OrganizationRefusal::NotMember => Self::not_found(),
-            OrganizationRefusal::AlreadyMember => Self::conflict("The user became a member at the same time."),
+            OrganizationRefusal::AlreadyMember | OrganizationRefusal::RoleChanged => {
+                Self::conflict("The membership was changed at the same time.")
+            }
             OrganizationRefusal::LastOwner => {
                 Self::conflict("This is the organization's last owner; make somebody else an owner first.")
             }
@@ -219,6 +210,16 @@ impl From<KeyLifecycleError> for Refusal {
 pub(super) enum Change {
     Told(Refusal),
     Meanwhile,
+}
+
+impl Change {
+    /// What the caller is told.
+    pub(super) fn tell(self, call: &Call<'_>) -> Refusal {
+        match self {
+            Self::Told(refusal) => refusal,
+            Self::Meanwhile => call.changed_meanwhile(),
+        }
+    }
 }
 
 impl From<ChangeUserRefusal> for Change {
@@ -250,6 +251,46 @@ impl From<ChangeClientRefusal> for Change {
             ChangeClientRefusal::Unusable(cause) => cause.into(),
             ChangeClientRefusal::ChangedMeanwhile => return Self::Meanwhile,
             ChangeClientRefusal::Store(cause) => cause.into(),
+        })
+    }
+}
+
+impl From<EnrolRefusal> for Change {
+    fn from(cause: EnrolRefusal) -> Self {
+        Self::Told(match cause {
+            EnrolRefusal::NotAnOrigin(_) => {
+                Refusal::invalid("An origin is scheme, host and port without a path, such as https://mcp.example.com.")
+                    .about("origins")
+            }
+            EnrolRefusal::NoOrigin => Refusal::invalid("Name at least one origin.").about("origins"),
+            EnrolRefusal::Taken => Refusal::conflict("The client is no resource server, or was removed."),
+            EnrolRefusal::ChangedMeanwhile => return Self::Meanwhile,
+            EnrolRefusal::Store(cause) => cause.into(),
+        })
+    }
+}
+
+/// Of a membership that was there, or was not.
+impl From<OrganizationRefusal> for Change {
+    fn from(cause: OrganizationRefusal) -> Self {
+        match cause {
+            OrganizationRefusal::AlreadyMember | OrganizationRefusal::NotMember | OrganizationRefusal::RoleChanged => {
+                Self::Meanwhile
+            }
+            other => Self::Told(other.into()),
+        }
+    }
+}
+
+impl From<SetTokensRefusal> for Change {
+    fn from(cause: SetTokensRefusal) -> Self {
+        Self::Told(match cause {
+            SetTokensRefusal::Lifetime => {
+                Refusal::invalid("Access tokens live from 60 to 86400 seconds.").about("access_token_ttl_seconds")
+            }
+            SetTokensRefusal::Unknown(_) => Refusal::not_found(),
+            SetTokensRefusal::ChangedMeanwhile => return Self::Meanwhile,
+            SetTokensRefusal::Store(cause) => cause.into(),
         })
     }
 }

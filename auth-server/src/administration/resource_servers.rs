@@ -3,12 +3,13 @@
 use super::{
     Call, Collection, Operation, Refusal, Reply,
     page::{Asked, Page},
+    refusal::Change,
     schema,
     views::ResourceServerView,
 };
 use crate::{
     clients::{Client, ClientOrigin, registration::CLIENT_ID_PREFIX},
-    resources::enrol_resource_server::{Enrolment, enrol_resource_server},
+    resources::enrol_resource_server::{Enrolment, Seen, enrol_unless_changed},
     store,
 };
 use schemars::JsonSchema;
@@ -46,7 +47,7 @@ pub(super) const COLLECTION: Collection = Collection {
             )
             .body(schema::of::<Document>)
             .answers(schema::of::<ResourceServerView>)
-            .refuses(&[409]),
+            .refuses(&[409, 412]),
     ],
 };
 
@@ -91,23 +92,27 @@ struct Document {
 
 async fn create(call: &Call<'_>) -> Result<Reply, Refusal> {
     let id = format!("{CLIENT_ID_PREFIX}{}", random_id(&*call.app.random));
-    write(call, &id).await?;
-    Ok(Reply::made(&view(call, &id).await?, NAME, &id))
+    write(call, &id, None).await?;
+    Ok(Reply::made(&find(call, &id).await?.view(), NAME, &id))
 }
 
 async fn show(call: &Call<'_>) -> Result<Reply, Refusal> {
-    Ok(Reply::shows(&view(call, call.path("id")).await?))
+    Ok(Reply::shows_version(&find(call, call.path("id")).await?.view()))
 }
 
 async fn replace(call: &Call<'_>) -> Result<Reply, Refusal> {
     let id = call.path("id");
-    find(call, id).await?;
-    write(call, id).await?;
-    Ok(Reply::shows(&view(call, id).await?))
+    let found = find(call, id).await?;
+    let seen = Seen { client: &found.client, origins: &found.origins };
+    write(call, id, Some(seen)).await?;
+    Ok(Reply::shows_version(&find(call, id).await?.view()))
 }
 
-async fn write(call: &Call<'_>, id: &str) -> Result<(), Refusal> {
+async fn write(call: &Call<'_>, id: &str, seen: Option<Seen<'_>>) -> Result<(), Refusal> {
     let body: Document = call.body(schema::of::<Document>)?;
+    if let Some(seen) = seen {
+        call.check_version(&ResourceServerView::of(seen.client.clone(), seen.origins.to_vec()))?;
+    }
     let name = body.name.trim();
     if name.is_empty() || name.chars().count() > 200 || name.chars().any(char::is_control) {
         return Err(Refusal::invalid("The name must be one line of 1 to 200 characters.").about("name"));
@@ -116,17 +121,28 @@ async fn write(call: &Call<'_>, id: &str) -> Result<(), Refusal> {
         .map_err(|_| Refusal::invalid("jwks must be a set of public keys (RFC 7517).").about("jwks"))?;
     let enrolment = Enrolment { client_id: id, name, origins: &body.origins, jwks: &jwks };
     let app = call.app;
-    Ok(enrol_resource_server(&app.store, &app.issuer, &enrolment, &*app.random, call.actor, call.now).await?)
+    let (issuer, random) = (&app.issuer, &*app.random);
+    let enrolled = enrol_unless_changed(&app.store, issuer, &enrolment, seen, random, call.actor, call.now).await;
+    enrolled.map_err(|cause| Change::from(cause).tell(call))
 }
 
-async fn view(call: &Call<'_>, id: &str) -> Result<ResourceServerView, Refusal> {
-    let client = find(call, id).await?;
-    let origins = store::resource_server::find_origins(&mut call.app.store.read(), id).await?;
-    Ok(ResourceServerView::of(client, origins.unwrap_or_default()))
+/// A resource server that exists.
+struct Found {
+    client: Client,
+    origins: Vec<String>,
 }
 
-async fn find(call: &Call<'_>, id: &str) -> Result<Client, Refusal> {
-    let client = store::client::find(&mut call.app.store.read(), id).await?;
+impl Found {
+    fn view(self) -> ResourceServerView {
+        ResourceServerView::of(self.client, self.origins)
+    }
+}
+
+async fn find(call: &Call<'_>, id: &str) -> Result<Found, Refusal> {
+    let mut reader = call.app.store.read();
+    let client = store::client::find(&mut reader, id).await?;
     let is_one = |client: &Client| client.origin == ClientOrigin::ResourceServer && client.is_alive(call.now);
-    client.filter(is_one).ok_or_else(Refusal::not_found)
+    let client = client.filter(is_one).ok_or_else(Refusal::not_found)?;
+    let origins = store::resource_server::find_origins(&mut reader, id).await?;
+    Ok(Found { client, origins: origins.unwrap_or_default() })
 }

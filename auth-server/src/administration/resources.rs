@@ -1,13 +1,19 @@
-//! Resources. Resource servers register them; an administrator sees and removes them.
+//! Resources. Resource servers register them; an administrator sees and removes them, and says how their tokens are.
 
 use super::{
     Call, Collection, Operation, Refusal, Reply,
+    clients::Algorithm,
     page::{Asked, Page},
+    refusal::Change,
     schema,
     views::ResourceView,
 };
 use crate::{
-    resources::{Resource, remove_resource::remove_resource},
+    resources::{
+        Resource,
+        remove_resource::remove_resource,
+        set_resource_tokens::{TokenChoice, set_seen_resource_tokens},
+    },
     store,
 };
 use schemars::JsonSchema;
@@ -27,10 +33,18 @@ pub(super) const COLLECTION: Collection = Collection {
             .columns(COLUMNS),
         Operation::get((NAME, "show"), "/resources/{id}", |call| Box::pin(show(call)))
             .does(
-                "Show a resource; its identifier is percent-encoded in the path",
+                "Show a resource, by its identifier",
                 "resources show http://localhost:9500/mcp",
             )
             .answers(schema::of::<ResourceView>),
+        Operation::patch((NAME, "change"), "/resources/{id}", |call| Box::pin(change(call)))
+            .does(
+                "Say how access tokens for a resource are signed and how long they live, whatever its resource server registers",
+                "resources change http://localhost:9500/mcp --algorithm RS256 --access-token-ttl-seconds 300",
+            )
+            .body(schema::of::<Alteration>)
+            .answers(schema::of::<ResourceView>)
+            .refuses(&[409, 412]),
         Operation::delete((NAME, "delete"), "/resources/{id}", |call| Box::pin(delete(call))).does(
             "Remove a resource: every token for it ends; its resource server may register it again",
             "resources delete http://localhost:9500/mcp",
@@ -60,7 +74,41 @@ async fn list(call: &Call<'_>) -> Result<Reply, Refusal> {
 }
 
 async fn show(call: &Call<'_>) -> Result<Reply, Refusal> {
-    Ok(Reply::shows(&ResourceView::from(find(call).await?.ok_or_else(Refusal::not_found)?)))
+    Ok(Reply::shows_version(&ResourceView::from(find(call).await?.ok_or_else(Refusal::not_found)?)))
+}
+
+/// What becomes different; what is absent stays as it is. Tokens that were issued stay as they are.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Alteration {
+    /// How access tokens are signed.
+    algorithm: Option<Algorithm>,
+    /// How long access tokens live.
+    #[schemars(range(min = 60, max = 86_400))]
+    access_token_ttl_seconds: Option<i64>,
+    /// Forget first what was said before: what the resource server registers counts again.
+    #[serde(default)]
+    as_registered: bool,
+}
+
+async fn change(call: &Call<'_>) -> Result<Reply, Refusal> {
+    let body: Alteration = call.body(schema::of::<Alteration>)?;
+    let seen = find(call).await?.ok_or_else(Refusal::not_found)?;
+    call.check_version(&ResourceView::from(seen.clone()))?;
+    let choice = TokenChoice {
+        as_registered: body.as_registered,
+        algorithm: body.algorithm.map(Into::into),
+        access_token_ttl_seconds: body.access_token_ttl_seconds,
+    };
+    if choice == TokenChoice::default() {
+        return Ok(Reply::shows_version(&ResourceView::from(seen)));
+    }
+    let app = call.app;
+    let set = set_seen_resource_tokens(&app.store, &*app.random, call.actor, &seen, choice, call.now).await;
+    match set.map_err(Change::from) {
+        Ok(resource) => Ok(Reply::shows_version(&ResourceView::from(resource))),
+        Err(cause) => Err(cause.tell(call)),
+    }
 }
 
 async fn delete(call: &Call<'_>) -> Result<Reply, Refusal> {

@@ -10,16 +10,18 @@ use super::{
 use crate::{
     store::user_account::{self, UserFilter, UserRecord},
     users::{
-        Email, NewUser, add_user,
+        Email, NewUser,
         change_user::{UserChange, change_user},
         disable_user::{DisableUserRefusal, disable_user},
         enable_user,
         end_session::{Sessions, end_session},
-        reset_password,
+        erase_user::{EraseUserRefusal, erase_user},
+        invite_user, reset_password,
     },
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use shared::protocol::opaque_token::OpaqueToken;
 
 const NAME: &str = "users";
 const COLUMNS: &[&str] = &["email", "display_name", "roles", "state", "id"];
@@ -61,13 +63,20 @@ pub(super) const COLLECTION: Collection = Collection {
             .refuses(&[409]),
         Operation::post((NAME, "enable"), "/users/{id}/enable", |call| Box::pin(enable(call)))
             .does("Open a closed account; what had ended stays ended", "users enable K3b1ZW1hbm5uMjAwMTIzNA")
-            .answers(schema::of::<UserView>),
+            .answers(schema::of::<UserView>)
+            .refuses(&[409]),
         Operation::post((NAME, "password-link"), "/users/{id}/password-link", |call| Box::pin(password_link(call)))
             .does(
                 "Make a link through which the user chooses a new password, in place of earlier ones",
                 "users password-link K3b1ZW1hbm5uMjAwMTIzNA",
             )
             .creates(schema::of::<PasswordLinkView>)
+            .refuses(&[409]),
+        Operation::delete((NAME, "erase"), "/users/{id}", |call| Box::pin(erase(call)))
+            .does(
+                "Erase a person for good: nothing that is kept says any more who they were",
+                "users erase K3b1ZW1hbm5uMjAwMTIzNA",
+            )
             .refuses(&[409]),
         Operation::delete((NAME, "sign-out"), "/users/{id}/sessions", |call| Box::pin(sign_out(call)))
             .does("End every browser session of a user; grants stay", "users sign-out K3b1ZW1hbm5uMjAwMTIzNA"),
@@ -143,8 +152,8 @@ async fn create(call: &Call<'_>) -> Result<Reply, Refusal> {
         password: None,
         is_administrator: body.administrator,
     };
-    let user = add_user(&app.store, &app.passwords, &*app.random, call.actor, &new, call.now).await?;
-    let link = fresh_link(call, &user.id).await?;
+    let (user, token) = invite_user(&app.store, &app.passwords, &*app.random, call.actor, &new, call.now).await?;
+    let link = link(call, &token);
     let record = find(call, &user.id).await?;
     let id = record.user.id.clone();
     Ok(Reply::made(&NewUserView { user: record.into(), link }, NAME, &id))
@@ -167,14 +176,14 @@ struct Alteration {
 async fn change(call: &Call<'_>) -> Result<Reply, Refusal> {
     let body: Alteration = call.body(schema::of::<Alteration>)?;
     let record = find(call, call.path("id")).await?;
+    refuse_erased(call, &record.user.id).await?;
     call.check_version(&UserView::from(record.clone()))?;
     let app = call.app;
     let change = UserChange { display_name: body.display_name.as_deref(), is_administrator: body.administrator };
     let changed = change_user(&app.store, &*app.random, call.actor, &record.user, &change, call.now).await;
     match changed.map_err(Change::from) {
         Ok(()) => Ok(Reply::shows_version(&UserView::from(find(call, &record.user.id).await?))),
-        Err(Change::Told(refusal)) => Err(refusal),
-        Err(Change::Meanwhile) => Err(call.changed_meanwhile()),
+        Err(cause) => Err(cause.tell(call)),
     }
 }
 
@@ -190,6 +199,7 @@ async fn disable(call: &Call<'_>) -> Result<Reply, Refusal> {
 
 async fn enable(call: &Call<'_>) -> Result<Reply, Refusal> {
     let id = find(call, call.path("id")).await?.user.id;
+    refuse_erased(call, &id).await?;
     enable_user(&call.app.store, &*call.app.random, call.actor, &id, call.now).await?;
     Ok(Reply::shows_version(&UserView::from(find(call, &id).await?)))
 }
@@ -197,6 +207,23 @@ async fn enable(call: &Call<'_>) -> Result<Reply, Refusal> {
 async fn password_link(call: &Call<'_>) -> Result<Reply, Refusal> {
     let id = find(call, call.path("id")).await?.user.id;
     Ok(Reply::shows(&fresh_link(call, &id).await?))
+}
+
+async fn erase(call: &Call<'_>) -> Result<Reply, Refusal> {
+    let (app, id) = (call.app, find(call, call.path("id")).await?.user.id);
+    match erase_user(&app.store, &app.audit_key, &*app.random, call.actor, &id, call.now).await {
+        Ok(()) | Err(EraseUserRefusal::NotThere) => Ok(Reply::nothing()),
+        Err(EraseUserRefusal::LastAdministrator) => Err(Refusal::last_administrator()),
+        Err(EraseUserRefusal::Store(cause)) => Err(cause.into()),
+    }
+}
+
+/// What stays of an erased person is neither named nor opened again.
+async fn refuse_erased(call: &Call<'_>, id: &str) -> Result<(), Refusal> {
+    match user_account::is_erased(&mut call.app.store.read(), id).await? {
+        true => Err(Refusal::conflict("The person was erased.")),
+        false => Ok(()),
+    }
 }
 
 async fn sign_out(call: &Call<'_>) -> Result<Reply, Refusal> {
@@ -213,9 +240,12 @@ async fn find(call: &Call<'_>, id: &str) -> Result<UserRecord, Refusal> {
 async fn fresh_link(call: &Call<'_>, id: &str) -> Result<PasswordLinkView, Refusal> {
     let app = call.app;
     let token = reset_password::fresh_link(&app.store, &*app.random, call.actor, id, call.now).await?;
-    let token = token.ok_or_else(|| Refusal::conflict("The account is disabled."))?;
-    Ok(PasswordLinkView {
-        password_link: reset_password::link_url(&app.issuer, &token).expose().to_owned(),
+    Ok(link(call, &token.ok_or_else(|| Refusal::conflict("The account is disabled."))?))
+}
+
+fn link(call: &Call<'_>, token: &OpaqueToken) -> PasswordLinkView {
+    PasswordLinkView {
+        password_link: reset_password::link_url(&call.app.issuer, token).expose().to_owned(),
         expires_in_seconds: reset_password::RESET_LINK_SECONDS,
-    })
+    }
 }

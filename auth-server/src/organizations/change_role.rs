@@ -13,6 +13,21 @@ use shared::{
     random::Random,
 };
 
+/// Which role somebody gets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RoleChange {
+    /// Only if it is the role still; `None` whatever it is.
+    pub from: Option<OrganizationRole>,
+    /// The role.
+    pub to: OrganizationRole,
+}
+
+impl From<OrganizationRole> for RoleChange {
+    fn from(to: OrganizationRole) -> Self {
+        Self { from: None, to }
+    }
+}
+
 /// Gives the member this role. A greater one counts from the next refresh on. A lesser one counts at once: the access tokens
 /// that the user holds for the organization end, and what is refreshed has the scopes of the new role; the grants stay. The
 /// same role again changes nothing.
@@ -25,9 +40,10 @@ pub async fn change_role(
     by: &Actor,
     organization_id: &str,
     user_id: &str,
-    role: OrganizationRole,
+    role: impl Into<RoleChange>,
     now: UnixSeconds,
 ) -> Result<(), OrganizationRefusal> {
+    let RoleChange { from, to: role } = role.into();
     let event = &AuditEvent::new(AuditKind::MemberRoleChanged, random, now)
         .user(user_id)
         .by(by)
@@ -39,6 +55,9 @@ pub async fn change_role(
             let Some(before) = organization_member::find_role(tx, organization_id, user_id).await? else {
                 return Err(OrganizationRefusal::NotMember);
             };
+            if from.is_some_and(|from| from != before) {
+                return Err(OrganizationRefusal::RoleChanged);
+            }
             if before == role {
                 return Ok(());
             }

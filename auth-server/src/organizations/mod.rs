@@ -17,7 +17,7 @@ pub mod standing;
 pub use add_member::add_member;
 pub use add_new_member::add_new_member;
 pub use add_organization::{NewOrganization, add_organization};
-pub use change_role::change_role;
+pub use change_role::{RoleChange, change_role};
 pub use disable_organization::disable_organization;
 pub use enable_organization::enable_organization;
 pub use find_standing::find_standing;

@@ -33,6 +33,9 @@ pub enum OrganizationRefusal {
     /// The account does not belong to it.
     #[error("the account does not belong to the organization")]
     NotMember,
+    /// The account is not any more in the role that the caller saw.
+    #[error("the role was changed meanwhile")]
+    RoleChanged,
     /// No other open account owns it.
     #[error("this is the organization's last owner; make somebody else an owner first")]
     LastOwner,

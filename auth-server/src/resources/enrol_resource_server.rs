@@ -41,12 +41,15 @@ pub enum EnrolRefusal {
     /// The id belongs to a client that was removed, or to one that is no resource server.
     #[error("the client id is taken")]
     Taken,
+    /// It is not any more what the caller saw.
+    #[error("the resource server was changed meanwhile")]
+    ChangedMeanwhile,
     /// The database failed.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
 
-/// Enrols a resource server, or replaces keys and origins of the one with that id; either is audited.
+/// Enrols a resource server, or replaces name, keys and origins of the one with that id; either is audited.
 ///
 /// # Errors
 /// See [`EnrolRefusal`].
@@ -54,6 +57,31 @@ pub async fn enrol_resource_server(
     store: &Store,
     issuer: &str,
     enrolment: &Enrolment<'_>,
+    random: &dyn Random,
+    by: &Actor,
+    now: UnixSeconds,
+) -> Result<(), EnrolRefusal> {
+    enrol_unless_changed(store, issuer, enrolment, None, random, by, now).await
+}
+
+/// A resource server as somebody saw it.
+#[derive(Debug, Clone, Copy)]
+pub struct Seen<'a> {
+    /// The client.
+    pub client: &'a Client,
+    /// Its origins.
+    pub origins: &'a [String],
+}
+
+/// The same, unless the resource server is not any more what was seen.
+///
+/// # Errors
+/// See [`EnrolRefusal`].
+pub async fn enrol_unless_changed(
+    store: &Store,
+    issuer: &str,
+    enrolment: &Enrolment<'_>,
+    seen: Option<Seen<'_>>,
     random: &dyn Random,
     by: &Actor,
     now: UnixSeconds,
@@ -71,9 +99,20 @@ pub async fn enrol_resource_server(
     store
         .write(|mut tx| {
             let (client, events) = (&client, &events);
-            async move { write(&mut tx, client, enrolment, events, now).await }
+            async move {
+                if let Some(seen) = seen {
+                    check_seen(&mut tx, seen).await?;
+                }
+                write(&mut tx, client, enrolment, events, now).await
+            }
         })
         .await
+}
+
+async fn check_seen(tx: &mut Tx, seen: Seen<'_>) -> Result<(), EnrolRefusal> {
+    let is_same = store::client::find(tx, &seen.client.id).await?.as_ref() == Some(seen.client)
+        && store::resource_server::find_origins(tx, &seen.client.id).await?.as_deref() == Some(seen.origins);
+    if is_same { Ok(()) } else { Err(EnrolRefusal::ChangedMeanwhile) }
 }
 
 /// One of them happens.
@@ -99,7 +138,10 @@ async fn write(
         }
         Some(existing) => {
             let origins = store::resource_server::find_origins(tx, &client.id).await?;
-            if existing.jwks != client.jwks || origins.as_deref() != Some(enrolment.origins) {
+            if existing.name != client.name
+                || existing.jwks != client.jwks
+                || origins.as_deref() != Some(enrolment.origins)
+            {
                 audit::record(tx, &events.changed).await?;
             }
             store::client::renew_enrolment(tx, client).await?;

@@ -36,6 +36,9 @@ pub enum SetTokensRefusal {
     /// No resource of that id, in whatever spelling.
     #[error("there is no resource {0}; `resource list` shows them")]
     Unknown(String),
+    /// It is not any more what the caller saw.
+    #[error("the resource was changed meanwhile")]
+    ChangedMeanwhile,
     /// The database failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -54,6 +57,32 @@ pub async fn set_resource_tokens(
     choice: TokenChoice,
     now: UnixSeconds,
 ) -> Result<Resource, SetTokensRefusal> {
+    write(store, random, by, (id, None), choice, now).await
+}
+
+/// Sets it for the resource that somebody saw, unless it was changed meanwhile.
+///
+/// # Errors
+/// See [`SetTokensRefusal`].
+pub async fn set_seen_resource_tokens(
+    store: &Store,
+    random: &dyn Random,
+    by: &Actor,
+    seen: &Resource,
+    choice: TokenChoice,
+    now: UnixSeconds,
+) -> Result<Resource, SetTokensRefusal> {
+    write(store, random, by, (&seen.id, Some(seen)), choice, now).await
+}
+
+async fn write(
+    store: &Store,
+    random: &dyn Random,
+    by: &Actor,
+    (id, seen): (&str, Option<&Resource>),
+    choice: TokenChoice,
+    now: UnixSeconds,
+) -> Result<Resource, SetTokensRefusal> {
     if choice.access_token_ttl_seconds.is_some_and(|ttl| !ACCESS_TOKEN_TTL_SECONDS.contains(&ttl)) {
         return Err(SetTokensRefusal::Lifetime);
     }
@@ -64,6 +93,9 @@ pub async fn set_resource_tokens(
         .write(|mut tx| {
             let event = event.clone();
             async move {
+                if seen.is_some() && store::resource::find(&mut tx, canonical).await?.as_ref() != seen {
+                    return Err(SetTokensRefusal::ChangedMeanwhile);
+                }
                 if !store::resource::set_tokens(&mut tx, canonical, &choice, now).await? {
                     return Err(unknown());
                 }

@@ -68,11 +68,12 @@ pub struct Link {
 const LIST_PAGE: Statement = Statement::new(
     "audit_event.list_page",
     "SELECT * FROM audit_event WHERE at >= $1 AND ($2 = '' OR kind = $2) AND ($3 = '' OR user_id = $3) AND ($4 = '' OR client_id = $4) \
-     AND (at < $5 OR (at = $5 AND id > $6)) ORDER BY at DESC, id LIMIT $7",
+     AND (at < $5 OR (at = $5 AND id > $6)) AND at < $8 \
+     AND ($9 = '' OR actor = $9 OR actor_user_id = $9 OR actor_client_id = $9) ORDER BY at DESC, id LIMIT $7",
 );
 
 /// Which events somebody wants to see; an empty text is no condition.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy)]
 pub struct AuditFilter<'a> {
     /// What happened.
     pub kind: &'a str,
@@ -82,6 +83,10 @@ pub struct AuditFilter<'a> {
     pub client_id: &'a str,
     /// When, at the earliest.
     pub since: UnixSeconds,
+    /// Before when.
+    pub until: UnixSeconds,
+    /// Who did it: a word of `audit::Actor`, the id of a user or of a client.
+    pub actor: &'a str,
 }
 
 /// Where a page begins: behind the event that happened then and has that id.
@@ -288,8 +293,8 @@ pub async fn list_page(
     before: Before<'_>,
     limit: i64,
 ) -> Result<Vec<AuditRow>, StoreError> {
-    let AuditFilter { kind, user_id, client_id, since } = filter;
-    let binds = binds![since, kind, user_id, client_id, before.at, before.id, limit];
+    let AuditFilter { kind, user_id, client_id, since, until, actor } = filter;
+    let binds = binds![since, kind, user_id, client_id, before.at, before.id, limit, until, actor];
     db.fetch_all(&LIST_PAGE, binds).await?.iter().map(read).collect()
 }
 

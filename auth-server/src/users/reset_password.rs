@@ -15,7 +15,7 @@ use crate::{
 };
 use shared::{
     clock::UnixSeconds,
-    db::{Store, StoreError},
+    db::{Store, StoreError, Tx},
     protocol::opaque_token::{OpaqueToken, TokenKind},
     random::Random,
     secret::Secret,
@@ -53,9 +53,8 @@ pub async fn fresh_link(
     user_id: &str,
     now: UnixSeconds,
 ) -> Result<Option<OpaqueToken>, StoreError> {
-    let token = OpaqueToken::generate(TokenKind::OneTimeLink, random);
-    let hash = &token.hash();
-    let event = &AuditEvent::new(AuditKind::PasswordLinkMade, random, now).user(user_id).by(by);
+    let link = PreparedLink::new(random, by, user_id, now);
+    let written = &link;
     let is_open = store
         .write(|mut tx| async move {
             let tx = &mut tx;
@@ -63,13 +62,31 @@ pub async fn fresh_link(
                 return Ok::<_, StoreError>(false);
             }
             one_time_link::consume_of_user(tx, user_id, now).await?;
-            let ends = now + RESET_LINK_SECONDS;
-            one_time_link::insert(tx, hash, LinkPurpose::ResetPassword, Some(user_id), now, ends).await?;
-            audit::record(tx, event).await?;
+            written.insert(tx, user_id, now).await?;
             Ok(true)
         })
         .await?;
-    Ok(is_open.then_some(token))
+    Ok(is_open.then_some(link.token))
+}
+
+/// A link that only has to be written.
+pub(super) struct PreparedLink {
+    /// What its URL ends with.
+    pub(super) token: OpaqueToken,
+    audit: AuditEvent,
+}
+
+impl PreparedLink {
+    pub(super) fn new(random: &dyn Random, by: &Actor, user_id: &str, now: UnixSeconds) -> Self {
+        let audit = AuditEvent::new(AuditKind::PasswordLinkMade, random, now).user(user_id).by(by);
+        Self { token: OpaqueToken::generate(TokenKind::OneTimeLink, random), audit }
+    }
+
+    pub(super) async fn insert(&self, tx: &mut Tx, user_id: &str, now: UnixSeconds) -> Result<(), StoreError> {
+        let (hash, ends) = (self.token.hash(), now + RESET_LINK_SECONDS);
+        one_time_link::insert(tx, &hash, LinkPurpose::ResetPassword, Some(user_id), now, ends).await?;
+        audit::record(tx, &self.audit).await
+    }
 }
 
 /// Where links lead, below the issuer's path.

@@ -1,21 +1,28 @@
 //! Signing keys as shown.
 
-use crate::{key_lifecycle::times::Stage, store::signing_key::KeyLife};
+use crate::{
+    key_lifecycle::times::Stage,
+    store::{signing_key::KeyLife, successor_key::SuccessorKeyRow},
+};
 use schemars::JsonSchema;
 use serde::Serialize;
 use shared::clock::UnixSeconds;
 
-/// A key that signs tokens, did or will.
+/// A key of this installation that is in use, was or will be.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "Key")]
 pub struct KeyView {
     /// Its id: the `kid` of what it signs.
     pub kid: String,
-    /// `ES256` or `RS256`.
-    pub algorithm: String,
+    /// `signing` for tokens that others verify, `refresh` for deriving refresh tokens.
+    #[serde(rename = "use")]
+    pub used_for: &'static str,
+    /// `ES256` or `RS256`, of a key that signs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub algorithm: Option<String>,
     /// `next`, `active` or `retired`.
     pub state: &'static str,
-    /// When it first stood in the key set, in unix seconds.
+    /// When it was made, and first stood in the key set if it signs; in unix seconds.
     pub published_at: UnixSeconds,
     /// When it begins to sign, in unix seconds.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -41,13 +48,30 @@ impl From<KeyLife> for KeyView {
         };
         Self {
             kid: life.kid,
-            algorithm: life.algorithm,
+            used_for: "signing",
+            algorithm: Some(life.algorithm),
             state: stage.as_str(),
             published_at: life.published_at,
             activates_at,
             activated_at: life.activated_at,
             retired_at: life.retired_at,
             gone_at,
+        }
+    }
+}
+
+impl From<SuccessorKeyRow> for KeyView {
+    fn from(row: SuccessorKeyRow) -> Self {
+        Self {
+            kid: row.id,
+            used_for: "refresh",
+            algorithm: None,
+            state: if row.retired_at.is_none() { "active" } else { "retired" },
+            published_at: row.created_at,
+            activates_at: None,
+            activated_at: Some(row.created_at),
+            retired_at: row.retired_at,
+            gone_at: None,
         }
     }
 }

@@ -10,7 +10,7 @@ mod resource_server;
 mod session;
 mod user;
 
-pub(super) use audit_event::AuditEventView;
+pub(super) use audit_event::{AuditEventView, AuditVerdictView};
 pub(super) use client::{ClientView, NewSecretView};
 pub(super) use grant::GrantView;
 pub(super) use key::{KeyView, RevokedKeyView, RotatedKeyView};

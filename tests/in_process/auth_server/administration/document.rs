@@ -62,9 +62,12 @@ impl Stage {
                 (vec![], "", json!({ "email": "new@example.com", "display_name": "New", "administrator": true }))
             }
             "users_change" => (at("id", "ann"), "", json!({ "display_name": "Ann" })),
-            "users_show" | "users_disable" | "users_enable" | "users_password_link" | "users_sign_out" => {
-                (at("id", "ann"), "", Value::Null)
-            }
+            "users_show"
+            | "users_disable"
+            | "users_enable"
+            | "users_password_link"
+            | "users_sign_out"
+            | "users_erase" => (at("id", "ann"), "", Value::Null),
             "organizations_list" => (vec![], "limit=5", Value::Null),
             "organizations_create" => {
                 (vec![], "", json!({ "slug": "other", "name": "Other", "tenant_id": "t", "owner_id": "ann" }))
@@ -74,7 +77,7 @@ impl Stage {
                 (at("id", &self.organization), "", Value::Null)
             }
             "organizations_set_member" => (self.membership(), "", json!({ "role": "member" })),
-            "organizations_remove_member" => (self.membership(), "", Value::Null),
+            "organizations_remove_member" | "organizations_show_member" => (self.membership(), "", Value::Null),
             "keys_list" => (vec![], "", Value::Null),
             "keys_rotate" => (vec![], "", json!({ "algorithm": "ES256", "now": false })),
             "keys_show" | "keys_revoke" => (at("id", &self.key), "", Value::Null),
@@ -89,11 +92,17 @@ impl Stage {
             "resource_servers_show" => (at("id", RESOURCE_SERVER), "", Value::Null),
             "resources_list" => (vec![], "", Value::Null),
             "resources_show" | "resources_delete" => (at("id", RESOURCE), "", Value::Null),
+            "resources_change" => (
+                at("id", RESOURCE),
+                "",
+                json!({ "algorithm": "RS256", "access_token_ttl_seconds": 60, "as_registered": true }),
+            ),
             "grants_list" => (vec![], "user_id=ann", Value::Null),
             "grants_show" | "grants_revoke" => (at("id", &self.grant), "", Value::Null),
             "sessions_list" => (vec![], "limit=2", Value::Null),
             "sessions_show" | "sessions_end" => (at("id", &self.session), "", Value::Null),
-            "audit_list" => (vec![], "kind=grant_made&since=0", Value::Null),
+            "audit_list" => (vec![], "kind=grant_made&since=0&until=9&actor=ann", Value::Null),
+            "audit_verify" => (vec![], "", Value::Null),
             other => panic!("{other} has no example: write one"),
         };
         Example { path, query, body }

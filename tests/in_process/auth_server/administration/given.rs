@@ -11,7 +11,7 @@ use auth_server::{
 };
 use axum::{body::Body, extract::Request};
 use serde_json::Value;
-use shared::{clock::Clock as _, protocol::scope::ScopeSet, random::SystemRandom};
+use shared::{clock::Clock as _, db::Store, protocol::scope::ScopeSet, random::SystemRandom};
 
 /// The machine that administers.
 pub const OPS: &str = "ops";
@@ -35,7 +35,16 @@ impl TestServer {
 
     /// The same with these settings of `[auth_server]`.
     pub async fn administered_with(settings: &str) -> Self {
-        let server = Self::start_with(settings).await;
+        Self::start_with(settings).await.and_administration().await
+    }
+
+    /// The same on this (migrated, empty) store.
+    pub async fn administered_on(store: Store) -> Self {
+        Self::start_on(store, "").await.and_administration().await
+    }
+
+    async fn and_administration(self) -> Self {
+        let server = self;
         server.add_client(&administering_client(&server, OPS)).await;
         server.add_client(&administering_client(&server, CONSOLE)).await;
         server.add_user("root", &["administrator", "member"]).await;

@@ -8,7 +8,12 @@ use serde_json::{Value, json};
 async fn keys_are_shown_without_their_private_halves_and_replaced() {
     let server = TestServer::administered().await;
     let listed = server.admin_get("/keys").await;
-    assert_eq!(listed.json()["items"].as_array().expect("items").len(), 2, "{listed:?}");
+    let uses =
+        listed.json()["items"].as_array().expect("items").iter().map(|key| key["use"].clone()).collect::<Vec<_>>();
+    assert_eq!(uses, ["signing", "signing", "refresh"], "{listed:?}");
+    let refresh = listed.json()["items"][2]["kid"].as_str().expect("an id").to_owned();
+    assert_eq!(server.admin_get(&format!("/keys/{refresh}")).await.text("state"), "active");
+    assert_eq!(server.admin("POST", &format!("/keys/{refresh}/revoke"), &Value::Null).await.status, 404);
     for word in ["private", "sealed", "\"d\"", "encryption"] {
         assert!(!listed.body.contains(word), "{word}: {listed:?}");
     }

@@ -3,6 +3,7 @@
 mod audit_log;
 mod clients;
 mod commands;
+mod console;
 mod document;
 mod given;
 mod grants;
@@ -10,6 +11,7 @@ mod guard;
 mod json_schema;
 mod keys;
 mod organizations;
+mod outages;
 mod pages;
 mod resource_servers;
 mod resources;

@@ -1,7 +1,12 @@
 //! `/api/admin/organizations`.
 
-use super::super::TestServer;
+use super::super::{TestServer, test_server::START};
+use auth_server::{
+    audit::Actor,
+    organizations::{OrganizationRefusal, OrganizationRole, RoleChange, change_role},
+};
 use serde_json::{Value, json};
+use shared::random::SystemRandom;
 
 async fn acme(server: &TestServer) -> String {
     server.add_user("ann", &["member"]).await;
@@ -76,4 +81,25 @@ async fn neither_strangers_nor_other_ids_are_members() {
     }
     let refused = server.admin("PUT", &format!("{acme}/members/bob"), &json!({ "role": "administrator" })).await;
     assert_eq!(refused.status, 400);
+}
+
+#[tokio::test]
+async fn a_role_that_somebody_else_changed_meanwhile_stays_as_it_is() {
+    let server = TestServer::administered().await;
+    let acme = acme(&server).await;
+    let bob = format!("{acme}/members/bob");
+    assert_eq!(server.admin_get(&bob).await.status, 404);
+    let star = ("if-match", "*");
+    assert_eq!(server.admin_with(star, "PUT", &bob, &json!({ "role": "member" })).await.status, 412, "nobody is there");
+    assert_eq!(server.admin("PUT", &bob, &json!({ "role": "member" })).await.status, 200);
+    let tag = server.admin_get(&bob).await.header("etag").to_owned();
+    let set = async |role: &str| {
+        server.admin_with(("if-match", &tag), "PUT", &bob, &json!({ "role": role })).await.status.as_u16()
+    };
+    assert_eq!((set("admin").await, set("owner").await), (200, 412));
+    assert_eq!(server.admin_get(&bob).await.text("role"), "admin");
+    let role = RoleChange { from: Some(OrganizationRole::Member), to: OrganizationRole::Owner };
+    let id = acme.rsplit('/').next().expect("an id");
+    let late = change_role(&server.app.store, &SystemRandom, &Actor::CommandLine, id, "bob", role, START).await;
+    assert!(matches!(late, Err(OrganizationRefusal::RoleChanged)), "{late:?}");
 }

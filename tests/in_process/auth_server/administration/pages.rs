@@ -1,12 +1,19 @@
 //! Lists by the page, and cursors that were tampered with.
 
-use super::super::TestServer;
-use serde_json::Value;
+use super::super::{TestServer, browser::Browser, database::for_each_database, visitors::PASSWORD};
+use super::resource_servers::document;
+use serde_json::{Value, json};
+use shared::db::Store;
 use std::collections::BTreeSet;
 
-#[tokio::test]
-async fn every_item_is_on_exactly_one_page() {
-    let server = TestServer::administered().await;
+for_each_database!(
+    every_item_is_on_exactly_one_page,
+    a_list_by_time_is_turned_page_by_page_too,
+    each_list_shows_page_by_page_what_it_shows_at_once,
+);
+
+async fn every_item_is_on_exactly_one_page(store: &Store) {
+    let server = TestServer::administered_on(store.clone()).await;
     for number in 0..7 {
         server.add_user(&format!("user{number}"), &["member"]).await;
     }
@@ -25,9 +32,8 @@ async fn every_item_is_on_exactly_one_page() {
     }
 }
 
-#[tokio::test]
-async fn a_list_by_time_is_turned_page_by_page_too() {
-    let server = TestServer::administered().await;
+async fn a_list_by_time_is_turned_page_by_page_too(store: &Store) {
+    let server = TestServer::administered_on(store.clone()).await;
     for number in 0..5 {
         server.add_user(&format!("user{number}"), &["member"]).await;
         server.admin("POST", &format!("/users/user{number}/disable"), &Value::Null).await;
@@ -40,6 +46,48 @@ async fn a_list_by_time_is_turned_page_by_page_too() {
         cursor = page["next_cursor"].as_str().map_or_else(String::new, |next| format!("&cursor={next}"));
     }
     assert_eq!((seen.len(), cursor.as_str()), (5, ""));
+}
+
+/// A server with three of everything that is listed.
+async fn with_three_of_each(store: &Store) -> (TestServer, String) {
+    let server = TestServer::administered_on(store.clone()).await.and_app().await;
+    let mut organization = String::new();
+    for (number, slug) in ["a-b", "ab", "b"].into_iter().enumerate() {
+        let email = format!("person{number}@example.com");
+        let user = server.add_member(&email).await.id;
+        Browser::signed_in(&server, &email, PASSWORD).await;
+        let new = json!({ "slug": slug, "name": slug, "owner_id": user });
+        organization = server.admin("POST", "/organizations", &new).await.text("id");
+        assert_eq!(server.admin("POST", "/resource-servers", &document()).await.status, 201);
+        server.add_resource(&format!("http://localhost:9500/mcp{number}")).await;
+        server.family().await;
+    }
+    for user in ["ann", "root"] {
+        let path = format!("/organizations/{organization}/members/{user}");
+        assert_eq!(server.admin("PUT", &path, &json!({ "role": "member" })).await.status, 200);
+    }
+    (server, organization)
+}
+
+async fn each_list_shows_page_by_page_what_it_shows_at_once(store: &Store) {
+    let (server, organization) = with_three_of_each(store).await;
+    let members = format!("/organizations/{organization}/members");
+    let lists =
+        ["/users", "/organizations", &members, "/clients", "/resource-servers", "/resources", "/grants", "/sessions"];
+    for list in lists.into_iter().chain(["/audit?kind=resource_server_added"]) {
+        let join = if list.contains('?') { '&' } else { '?' };
+        let at_once = server.admin_get(&format!("{list}{join}limit=200")).await.json();
+        let all = at_once["items"].as_array().expect("items");
+        assert!(all.len() >= 3 && at_once["next_cursor"].is_null(), "{list}: {at_once}");
+        let (mut seen, mut cursor) = (Vec::new(), String::new());
+        while seen.len() <= all.len() {
+            let page = server.admin_get(&format!("{list}{join}limit=1{cursor}")).await.json();
+            seen.extend(page["items"].as_array().expect("items").clone());
+            let Some(next) = page["next_cursor"].as_str() else { break };
+            cursor = format!("&cursor={next}");
+        }
+        assert_eq!(&seen, all, "{list}");
+    }
 }
 
 #[tokio::test]

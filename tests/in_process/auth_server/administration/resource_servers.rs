@@ -2,9 +2,14 @@
 
 use super::super::{
     TestServer,
-    test_server::{RESOURCE_SERVER, resource_server_key_of_this_run},
+    test_server::{RESOURCE_SERVER, START, resource_server_key_of_this_run},
+};
+use auth_server::{
+    audit::Actor,
+    resources::enrol_resource_server::{EnrolRefusal, Enrolment, Seen, enrol_unless_changed},
 };
 use serde_json::{Value, json};
+use shared::random::SystemRandom;
 
 pub fn document() -> Value {
     let key = serde_json::to_value(resource_server_key_of_this_run().public_jwk()).expect("a key");
@@ -54,4 +59,44 @@ async fn only_a_resource_server_is_replaced_as_one() {
         assert_eq!(server.admin_get(&format!("/resource-servers/{id}")).await.status, 404, "{id}");
     }
     assert_eq!(server.admin_get(&format!("/resource-servers/{RESOURCE_SERVER}")).await.status, 200);
+}
+
+#[tokio::test]
+async fn what_somebody_else_replaced_meanwhile_is_not_replaced() {
+    let server = TestServer::administered().await;
+    let made = server.admin("POST", "/resource-servers", &document()).await;
+    let path = format!("/resource-servers/{}", made.text("client_id"));
+    let tag = server.admin_get(&path).await.header("etag").to_owned();
+    let named = |name: &str| {
+        let mut document = document();
+        document["name"] = json!(name);
+        document
+    };
+    let first = server.admin_with(("if-match", &tag), "PUT", &path, &named("first")).await;
+    assert_eq!((first.status.as_u16(), first.text("name")), (200, "first".to_owned()), "{first:?}");
+    let second = server.admin_with(("if-match", &tag), "PUT", &path, &named("second")).await;
+    assert_eq!(second.refusal(), (412, "precondition_failed".to_owned()));
+    assert_eq!(server.admin_get(&path).await.text("name"), "first");
+    let current = first.header("etag").to_owned();
+    assert_eq!(server.admin_with(("if-match", &current), "PUT", &path, &named("third")).await.status, 200);
+    assert_eq!(server.audited("resource_server_changed").await, 2, "another name is a change");
+}
+
+#[tokio::test]
+async fn of_two_who_saw_the_same_one_replaces_it() {
+    let server = TestServer::administered().await;
+    let made = server.admin("POST", "/resource-servers", &document()).await;
+    let id = made.text("client_id");
+    let origins = ["https://mcp.example.com".to_owned()];
+    let client = auth_server::store::client::find(&mut server.app.store.read(), &id).await.expect("read").expect("one");
+    let jwks = client.jwks.clone().expect("keys");
+    let seen = Seen { client: &client, origins: &origins };
+    let replace = async |name| {
+        let enrolment = Enrolment { client_id: &id, name, origins: &origins, jwks: &jwks };
+        let app = &server.app;
+        let by = &Actor::CommandLine;
+        enrol_unless_changed(&app.store, &app.issuer, &enrolment, Some(seen), &SystemRandom, by, START).await
+    };
+    replace("first").await.expect("replaced");
+    assert!(matches!(replace("second").await, Err(EnrolRefusal::ChangedMeanwhile)));
 }

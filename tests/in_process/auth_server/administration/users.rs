@@ -128,3 +128,25 @@ async fn users_are_found_by_address_and_state() {
     assert!(emails("?email=nobody@example.com").await.is_empty());
     assert_eq!(server.admin_get("/users?state=asleep").await.status, 400);
 }
+
+#[tokio::test]
+async fn an_erased_person_is_nobody_and_is_not_made_somebody_again() {
+    let server = TestServer::administered().await;
+    server.add_user("ann", &["member"]).await;
+    assert_eq!(server.admin("DELETE", "/users/root", &Value::Null).await.status, 409, "the last administrator");
+    for _ in 0..2 {
+        assert_eq!(server.admin("DELETE", "/users/ann", &Value::Null).await.status, 204);
+    }
+    assert_eq!(server.admin("DELETE", "/users/nobody", &Value::Null).await.status, 404);
+    let shown = server.admin_get("/users/ann").await;
+    assert_eq!(shown.text("state"), "disabled");
+    assert!(!shown.body.contains("ann@example.com"), "{shown:?}");
+    for (method, path, body) in [
+        ("POST", "/users/ann/enable", Value::Null),
+        ("POST", "/users/ann/password-link", Value::Null),
+        ("PATCH", "/users/ann", json!({ "display_name": "Ann", "administrator": true })),
+    ] {
+        assert_eq!(server.admin(method, path, &body).await.status, 409, "{method} {path}");
+    }
+    assert_eq!(server.audited("user_erased").await, 1);
+}
