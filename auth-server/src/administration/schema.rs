@@ -67,7 +67,10 @@ impl Form {
             Self::Boolean
         } else if is(schema, "array") && is(&schema["items"], "string") {
             Self::Texts
-        } else if is(schema, "string") || alternatives.into_iter().any(|each| is(each, "string")) {
+        } else if is(schema, "string")
+            || alternatives.into_iter().any(|each| is(each, "string"))
+            || !words(schema).is_empty()
+        {
             Self::Text
         } else {
             Self::Json
@@ -83,6 +86,13 @@ impl Form {
             Self::Text | Self::Texts => text.into(),
         }
     }
+}
+
+/// The words that a member can be; none if it is no word of a few.
+pub fn words(schema: &Value) -> Vec<String> {
+    let own = schema["enum"].as_array().into_iter().flatten().chain([&schema["const"]]);
+    let alternatives = ["oneOf", "anyOf"].into_iter().flat_map(|name| schema[name].as_array().into_iter().flatten());
+    own.filter_map(Value::as_str).map(str::to_owned).chain(alternatives.flat_map(words)).collect()
 }
 
 /// The members of what is taken, by name.

@@ -5,7 +5,7 @@ use super::{CommandError, Format, output};
 use crate::{
     administration::{
         COLLECTIONS, Collection, Input, Operation, operations, perform,
-        schema::{Form, Property, properties},
+        schema::{Form, Property, properties, words},
     },
     app::App,
     audit::Actor,
@@ -98,7 +98,7 @@ fn operation_command(operation: &'static Operation) -> Command {
 fn option(property: &Property) -> Arg {
     let option = Arg::new(property.name.clone())
         .long(property.name.replace('_', "-"))
-        .help(property.description.clone())
+        .help(property.description.trim_end_matches('.').to_owned())
         .required(property.is_required)
         .allow_hyphen_values(true);
     match property.form {
@@ -110,7 +110,10 @@ fn option(property: &Property) -> Arg {
         Form::Texts => option.action(ArgAction::Append).value_name("TEXT"),
         Form::Integer => option.value_parser(clap::value_parser!(i64)).value_name("NUMBER"),
         Form::Json => option.value_name("JSON"),
-        Form::Text => option.value_name("TEXT"),
+        Form::Text => match words(&property.schema) {
+            words if words.is_empty() => option.value_name("TEXT"),
+            words => option.value_name(words.join("|")),
+        },
     }
 }
 

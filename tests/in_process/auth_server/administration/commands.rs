@@ -131,3 +131,16 @@ fn every_operation_is_a_command_with_an_example_that_parses() {
     let all = commands.flat_map(clap::Command::get_subcommands).filter(|each| each.get_name() != "help").count();
     assert_eq!(count, all, "no command without an operation");
 }
+
+#[test]
+fn help_names_the_words_that_an_option_takes() {
+    for (command, words) in [
+        (&["organizations", "set-member", "--help"][..], "--role <member|admin|owner>"),
+        (&["resources", "change", "--help"], "--algorithm <ES256|RS256>"),
+        (&["users", "list", "--help"], "--state <active|disabled>"),
+    ] {
+        let help =
+            Arguments::try_parse_from([&["auth-server", "admin"], command].concat()).expect_err("help").to_string();
+        assert!(help.contains(words), "{help}");
+    }
+}
