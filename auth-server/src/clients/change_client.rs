@@ -146,7 +146,8 @@ fn changed(
 fn is_narrowed(seen: &Client, changed: &Client) -> bool {
     let keeps_resources = changed.resources.is_empty()
         || (!seen.resources.is_empty() && seen.resources.iter().all(|resource| changed.resources.contains(resource)));
-    !keeps_resources || !seen.scope.is_subset(&changed.scope)
+    let keeps_grants = seen.grant_types.iter().all(|grant| changed.allows_grant(*grant));
+    !keeps_resources || !keeps_grants || !seen.scope.is_subset(&changed.scope)
 }
 
 #[cfg(test)]
@@ -167,5 +168,7 @@ mod tests {
         seen.resources = changed.resources.clone();
         changed.resources.push("https://b.example".to_owned());
         assert!(!is_narrowed(&seen, &changed));
+        changed.grant_types.pop();
+        assert!(is_narrowed(&seen, &changed), "what it was given by that grant is not its any more");
     }
 }
