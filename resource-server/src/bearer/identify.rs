@@ -97,8 +97,12 @@ impl Identify {
         let kid = key_id(text).unwrap_or_default();
         match self.jwks.look_for(&kid, seen, now).await.map_err(|NoKeys| NotIdentified::NoKeys)? {
             Unknown::Newer(newer) => match self.check(text, &newer, now) {
-                // It went with that very fetch.
-                Err(JwtRefusal::UnknownKid) if newer.has_withdrawn(&kid) => Err(NotIdentified::WithdrawnKey),
+                Err(JwtRefusal::UnknownKid) => match newer.was_withdrawn(&kid, now) {
+                    // It went with that very fetch.
+                    Ok(true) => Err(NotIdentified::WithdrawnKey),
+                    Ok(false) => Ok(Err(JwtRefusal::UnknownKid)),
+                    Err(NoKeys) => Err(NotIdentified::NoKeys),
+                },
                 decided => Ok(decided),
             },
             Unknown::Withdrawn => Err(NotIdentified::WithdrawnKey),

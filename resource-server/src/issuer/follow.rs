@@ -136,7 +136,8 @@ impl Follower {
         let distrusts = |kind| matches!(kind, RevocationKind::Kid | RevocationKind::Unrecognised);
         if heard.revocations.iter().any(|event| distrusts(event.kind)) {
             self.cache.forget_all();
-            self.feed.jwks.renew().await;
+            let keys = heard.revocations.iter().filter(|event| event.kind == RevocationKind::Kid);
+            self.feed.jwks.renew(keys.map(|event| event.subject.as_str())).await;
         }
         if !heard.refused.is_empty() {
             place.stays(heard.refused);

@@ -49,6 +49,7 @@ pub struct Snapshot {
     fetched_at: UnixSeconds,
     failed_at: Option<UnixSeconds>,
     revoked_at: Option<UnixSeconds>,
+    revoked: Vec<String>,
     withdrawn: Vec<String>,
 }
 
@@ -63,13 +64,22 @@ impl Snapshot {
             fetched_at: now,
             failed_at: None,
             revoked_at: self.revoked_at,
+            revoked: self.revoked.clone(),
             withdrawn,
         }
     }
 
-    /// Whether the issuer published this key once, and withdrew it.
-    pub fn has_withdrawn(&self, kid: &str) -> bool {
-        self.withdrawn.iter().any(|withdrawn| withdrawn == kid)
+    /// Whether this key, which is not among the keys, was one of the issuer's: it was revoked by name, or published once and then withdrawn.
+    ///
+    /// # Errors
+    /// [`NoKeys`] shortly after a revocation: whichever instance answered may not have known the replacement yet.
+    pub fn was_withdrawn(&self, kid: &str, now: UnixSeconds) -> Result<bool, NoKeys> {
+        let names = |list: &[String]| list.iter().any(|each| each == kid);
+        match (names(&self.revoked), self.is_unsettled(now)) {
+            (true, _) => Ok(true),
+            (false, true) => Err(NoKeys),
+            (false, false) => Ok(names(&self.withdrawn)),
+        }
     }
 
     fn is_unsettled(&self, now: UnixSeconds) -> bool {
@@ -126,11 +136,8 @@ impl JwksCache {
         let cool_down = if unsettled { UNSETTLED_COOL_DOWN_SECONDS } else { COOL_DOWN_SECONDS };
         if (0..cool_down).contains(&(now - snapshot.fetched_at)) && snapshot.failed_at.is_none() {
             // Asked just now: a withdrawn key is asked for again later, too, because an instance that lags behind may have left out a new one.
-            return match (snapshot.has_withdrawn(kid), unsettled) {
-                (true, _) => Ok(Unknown::Withdrawn),
-                (false, true) => Err(NoKeys),
-                (false, false) => Ok(Unknown::Nonsense),
-            };
+            let was_withdrawn = snapshot.was_withdrawn(kid, now)?;
+            return Ok(if was_withdrawn { Unknown::Withdrawn } else { Unknown::Nonsense });
         }
         let fetched = self.fetch_after(seen.generation).await;
         if fetched.generation > seen.generation { Ok(Unknown::Newer(fetched)) } else { Err(NoKeys) }
@@ -145,12 +152,15 @@ impl JwksCache {
         if fetched.generation > seen.generation { Ok(fetched) } else { Err(NoKeys) }
     }
 
-    /// Fetches now, whatever the age: a key was revoked, and another has taken its place.
-    pub async fn renew(self: &Arc<Self>) {
+    /// Fetches now, whatever the age: keys were revoked, those of these ids among them, and others have taken their place.
+    pub async fn renew(self: &Arc<Self>, revoked: impl Iterator<Item = &str>) {
         let generation = {
             // A fetch under way would put its own snapshot over this one.
             let _flight = self.in_flight.lock().await;
-            let marked = Snapshot { revoked_at: Some(self.clock.now()), ..(*self.current()).clone() };
+            let before = self.current();
+            let revoked = revoked.map(str::to_owned).chain(before.revoked.iter().cloned());
+            let revoked = revoked.take(WITHDRAWN_MAX_KEYS).collect();
+            let marked = Snapshot { revoked_at: Some(self.clock.now()), revoked, ..(*before).clone() };
             self.replace(marked).generation
         };
         self.fetch_after(generation).await;

@@ -26,7 +26,7 @@ struct Deaf(AtomicBool);
 
 impl Faults for Deaf {
     fn at(&self, name: &'static str) -> Option<Fault> {
-        (name == "change_log.list_after" && self.0.load(Ordering::SeqCst)).then_some(Fault::Unavailable)
+        (name == "change_log.look" && self.0.load(Ordering::SeqCst)).then_some(Fault::Unavailable)
     }
 }
 
