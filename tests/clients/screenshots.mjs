@@ -76,6 +76,9 @@ await run(() =>
     await photograph(second.page, 'consent-identity');
     await second.page.goto(input.end_session_url);
     await photograph(second.page, 'end-session');
+    await second.page.goto(`${input.home_url}/change-password`);
+    await second.page.waitForSelector('input[type=password]');
+    await photograph(second.page, 'change-password');
     await handOver('make_organizations');
     await second.page.goto(input.authorize_url);
     await second.page.waitForSelector('.organizations');

@@ -7,7 +7,7 @@ use system_tests::process::repository;
 use system_tests::script::Script;
 use url::Url;
 
-const PAGES: [&str; 11] = [
+const PAGES: [&str; 12] = [
     "home-not-set-up",
     "set-up",
     "set-up-refused",
@@ -19,6 +19,7 @@ const PAGES: [&str; 11] = [
     "consent",
     "consent-identity",
     "end-session",
+    "change-password",
 ];
 const PAGES_WITH_ORGANIZATIONS: [&str; 3] =
     ["consent-organizations", "consent-organizations-refused", "error-unknown-client"];
