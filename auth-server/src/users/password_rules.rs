@@ -73,12 +73,14 @@ pub fn check_password(password: &str, email: &Email, display_name: &str) -> Resu
         _ => return Err(PasswordProblem::TooLong),
     }
     let lower = Zeroizing::new(password.to_lowercase());
-    if is_obvious(&lower) {
-        return Err(PasswordProblem::Obvious);
-    }
+    // The name first: of "lovelacelovelace" that tells Ada Lovelace more than that it repeats.
     let names = names_of(email, display_name);
-    let is_named = readings(&lower).iter().any(|reading| is_made_of(reading, &names, &COMMON));
-    if is_named || lower.contains(email.key()) { Err(PasswordProblem::ContainsName) } else { Ok(()) }
+    let beside = [&names, &*COMMON];
+    let is_named = readings(&lower).iter().any(|reading| beside.iter().any(|other| is_made_of(reading, &names, other)));
+    if is_named || lower.contains(email.key()) {
+        return Err(PasswordProblem::ContainsName);
+    }
+    if is_obvious(&lower) { Err(PasswordProblem::Obvious) } else { Ok(()) }
 }
 
 fn is_obvious(lower: &str) -> bool {
