@@ -16,6 +16,7 @@ use shared::{
     random::{Random, random_id},
     secret::Secret,
 };
+use std::fmt::{self, Display, Formatter};
 
 /// What is asked for.
 #[derive(Debug, Clone)]
@@ -32,7 +33,6 @@ pub struct NewUser<'a> {
 
 /// What is wrong with the fields, all of it at once; the texts are for people.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, thiserror::Error)]
-#[error("the account cannot be made as asked")]
 pub struct FieldProblems {
     /// About the e-mail address.
     pub email: Option<&'static str>,
@@ -40,6 +40,15 @@ pub struct FieldProblems {
     pub display_name: Option<&'static str>,
     /// About the password.
     pub password: Option<PasswordProblem>,
+}
+
+/// Every problem, in the words of the pages, on one line.
+impl Display for FieldProblems {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let password = self.password.map(|problem| problem.to_string());
+        let problems = [self.email, self.display_name, password.as_deref()];
+        f.write_str(&problems.into_iter().flatten().collect::<Vec<_>>().join(" "))
+    }
 }
 
 /// Why there is no new account.
@@ -141,4 +150,19 @@ pub async fn add_user(
     let written = &prepared;
     let is_new = store.write(|mut tx| async move { insert(&mut tx, written, now).await }).await?;
     if is_new { Ok(prepared.user) } else { Err(AddUserError::Taken) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{FieldProblems, PasswordProblem};
+
+    #[test]
+    fn a_refusal_says_all_that_is_wrong_as_the_pages_do() {
+        let password = Some(PasswordProblem::TooShort);
+        let one = FieldProblems { password, ..FieldProblems::default() };
+        assert_eq!(one.to_string(), PasswordProblem::TooShort.to_string());
+        let email = Some("Enter an e-mail address.");
+        let both = FieldProblems { email, password, display_name: None };
+        assert_eq!(both.to_string(), format!("Enter an e-mail address. {}", PasswordProblem::TooShort));
+    }
 }
