@@ -10,6 +10,23 @@ use crate::{
 use shared::{clock::UnixSeconds, db::Store, random::SharedRandom, sealing::Sealing};
 use std::sync::Arc;
 
+/// Refuses to act on nothing: a command given in another directory would open a new, empty database and succeed. PostgreSQL is never
+/// another directory's.
+///
+/// # Errors
+/// [`CommandError`] when the file of the database does not exist; nothing is made.
+pub(super) fn require_state(settings: &Settings) -> Result<(), CommandError> {
+    let database = settings.database();
+    match database.sqlite_file() {
+        Some(file) if matches!(file.try_exists(), Ok(false)) => Err(CommandError::refused(format!(
+            "there is no Postern state: {} does not exist; run the command in the directory where Postern was started, or name its data \
+             directory as shared.data_dir (POSTERN__SHARED__DATA_DIR)",
+            file.display()
+        ))),
+        _ => Ok(()),
+    }
+}
+
 /// The database and what is needed to write it.
 pub(super) struct Manager {
     pub(super) settings: Settings,

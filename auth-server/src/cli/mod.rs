@@ -43,7 +43,7 @@ use crate::{
     users::{add_user::AddUserError, password_hash::PasswordHashError},
 };
 use clap::{Parser, Subcommand};
-use manager::Manager;
+use manager::{Manager, require_state};
 use shared::{
     clock::SharedClock,
     config::{ConfigurationError, Settings as _, SharedSettings, Sources, TableDescription},
@@ -125,6 +125,19 @@ pub enum ManageCommand {
     /// Keys that sign tokens, and what they are sealed under.
     #[command(subcommand, after_help = "Example:\n  postern keys rotate")]
     Keys(KeysCommand),
+}
+
+impl ManageCommand {
+    /// Whether it is also given before the first start of an installation: by who enrols a resource server, makes accounts by script, or
+    /// wants a key.
+    fn prepares(&self) -> bool {
+        matches!(
+            self,
+            Self::ResourceServer(ResourceServerCommand::Add(_))
+                | Self::User(UserCommand::Add(_))
+                | Self::Keys(KeysCommand::MakeKeyEncryptionKey)
+        )
+    }
 }
 
 /// Why a command failed: one clear text.
@@ -229,6 +242,9 @@ pub async fn manage(
     random: SharedRandom,
     output: &mut (dyn Write + Send),
 ) -> Result<(), CommandError> {
+    if !command.prepares() {
+        require_state(&settings)?;
+    }
     if let ManageCommand::Admin(command) = command {
         return admin::execute(command, settings, clock, random, output).await;
     }

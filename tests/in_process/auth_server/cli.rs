@@ -256,6 +256,24 @@ async fn what_cannot_be_meant_is_refused_in_one_line() {
 }
 
 #[tokio::test]
+async fn a_command_in_a_directory_without_state_is_refused_and_makes_nothing() {
+    let installation = Installation::new();
+    for arguments in [
+        &["revoke-all", "--yes"][..],
+        &["user", "list"],
+        &["keys", "list"],
+        &["audit", "verify"],
+        &["admin", "users", "list"],
+        &["organization", "list"],
+    ] {
+        let error = installation.run(arguments).await.expect_err("refused");
+        assert!(error.contains("no Postern state") && error.contains("shared.data_dir"), "{arguments:?}: {error}");
+        assert!(!installation.data_file("").exists(), "{arguments:?} made the directory");
+    }
+    installation.run(&["keys", "make-key-encryption-key"]).await.expect("a key before the first start");
+}
+
+#[tokio::test]
 async fn the_key_of_a_resource_server_is_for_its_owner_and_never_written_over() {
     let installation = Installation::new();
     let key = installation.path("mcp.key");

@@ -3,6 +3,7 @@
 use super::super::{ManualClock, test_server::START};
 use auth_server::{
     administration::operations,
+    app::App,
     cli::{Arguments, Command, CommandError, manage},
     config::Settings,
 };
@@ -19,13 +20,17 @@ struct Shell {
 }
 
 impl Shell {
-    fn new() -> Self {
+    /// On the state that a first start leaves.
+    async fn new() -> Self {
         auth_server::install_crypto_provider();
         let directory = tempfile::tempdir().expect("a directory");
         let data = directory.path().join("data").display().to_string();
         let sources = Sources::new().with_flag("shared", "data_dir", "--data-dir", data);
         let settings = Settings::load(&sources).expect("settings");
-        Self { _directory: directory, settings, clock: Arc::new(ManualClock::at(START)) }
+        let clock: SharedClock = Arc::new(ManualClock::at(START));
+        let started = App::open(settings.clone(), Arc::clone(&clock), Arc::new(SystemRandom)).await.expect("started");
+        started.store.close().await;
+        Self { _directory: directory, settings, clock }
     }
 
     async fn run(&self, arguments: &[&str]) -> Result<String, CommandError> {
@@ -43,7 +48,7 @@ impl Shell {
 
 #[tokio::test]
 async fn what_the_interface_does_the_shell_does_and_it_is_written_down() {
-    let shell = Shell::new();
+    let shell = Shell::new().await;
     let made = shell.json(&["users", "create", "--email", "ada@example.com", "--administrator"]).await;
     assert_eq!(made["roles"], json!(["administrator", "member"]), "{made}");
     let id = made["id"].as_str().expect("an id");
@@ -63,7 +68,7 @@ async fn what_the_interface_does_the_shell_does_and_it_is_written_down() {
 
 #[tokio::test]
 async fn a_machine_is_made_administrator_by_the_older_command_and_by_this_one() {
-    let shell = Shell::new();
+    let shell = Shell::new().await;
     let api = format!("{}/api", shell.settings.auth_server.public_url);
     let new = [
         "clients",
@@ -98,7 +103,7 @@ async fn a_machine_is_made_administrator_by_the_older_command_and_by_this_one() 
 
 #[tokio::test]
 async fn exit_codes_tell_refused_from_not_there() {
-    let shell = Shell::new();
+    let shell = Shell::new().await;
     let code = async |arguments: &[&str]| shell.run(arguments).await.expect_err("refused").exit_code();
     assert_eq!(code(&["users", "show", "nobody"]).await, 3);
     assert_eq!(code(&["clients", "delete", "nothing"]).await, 3);
