@@ -142,7 +142,7 @@ pub enum StartError {
     #[error(transparent)]
     Passwords(#[from] PasswordHashError),
     /// A port.
-    #[error(transparent)]
+    #[error("{0} (auth_server.listen, and auth_server.public_url with it)")]
     Listen(#[from] shared::http::BindError),
 }
 

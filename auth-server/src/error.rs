@@ -263,9 +263,10 @@ impl From<GrantRefusal> for OAuthError {
             }
             GrantRefusal::Resource(cause) => cause.into(),
             GrantRefusal::ScopeMalformed => Self::new(ErrorCode::InvalidScope, "The scope is malformed."),
-            GrantRefusal::ScopeNotHeld => {
-                Self::new(ErrorCode::InvalidScope, "Nothing of the scope may be granted to this client and user.")
-            }
+            GrantRefusal::ScopeNotHeld => Self::new(
+                ErrorCode::InvalidScope,
+                "This client may not have any scope that was asked for at this resource.",
+            ),
             GrantRefusal::Machine(kind) => from_machine(kind),
             GrantRefusal::Store(cause) => cause.into(),
             GrantRefusal::Contended => Self::unavailable(),

@@ -83,7 +83,7 @@ pub enum StartError {
     #[error(transparent)]
     Fetcher(#[from] FetchError),
     /// A port.
-    #[error(transparent)]
+    #[error("{0} (resource_server.listen, and resource_server.public_url with it)")]
     Listen(#[from] BindError),
 }
 

@@ -26,7 +26,8 @@ shared::settings! {
         token_algorithm: TokenAlgorithm = "ES256",
         /// How long access tokens for this resource live, from 60 seconds to 24 hours. Without it the authorization server's lifetime counts.
         access_token_lifetime: Option<DurationSeconds> where check_lifetime,
-        /// The authorization server: its public URL, byte for byte as it is written there.
+        /// The authorization server: its public URL, byte for byte as it is written there. The one-command `postern` takes
+        /// `auth_server.public_url` instead.
         issuer: PublicUrl = "http://localhost:9400",
         /// The client that `auth-server resource-server add` made for this server. The one-command `postern` needs neither this nor a key.
         client_id: Option<String>,

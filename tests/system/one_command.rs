@@ -129,6 +129,7 @@ async fn a_port_in_use_is_one_clear_line() -> anyhow::Result<()> {
     let _taken = TcpListener::bind(("127.0.0.1", home.authorization_port))?;
     let ended = home.run(&[], "").await?;
     assert_refused(&ended, &home.authorization_port.to_string());
+    assert_refused(&ended, "auth_server.listen");
     Ok(())
 }
 

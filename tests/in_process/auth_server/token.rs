@@ -231,6 +231,10 @@ async fn a_machine_gets_a_token_for_what_it_was_made_for() {
     let form = [("grant_type", "client_credentials"), ("scope", "mcp.admin")];
     let refused = server.post_form_as(TOKEN, &basic("machine", SECRET), &form).await;
     assert_eq!(refused.refusal(), (400, "invalid_scope".to_owned()));
+    assert!(
+        refused.text("error_description").starts_with("This client may not have any scope"),
+        "no user stands behind it"
+    );
 }
 
 #[tokio::test]
