@@ -78,6 +78,14 @@ impl Refusal {
     }
 
     /// 409.
+    pub(super) fn last_owner_of(slug: &str) -> Self {
+        let description = format!(
+            "This is the last owner of the organization {slug}; make somebody else an owner, or disable it, first."
+        );
+        Self::new(StatusCode::CONFLICT, "conflict", description)
+    }
+
+    /// 409.
     pub(super) fn last_administrator() -> Self {
         Self::conflict("This is the last account that administers this installation; make another one first.")
     }

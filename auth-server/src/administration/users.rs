@@ -214,6 +214,7 @@ async fn erase(call: &Call<'_>) -> Result<Reply, Refusal> {
     match erase_user(&app.store, &app.audit_key, &*app.random, call.actor, &id, call.now).await {
         Ok(()) | Err(EraseUserRefusal::NotThere) => Ok(Reply::nothing()),
         Err(EraseUserRefusal::LastAdministrator) => Err(Refusal::last_administrator()),
+        Err(EraseUserRefusal::LastOwner(slug)) => Err(Refusal::last_owner_of(&slug)),
         Err(EraseUserRefusal::Store(cause)) => Err(cause.into()),
     }
 }

@@ -1,7 +1,7 @@
 //! Table `organization_member`: who belongs to which organization, as what.
 //!
-//! That an organization keeps an owner is decided here, by the predicates of [`change_role`] and [`remove`]: another open account
-//! owns it, or the member was no owner.
+//! That an organization keeps an owner is decided here, by the predicates of [`change_role`], [`remove`] and
+//! [`find_owned_alone`]: another open account owns it, or the member was no owner.
 
 use super::{
     json_list::unreadable,
@@ -17,11 +17,16 @@ use shared::{
     db::{Fetch, Row, Statement, StoreError, Tx},
 };
 
-/// Another open account than `$2` owns organization `$1`.
+/// Another open account than `user` owns `organization`; both are SQL.
 macro_rules! another_owner {
-    () => {
-        "EXISTS (SELECT 1 FROM organization_member w JOIN user_account u ON u.id = w.user_id \
-         WHERE w.organization_id = $1 AND w.user_id <> $2 AND w.role = 'owner' AND u.disabled_at IS NULL)"
+    ($organization:literal, $user:literal) => {
+        concat!(
+            "EXISTS (SELECT 1 FROM organization_member w JOIN user_account u ON u.id = w.user_id WHERE w.organization_id = ",
+            $organization,
+            " AND w.user_id <> ",
+            $user,
+            " AND w.role = 'owner' AND u.disabled_at IS NULL)"
+        )
     };
 }
 
@@ -45,7 +50,7 @@ const CHANGE_ROLE: Statement = Statement::new(
     concat!(
         "UPDATE organization_member SET role = $4 WHERE organization_id = $1 AND user_id = $2 AND role = $3 \
          AND (role <> 'owner' OR ",
-        another_owner!(),
+        another_owner!("$1", "$2"),
         ")"
     ),
 );
@@ -53,8 +58,17 @@ const REMOVE: Statement = Statement::new(
     "organization_member.remove",
     concat!(
         "DELETE FROM organization_member WHERE organization_id = $1 AND user_id = $2 AND (role <> 'owner' OR ",
-        another_owner!(),
+        another_owner!("$1", "$2"),
         ")"
+    ),
+);
+const FIND_OWNED_ALONE: Statement = Statement::new(
+    "organization_member.find_owned_alone",
+    concat!(
+        "SELECT o.slug FROM organization_member m JOIN organization o ON o.id = m.organization_id \
+         WHERE m.user_id = $1 AND m.role = 'owner' AND o.disabled_at IS NULL AND NOT ",
+        another_owner!("m.organization_id", "$1"),
+        " ORDER BY o.slug LIMIT 1"
     ),
 );
 const FORGET_USER: Statement =
@@ -156,6 +170,14 @@ pub async fn remove(tx: &mut Tx, organization_id: &str, user_id: &str) -> Result
 /// The database does not answer.
 pub async fn forget_user(tx: &mut Tx, user_id: &str) -> Result<(), StoreError> {
     tx.execute(&FORGET_USER, binds![user_id]).await.map(drop)
+}
+
+/// The slug of an open organization that no other open account owns; the first, if there are several.
+///
+/// # Errors
+/// The database does not answer.
+pub async fn find_owned_alone(db: &mut impl Fetch, user_id: &str) -> Result<Option<String>, StoreError> {
+    db.fetch_optional(&FIND_OWNED_ALONE, binds![user_id]).await?.map(|row| row.get("slug")).transpose()
 }
 
 /// Who belongs to the organization, by e-mail address; accounts that are closed too.

@@ -66,11 +66,11 @@ const LIST: Statement = Statement::new(
     "user_account.list",
     "SELECT id, email, display_name, roles, password_hash, disabled_at FROM user_account ORDER BY email_key",
 );
-/// Another open account than `$1` administers this installation. The roles are a JSON list of our own words, so a quoted word is a role.
+/// Another open account than `$1`, one that can sign in, administers this installation. The roles are a JSON list of our own words, so a quoted word is a role.
 macro_rules! another_administrator {
     () => {
         "EXISTS (SELECT 1 FROM user_account a WHERE a.id <> $1 AND a.disabled_at IS NULL \
-         AND a.roles LIKE '%\"administrator\"%')"
+         AND a.password_hash IS NOT NULL AND a.roles LIKE '%\"administrator\"%')"
     };
 }
 

@@ -25,6 +25,9 @@ pub enum EraseUserRefusal {
     /// Nobody else administers the installation.
     #[error("this is the last account that administers this installation; make another one first")]
     LastAdministrator,
+    /// Nobody else owns the open organization with this slug.
+    #[error("this is the last owner of the organization {0}; make somebody else an owner, or disable it, first")]
+    LastOwner(String),
     /// The database does not answer.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -32,7 +35,7 @@ pub enum EraseUserRefusal {
 
 /// Ends all the account holds, its memberships too, takes name, address, roles and password out of it, and the user's id out of every audit event: what stays there
 /// is a pseudonym that nothing joins to the user any more. The account itself stays, closed and nameless, for as long as ended grants refer to
-/// it. An organization may be left without an owner.
+/// it. An open organization keeps an owner; one that is disabled may lose its last.
 ///
 /// # Errors
 /// [`EraseUserRefusal`]; when the database does not answer nothing happened, or (`CommitUnknown`) all of it.
@@ -56,6 +59,9 @@ pub async fn erase_user(
                 // The first event of a user may have been chained since the salt was looked for.
                 if audit_person::find(tx, user_id).await?.as_deref() != known {
                     return Ok(false);
+                }
+                if let Some(slug) = organization_member::find_owned_alone(tx, user_id).await? {
+                    return Err(EraseUserRefusal::LastOwner(slug));
                 }
                 if !user_account::erase(tx, user_id, placeholder, now).await? {
                     let is_open = user_account::find(tx, user_id).await?.as_ref().is_some_and(User::is_active);

@@ -7,10 +7,13 @@ use auth_server::{
     users::{NewUser, User, add_user},
 };
 use serde_json::{Value, json};
-use shared::random::SystemRandom;
+use shared::{random::SystemRandom, secret::Secret};
 
 async fn add(app: &App, email: &str, is_administrator: bool) -> User {
-    let new = NewUser { email, display_name: "", password: None, is_administrator };
+    let password = Secret::new("a lamp beside seven turnips");
+    // Who has no password does not count as an administrator.
+    let password = is_administrator.then_some(&password);
+    let new = NewUser { email, display_name: "", password, is_administrator };
     let by = &auth_server::audit::Actor::CommandLine;
     add_user(&app.store, &app.passwords, &SystemRandom, by, &new, START).await.expect("added")
 }
@@ -92,6 +95,8 @@ async fn who_administers_is_said_by_command_and_the_last_one_stays() {
     refused(&installation, &role("root@example.com", "off"), "last account that administers").await;
     refused(&installation, &["user", "disable", "root@example.com"], "last account that administers").await;
     assert_eq!(installation.json(&role("ada@example.com", "on")).await["roles"], json!(["administrator", "member"]));
+    refused(&installation, &role("root@example.com", "off"), "last account that administers").await;
+    add(&app, "eve@example.com", true).await;
     assert_eq!(installation.json(&role("root@example.com", "off")).await["roles"], json!(["member"]));
     installation.run(&["user", "disable", "root@example.com"]).await.expect("disabled");
     refused(&installation, &["user", "disable", "root@example.com"], "disabled already").await;

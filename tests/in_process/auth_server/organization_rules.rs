@@ -14,7 +14,10 @@ use auth_server::{
     },
     resources::{register_resource::register_resource, remove_resource::remove_of_owner},
     store::{self, organization_member, remembered_consent::ConsentKey},
-    users::{disable_user, disable_user::DisableUserRefusal, enable_user, set_administrator},
+    users::{
+        disable_user, disable_user::DisableUserRefusal, enable_user, erase_user, erase_user::EraseUserRefusal,
+        set_administrator,
+    },
 };
 use shared::{
     db::{Statement, Store, StoreError},
@@ -70,6 +73,9 @@ async fn the_last_owner_stays(store: &Store) {
     server.promote(&acme, "bob", Owner).await.expect("promoted");
     // An owner whose account is closed answers for nothing.
     disable_user(store, &SystemRandom, BY, "bob", START).await.expect("disabled");
+    let erase = |user: &'static str| erase_user(store, &server.app.audit_key, &SystemRandom, BY, user, START);
+    let refused = erase("ann").await;
+    assert!(matches!(&refused, Err(EraseUserRefusal::LastOwner(slug)) if slug == "acme"), "{refused:?}");
     let refused = server.leave(&acme, "ann").await;
     assert!(matches!(refused, Err(OrganizationRefusal::LastOwner)), "{refused:?}");
     assert!(enable_user(store, &SystemRandom, BY, "bob", START).await.expect("enabled"));
@@ -80,6 +86,12 @@ async fn the_last_owner_stays(store: &Store) {
     assert!(matches!(refused, Err(OrganizationRefusal::NotMember)), "{refused:?}");
     assert_eq!((server.audited("member_role_changed").await, server.audited("member_removed").await), (1, 1));
     assert_eq!(server.audited("user_enabled").await, 1);
+    let refused = erase("bob").await;
+    assert!(matches!(refused, Err(EraseUserRefusal::LastOwner(_))), "{refused:?}");
+    assert_eq!(server.audited("user_erased").await, 0);
+    erase("ann").await.expect("owns nothing any more");
+    server.close(&acme).await;
+    erase("bob").await.expect("nobody works for a closed organization");
 }
 
 async fn two_owners_who_leave_at_once_leave_one(store: &Store) {
@@ -145,6 +157,14 @@ async fn the_last_administrator_stays(store: &Store) {
     let refused = disable_user(store, &SystemRandom, BY, "ann", START).await;
     assert!(matches!(refused, Err(DisableUserRefusal::LastAdministrator)), "{refused:?}");
     assert!(set("bob", true).await.expect("made one"));
+    // Who has no password cannot administer anything.
+    assert!(set("ann", false).await.is_err());
+    let refused = disable_user(store, &SystemRandom, BY, "ann", START).await;
+    assert!(matches!(refused, Err(DisableUserRefusal::LastAdministrator)), "{refused:?}");
+    for user in ["ann", "bob"] {
+        let work = |mut tx| async move { store::user_account::set_password(&mut tx, user, "hash", START).await };
+        assert!(store.write::<_, StoreError, _, _>(work).await.expect("set"));
+    }
     let (one, other) = futures_util::future::join(set("ann", false), set("bob", false)).await;
     assert_eq!([one.is_ok(), other.is_ok()].into_iter().filter(|done| *done).count(), 1);
     assert!(set("nobody", true).await.is_err());

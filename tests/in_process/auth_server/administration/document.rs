@@ -62,12 +62,11 @@ impl Stage {
                 (vec![], "", json!({ "email": "new@example.com", "display_name": "New", "administrator": true }))
             }
             "users_change" => (at("id", "ann"), "", json!({ "display_name": "Ann" })),
-            "users_show"
-            | "users_disable"
-            | "users_enable"
-            | "users_password_link"
-            | "users_sign_out"
-            | "users_erase" => (at("id", "ann"), "", Value::Null),
+            "users_show" | "users_disable" | "users_enable" | "users_password_link" | "users_sign_out" => {
+                (at("id", "ann"), "", Value::Null)
+            }
+            // Ann is the last owner of an organization.
+            "users_erase" => (at("id", &self.member), "", Value::Null),
             "organizations_list" => (vec![], "limit=5", Value::Null),
             "organizations_create" => {
                 (vec![], "", json!({ "slug": "other", "name": "Other", "tenant_id": "t", "owner_id": "ann" }))
