@@ -45,8 +45,8 @@ pub enum UserCommand {
     #[command(after_help = "Example:\n  postern user sign-out ada@example.com")]
     SignOut(AccountArguments),
     /// Erase a person: everything they allowed ends, and what the database and the audit log keep of them are pseudonyms.
-    #[command(after_help = "Example:\n  postern user erase ada@example.com")]
-    Erase(AccountArguments),
+    #[command(after_help = "Example:\n  postern user erase ada@example.com --yes")]
+    Erase(EraseArguments),
     /// Print a link through which the user chooses a new password; it works once.
     #[command(after_help = "Example:\n  postern user reset-password ada@example.com")]
     ResetPassword(AccountArguments),
@@ -104,6 +104,19 @@ pub enum Switch {
 pub struct AccountArguments {
     /// The e-mail address that names the account.
     pub email: String,
+    /// How to print.
+    #[command(flatten)]
+    pub format: Format,
+}
+
+/// Who is erased.
+#[derive(Debug, Args)]
+pub struct EraseArguments {
+    /// The e-mail address that names the account.
+    pub email: String,
+    /// Yes, for good: nothing brings the account back.
+    #[arg(long)]
+    pub yes: bool,
     /// How to print.
     #[command(flatten)]
     pub format: Format,
@@ -248,8 +261,12 @@ async fn sign_out(arguments: &AccountArguments, manager: &Manager, output: &mut 
     arguments.format.one(&SignedOut { id: user.id, sessions_ended }, &text, output)
 }
 
-async fn erase(arguments: &AccountArguments, manager: &Manager, output: &mut dyn Write) -> Result<(), CommandError> {
+async fn erase(arguments: &EraseArguments, manager: &Manager, output: &mut dyn Write) -> Result<(), CommandError> {
     let user = find(&arguments.email, manager).await?;
+    if !arguments.yes {
+        let what = format!("this erases {} for good, and nothing brings it back", arguments.email);
+        return Err(CommandError::refused(format!("{what}; add --yes if that is meant")));
+    }
     let key = manager.audit_key().await?;
     let (random, by) = (manager.random.as_ref(), &Actor::CommandLine);
     match erase_user(&manager.store, &key, random, by, &user.id, manager.now).await {

@@ -345,6 +345,9 @@ async fn the_audit_log_is_listed_verified_and_exported() {
     app.store.write::<_, shared::db::StoreError, _, _>(tamper).await.expect("tampered");
     let error = installation.run(&["audit", "verify"]).await.expect_err("found");
     assert!(error.starts_with("the audit chain is broken at "), "{error}");
-    installation.run(&["user", "erase", "ada@example.com"]).await.expect("erased");
-    assert!(installation.run(&["user", "erase", "ada@example.com"]).await.is_err());
+    let unmeant = installation.run(&["user", "erase", "ada@example.com"]).await.expect_err("not meant");
+    assert!(unmeant.contains("--yes"), "{unmeant}");
+    let erase = ["user", "erase", "ada@example.com", "--yes"];
+    installation.run(&erase).await.expect("erased");
+    assert!(installation.run(&erase).await.is_err());
 }
