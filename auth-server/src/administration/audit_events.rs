@@ -7,9 +7,10 @@ use super::{
     views::{AuditEventView, AuditVerdictView},
 };
 use crate::{
-    audit::{verify_chain, verify_chain::Checkpoint},
+    audit::{AuditKind, verify_chain, verify_chain::Checkpoint},
     store::audit_event::{self, AuditFilter, AuditRow, Before},
 };
+use clap::ValueEnum as _;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use shared::clock::UnixSeconds;
@@ -45,6 +46,7 @@ struct Listing {
     /// Only what was done so: the id of a user or a client, or administrator, client, user, local, installation.
     actor: Option<String>,
     /// Only events of this kind.
+    #[schemars(with = "Option<AuditKind>")]
     kind: Option<String>,
     /// Only events that concern this user.
     user_id: Option<String>,
@@ -61,8 +63,9 @@ async fn list(call: &Call<'_>) -> Result<Reply, Refusal> {
     let asked = Asked::of(NAME, query.limit, query.cursor.as_deref())?;
     let before =
         if asked.after.is_empty() { Before::NOTHING } else { before(&asked.after).ok_or_else(Refusal::cursor)? };
+    let kind = query.kind.as_deref().map(known_kind).transpose()?;
     let filter = AuditFilter {
-        kind: query.kind.as_deref().unwrap_or_default(),
+        kind: kind.map_or("", AuditKind::as_str),
         user_id: query.user_id.as_deref().unwrap_or_default(),
         client_id: query.client_id.as_deref().unwrap_or_default(),
         since: query.since.unwrap_or(0),
@@ -72,6 +75,13 @@ async fn list(call: &Call<'_>) -> Result<Reply, Refusal> {
     let rows = audit_event::list_page(&mut call.app.store.read(), filter, before, asked.rows()).await?;
     let key = |row: &AuditRow| format!("{} {}", row.at, row.id);
     Ok(Reply::shows(&asked.page(rows, key, AuditEventView::from)))
+}
+
+fn known_kind(text: &str) -> Result<AuditKind, Refusal> {
+    AuditKind::from_str(text, false).map_err(|_| {
+        let known: Vec<_> = AuditKind::value_variants().iter().map(|kind| kind.as_str()).collect();
+        Refusal::invalid(format!("There is no such kind of event. There are: {}.", known.join(", "))).about("kind")
+    })
 }
 
 /// How the chain is verified.

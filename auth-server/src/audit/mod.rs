@@ -16,6 +16,8 @@ pub use forget_events::forget_events;
 pub use verify_chain::verify_chain;
 
 use crate::store::audit_event::{self, AuditRow};
+use clap::ValueEnum;
+use schemars::JsonSchema;
 use shared::{
     clock::UnixSeconds,
     db::{StoreError, Tx},
@@ -25,7 +27,9 @@ use shared::{
 
 /// What happened. A registration is not among it: anybody may register, events stay, and what stands in `client` (when, from
 /// where) tells the same for as long as the client lives.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, JsonSchema, ValueEnum)]
+#[schemars(rename_all = "snake_case")]
+#[value(rename_all = "snake_case")]
 pub enum AuditKind {
     /// A refresh token was presented whose family had moved on: the family is revoked.
     RefreshTokenTheft,
@@ -310,4 +314,21 @@ impl AuditEvent {
 /// The database does not answer; then the act must not happen either.
 pub async fn record(tx: &mut Tx, event: &AuditEvent) -> Result<(), StoreError> {
     audit_event::insert(tx, &event.row).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::AuditKind;
+    use crate::administration::schema::words;
+    use clap::ValueEnum as _;
+    use schemars::schema_for;
+
+    #[test]
+    fn a_kind_is_asked_for_as_it_is_stored() {
+        let described = words(schema_for!(AuditKind).as_value());
+        assert_eq!(described, AuditKind::value_variants().iter().map(|kind| kind.as_str()).collect::<Vec<_>>());
+        for kind in AuditKind::value_variants() {
+            assert_eq!(AuditKind::from_str(kind.as_str(), false), Ok(*kind));
+        }
+    }
 }

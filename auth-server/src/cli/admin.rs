@@ -112,10 +112,17 @@ fn option(property: &Property) -> Arg {
         Form::Json => option.value_name("JSON"),
         Form::Text => match words(&property.schema) {
             words if words.is_empty() => option.value_name("TEXT"),
-            words => option.value_name(words.join("|")),
+            words => {
+                let are_few = words.len() <= FEW_WORDS;
+                let name = if are_few { words.join("|") } else { "WORD".to_owned() };
+                option.value_name(name).hide_possible_values(are_few).value_parser(PossibleValuesParser::new(words))
+            }
         },
     }
 }
+
+/// So many words stand in the place of the value; more are listed beside the help.
+const FEW_WORDS: usize = 8;
 
 fn text(matches: &ArgMatches, name: &str) -> String {
     matches.get_one::<String>(name).cloned().unwrap_or_default()

@@ -3,6 +3,7 @@
 use super::{CommandError, Format, manager::Manager, output::Columns, user};
 use crate::{
     audit::{
+        AuditKind,
         export_events::{EventLine, ExportError, export_events},
         verify_chain::{Checkpoint, verify_chain},
     },
@@ -41,8 +42,8 @@ pub struct ListArguments {
     #[arg(long, value_name = "ID")]
     pub client: Option<String>,
     /// Only those of this kind, such as sign_in_refused.
-    #[arg(long)]
-    pub kind: Option<String>,
+    #[arg(long, value_enum)]
+    pub kind: Option<AuditKind>,
     /// Only those since: a date, an RFC 3339 time, or so long ago ("24h", "7d").
     #[arg(long, value_name = "TIME")]
     pub since: Option<String>,
@@ -166,7 +167,7 @@ async fn list(
     let which = Selection {
         user_id: user_id.as_deref(),
         client_id: arguments.client.as_deref(),
-        kind: arguments.kind.as_deref(),
+        kind: arguments.kind.map(AuditKind::as_str),
         since: time(&arguments.since)?.unwrap_or(i64::MIN),
         before: (time(&arguments.until)?.unwrap_or(i64::MAX), ""),
         limit: arguments.limit,

@@ -333,6 +333,11 @@ async fn the_audit_log_is_listed_verified_and_exported() {
         installation.run(&["audit", "list", "--since", "yesterday"]).await.expect_err("refused").contains("yesterday")
     );
 
+    for list in [["audit", "list", "--kind", "nosuch"].as_slice(), &["admin", "audit", "list", "--kind", "nosuch"]] {
+        let refused = installation.run(list).await.expect_err("no such kind");
+        assert!(refused.contains("nosuch") && refused.contains("client_removed"), "{refused}");
+    }
+
     let verdict = installation.json(&["audit", "verify"]).await;
     assert_eq!((&verdict["intact"], &verdict["unchained"]), (&json!(true), &json!(0)));
     let checkpoint = verdict["checkpoint"].as_str().expect("a checkpoint");

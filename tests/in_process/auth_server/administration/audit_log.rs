@@ -58,6 +58,9 @@ async fn the_newest_comes_first_and_filters_narrow() {
         assert_eq!(kinds(&format!("?actor={actor}")).await, ["user_disabled"], "{actor}");
     }
     assert_eq!(server.admin_get("/audit?since=yesterday").await.status, 400);
+    let unknown = server.admin_get("/audit?kind=nosuch").await;
+    assert_eq!(unknown.status, 400, "{unknown:?}");
+    assert!(unknown.body.contains("user_enabled") && unknown.body.contains("client_removed"), "{unknown:?}");
     let event = &server.admin_get("/audit?kind=user_enabled").await.json()["items"][0];
     assert_eq!(event["actor"], json!("client ops"));
 }

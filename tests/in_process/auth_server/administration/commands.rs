@@ -110,9 +110,13 @@ async fn exit_codes_tell_refused_from_not_there() {
     assert_eq!(code(&["clients", "delete", "nothing"]).await, 3);
     assert_eq!(code(&["users", "create", "--email", "nonsense"]).await, 1);
     assert_eq!(code(&["users", "list", "--limit", "0"]).await, 1);
-    for usage in
-        [&["users"][..], &["users", "show"], &["users", "list", "--nonsense", "1"], &["users", "list", "--limit", "x"]]
-    {
+    for usage in [
+        &["users"][..],
+        &["users", "show"],
+        &["users", "list", "--nonsense", "1"],
+        &["users", "list", "--limit", "x"],
+        &["audit", "list", "--kind", "nosuch"],
+    ] {
         let error = Arguments::try_parse_from([&["auth-server", "admin"], usage].concat()).expect_err("usage");
         assert_eq!(error.exit_code(), 2, "{usage:?}");
     }
