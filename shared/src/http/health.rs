@@ -11,12 +11,14 @@ use axum::{Json, Router};
 use futures_util::future::join_all;
 use http::{StatusCode, header};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 
 /// What one check may take; what is slower cannot serve requests either.
 const CHECK_TIMEOUT: Duration = Duration::from_secs(2);
+/// What is wrong may be right again at once, above all while a server starts: it is looked at again after so long.
+const FAILURE_KEPT: Duration = Duration::from_millis(20);
 /// When a balancer should look again.
 const RETRY_AFTER_SECONDS: &str = "2";
 
@@ -55,8 +57,21 @@ struct Health {
     checks: Vec<Arc<dyn ReadinessCheck>>,
     clock: SharedClock,
     shutdown: CancellationToken,
-    /// What was found in that second: however many ask, the checks run once a second.
-    last: Mutex<Option<(UnixSeconds, Found)>>,
+    /// However many ask, the checks run once a second while all is well, and one at a time while it is not.
+    last: Mutex<Option<Look>>,
+}
+
+/// What was found, and when.
+struct Look {
+    at: UnixSeconds,
+    ended: Instant,
+    found: Found,
+}
+
+impl Look {
+    fn is_good_at(&self, now: UnixSeconds) -> bool {
+        self.at == now && (self.found.is_empty() || self.ended.elapsed() < FAILURE_KEPT)
+    }
 }
 
 /// The names of what failed, with the reasons.
@@ -91,10 +106,10 @@ impl Health {
         let mut last = self.last.lock().await;
         let now = self.clock.now();
         match &*last {
-            Some((at, found)) if *at == now => found.clone(),
+            Some(look) if look.is_good_at(now) => look.found.clone(),
             _ => {
                 let found = self.run_checks().await;
-                *last = Some((now, found.clone()));
+                *last = Some(Look { at: now, ended: Instant::now(), found: found.clone() });
                 found
             }
         }
@@ -128,6 +143,7 @@ mod tests {
     use http::StatusCode;
     use std::sync::Arc;
     use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, Ordering};
+    use std::time::{Duration, Instant};
     use tokio_util::sync::CancellationToken;
     use tower::ServiceExt as _;
 
@@ -183,9 +199,13 @@ mod tests {
         }
         assert_eq!(ask(&router, "/livez").await, fine);
 
+        // Within the same second: who starts is ready when it is ready.
         database.broken.store(false, Ordering::SeqCst);
-        clock.0.fetch_add(1, Ordering::SeqCst);
-        assert_eq!(ask(&router, "/readyz").await, fine);
+        let deadline = Instant::now() + Duration::from_secs(5);
+        while ask(&router, "/readyz").await != fine {
+            assert!(Instant::now() < deadline, "it goes on to say that it is not ready");
+            tokio::task::yield_now().await;
+        }
         shutdown.cancel();
         assert_eq!(ask(&router, "/readyz").await.0, StatusCode::SERVICE_UNAVAILABLE);
         assert_eq!(ask(&router, "/livez").await, fine);
