@@ -4,9 +4,12 @@ use crate::{
     app::App,
     config::{RegistrationPolicy, Settings},
     endpoints::{
-        admin, assets, authorize, change_password, consent, end_session, events, health, home, introspect, jwks,
-        metadata, not_found, register, registration_management, reset_password, resource_registry, revoke, set_up,
-        sign_in, sign_out, sign_out_everywhere, token, userinfo,
+        admin, events, health, introspect, jwks, metadata, not_found,
+        pages::{
+            assets, authorize, change_password, consent, end_session, home, reset_password, set_up, sign_in, sign_out,
+            sign_out_everywhere,
+        },
+        register, registration_management, resource_registry, revoke, token, userinfo,
     },
 };
 use axum::{

@@ -1,37 +1,23 @@
 //! Parse, call, render: one file an endpoint, at most 40 lines a function; rules live below.
 
 pub mod admin;
-pub mod assets;
 mod authenticate_client;
-pub mod authorize;
-pub mod change_password;
-pub mod consent;
-pub mod cookie;
-pub mod end_session;
 pub mod events;
 pub mod form;
 pub mod guard;
 pub mod health;
-pub mod home;
 pub mod introspect;
 pub mod json_body;
 pub mod jwks;
 pub mod metadata;
 pub mod not_found;
-mod page;
+pub mod pages;
 pub mod public_document;
 pub mod register;
 mod registered_client;
 pub mod registration_management;
-pub mod reset_password;
 pub mod resource_registry;
 pub mod respond;
 pub mod revoke;
-pub mod same_origin;
-pub mod set_up;
-pub mod sign_in;
-pub mod sign_out;
-pub mod sign_out_everywhere;
 pub mod token;
 pub mod userinfo;
-mod visit;

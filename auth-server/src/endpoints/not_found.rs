@@ -1,6 +1,6 @@
 //! What is not there, and methods that are not answered: JSON, as everything a program reads; and a page for a person who lost the way.
 
-use super::visit::Visit;
+use super::pages::visit::Visit;
 use crate::{app::App, endpoints::respond::json_no_store, pages::Notice};
 use axum::{extract::State, response::Response};
 use http::{HeaderMap, HeaderValue, StatusCode, header};

@@ -43,7 +43,7 @@ const ROOMS: &[Room] = &[
     Room {
         foreign: "askama",
         of: PRODUCT,
-        may: &["auth-server/src/pages/", "auth-server/src/endpoints/page.rs"],
+        may: &["auth-server/src/pages/", "auth-server/src/endpoints/pages/page.rs"],
         reason: "only pages have templates",
     },
     Room {

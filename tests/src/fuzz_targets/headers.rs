@@ -2,9 +2,9 @@
 
 use std::net::IpAddr;
 
-use auth_server::endpoints::cookie::Cookie;
+use auth_server::endpoints::pages::cookie::Cookie;
+use auth_server::endpoints::pages::same_origin::is_same_origin;
 use auth_server::endpoints::public_document;
-use auth_server::endpoints::same_origin::is_same_origin;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use serde_json::json;
 use shared::http::{AddressRange, ClientAddress, ClientAddresses};

@@ -26,7 +26,7 @@ use shared::{
 };
 
 /// What handlers of pages share.
-pub(super) struct Visit<'a> {
+pub(in crate::endpoints) struct Visit<'a> {
     pub(super) app: &'a App,
     pub(super) now: UnixSeconds,
     pub(super) site: Site,
@@ -37,7 +37,7 @@ pub(super) struct Visit<'a> {
 }
 
 /// Why a handler does not answer with its own page.
-pub(super) enum Stop {
+pub(in crate::endpoints) enum Stop {
     /// A page that says why.
     Notice(Notice),
     /// A way elsewhere.
@@ -50,7 +50,7 @@ pub(super) enum Stop {
 
 impl<'a> Visit<'a> {
     /// Reads the clock: once a request.
-    pub(super) fn new(app: &'a App, headers: &'a HeaderMap, request_id: &'a RequestId) -> Self {
+    pub(in crate::endpoints) fn new(app: &'a App, headers: &'a HeaderMap, request_id: &'a RequestId) -> Self {
         let (cookie, device) = (Cookie::session(&app.issuer), Cookie::known_device(&app.issuer));
         Self { app, now: app.clock.now(), site: Site::of(&app.issuer), cookie, device, headers, request_id }
     }
@@ -140,7 +140,7 @@ impl<'a> Visit<'a> {
     }
 
     /// The handler's page, or the page or redirect that stands for what stopped it.
-    pub(super) fn answer(&self, result: Result<Response, Stop>) -> Response {
+    pub(in crate::endpoints) fn answer(&self, result: Result<Response, Stop>) -> Response {
         match result {
             Ok(response) => response,
             Err(Stop::Notice(notice)) => self.notice(notice),

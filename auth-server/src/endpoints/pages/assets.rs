@@ -1,7 +1,6 @@
 //! `GET /assets/{name}`: the stylesheet and the icon, under names that change with their content.
 
-use super::not_found::not_found;
-use crate::{app::App, pages::assets};
+use crate::{app::App, endpoints::not_found::not_found, pages::assets};
 use axum::{
     extract::{Path, State},
     response::{IntoResponse as _, Response},
