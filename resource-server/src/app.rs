@@ -3,7 +3,7 @@
 use crate::{
     bearer::{cache::TokenCache, identify::Identify, revocations::Revocations, verified_token::PrincipalShares},
     builtin_resource,
-    config::Settings,
+    config::{ResourceServerSettings, Settings},
     issuer::{
         documents::IssuerDocuments,
         endpoints::IssuerEndpoints,
@@ -15,17 +15,17 @@ use crate::{
         jwks::JwksCache,
         machine_token::{EnrolledIdentity, MachineTokens},
     },
-    mcp::{host_and_origin::HostAndOrigin, sessions::Sessions},
+    mcp::{
+        host_and_origin::HostAndOrigin,
+        sessions::{SessionLimits, Sessions},
+    },
     metadata::{Metadata, protected_resource_url},
     pipeline::{Pipeline, PipelineLimits},
     policy::scope_policy::ScopePolicy,
     readiness,
     refusal::RefusalWriter,
     router::router,
-    upstreams::{
-        Upstream,
-        builtin::{Builtin, BuiltinLimits},
-    },
+    upstreams::{Upstream, builtin::builtin, rmcp_upstream::RmcpLimits},
 };
 use axum::Router;
 use shared::{
@@ -34,7 +34,11 @@ use shared::{
     db::{Migration, OpenError, PoolLimits, Schema, Store},
     ephemeral::{self, EphemeralError},
     http::{BindError, health_router},
-    protocol::{jwt::AssertionSignerError, resource_document::ResourceDocument, scope::ScopeSet},
+    protocol::{
+        jwt::AssertionSignerError,
+        resource_document::{ResourceDocument, ResourceScope},
+        scope::ScopeSet,
+    },
     random::{Random, SharedRandom},
     rate_limit::{FailureBudget, Limit, RateLimiter},
 };
@@ -137,19 +141,18 @@ pub async fn open_store(settings: &Settings, random: &dyn Random) -> Result<Stor
 /// Settings that contradict each other, a Redis URL or HTTP client that cannot be used.
 pub fn build(parts: Parts) -> Result<App, StartError> {
     let allowed = host_and_origin(&parts.settings)?;
-    let upstream = builtin(&parts, &allowed);
-    build_around(upstream, parts)
+    let upstream = builtin_tools(&parts, &allowed);
+    build_around(upstream, builtin_resource::scopes(), parts)
 }
 
-/// Puts everything together around `upstream`, which has the tools that [`builtin_resource::scopes`] name.
+/// Puts everything together around `upstream`, whose tools `scopes` name.
 ///
 /// # Errors
 /// As [`build`].
-pub fn build_around(upstream: Arc<dyn Upstream>, parts: Parts) -> Result<App, StartError> {
+pub fn build_around(upstream: Arc<dyn Upstream>, scopes: Vec<ResourceScope>, parts: Parts) -> Result<App, StartError> {
     let Parts { settings, store, clock, random, identity, stop } = parts;
     let own = &settings.resource_server;
     let resource = settings.resource();
-    let scopes = builtin_resource::scopes();
     let fetcher = Fetcher::new()?;
     let endpoints = IssuerEndpoints::new(&own.issuer);
     let redis_url = settings.shared.redis_url.as_ref().map(RedisUrl::expose);
@@ -182,7 +185,7 @@ pub fn build_around(upstream: Arc<dyn Upstream>, parts: Parts) -> Result<App, St
         rate_limiter,
         limits: PipelineLimits::of(own),
         policy: ScopePolicy::new(&scopes, &upstream.tools()),
-        sessions: own.legacy_sessions.then(|| Sessions::new(own.legacy_session_idle.seconds())),
+        sessions: own.legacy_sessions.then(|| Sessions::new(session_limits(own))),
         upstream,
         refusals: refusals.clone(),
     });
@@ -209,15 +212,16 @@ fn host_and_origin(settings: &Settings) -> Result<Arc<HostAndOrigin>, StartError
     })
 }
 
-fn builtin(parts: &Parts, allowed: &HostAndOrigin) -> Arc<dyn Upstream> {
+fn session_limits(own: &ResourceServerSettings) -> SessionLimits {
+    SessionLimits {
+        idle_seconds: own.legacy_session_idle.seconds(),
+        lifetime_seconds: own.legacy_session_lifetime.seconds(),
+        per_principal: own.legacy_sessions_per_user as usize,
+    }
+}
+
+fn builtin_tools(parts: &Parts, allowed: &HostAndOrigin) -> Arc<dyn Upstream> {
     let Parts { store, clock, random, stop, .. } = parts;
-    let own = &parts.settings.resource_server;
-    let idle_seconds = u64::try_from(own.legacy_session_idle.seconds()).unwrap_or(u64::MAX);
-    let limits = BuiltinLimits {
-        allowed_hosts: allowed.hosts(),
-        allowed_origins: allowed.origins(),
-        body_max_bytes: own.body_max.bytes(),
-        session_idle_seconds: own.legacy_sessions.then_some(idle_seconds),
-    };
-    Arc::new(Builtin::new(store.clone(), clock.clone(), random.clone(), &limits, stop.child_token()))
+    let limits = RmcpLimits::new(&parts.settings.resource_server, allowed);
+    Arc::new(builtin(store.clone(), clock.clone(), random.clone(), &limits, stop.child_token()))
 }

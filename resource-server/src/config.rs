@@ -57,6 +57,10 @@ shared::settings! {
         legacy_sessions: bool = false,
         /// A legacy session ends after this long without a message.
         legacy_session_idle: DurationSeconds = "30m" where between(10, 86_400),
+        /// A legacy session ends after this long, however busy; the client then opens another.
+        legacy_session_lifetime: DurationSeconds = "24h" where between(60, 2_592_000),
+        /// How many legacy sessions one user may have open at a time with one client; opening another closes the one that was idle longest.
+        legacy_sessions_per_user: u32 = "16" where between(1, 1_000),
     }
 }
 

@@ -75,6 +75,11 @@ pub fn no_such_session_error() -> JsonRpcError {
     JsonRpcError::new(StatusCode::NOT_FOUND, INVALID_REQUEST, "Session not found")
 }
 
+/// An answer of the client where the server asked nothing: outside of a legacy session it never does.
+pub fn nothing_asked_error() -> JsonRpcError {
+    JsonRpcError::new(StatusCode::BAD_REQUEST, INVALID_REQUEST, "Invalid Request: nothing was asked")
+}
+
 /// A call whose upstream broke down.
 pub fn upstream_failed_error() -> JsonRpcError {
     JsonRpcError::new(StatusCode::BAD_GATEWAY, INTERNAL_ERROR, "The tool's server failed")

@@ -104,7 +104,7 @@ fn is_object<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Erro
 ///
 /// # Errors
 /// The JSON-RPC answer to send, always with HTTP status 400: -32700 for what is no JSON (or too deep), -32600 for
-/// batches and for what is no JSON-RPC 2.0 message, -32602 for `params` that are no object.
+/// batches (which [`super::batch`] takes apart) and for what is no JSON-RPC 2.0 message, -32602 for `params` that are no object.
 pub fn parse(body: &[u8]) -> Result<Envelope, JsonRpcError> {
     if deeper_than(body, JSON_DEPTH_MAX) {
         return Err(refused(PARSE_ERROR, "Parse error: nested too deeply"));
@@ -160,7 +160,7 @@ fn refused(code: i64, message: &'static str) -> JsonRpcError {
 }
 
 /// Whether brackets nest deeper than `max`; one pass, no recursion, brackets in strings do not count.
-fn deeper_than(body: &[u8], max: usize) -> bool {
+pub(super) fn deeper_than(body: &[u8], max: usize) -> bool {
     let (mut depth, mut in_string, mut escaped) = (0_usize, false, false);
     for byte in body {
         if in_string {

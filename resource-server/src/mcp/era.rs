@@ -4,7 +4,7 @@
 
 use super::{
     envelope::{Envelope, Kind},
-    json_rpc_error::{HEADER_MISMATCH, INVALID_PARAMS, JsonRpcError, UNSUPPORTED_PROTOCOL_VERSION},
+    json_rpc_error::{HEADER_MISMATCH, INVALID_PARAMS, INVALID_REQUEST, JsonRpcError, UNSUPPORTED_PROTOCOL_VERSION},
 };
 use base64::Engine as _;
 use http::{HeaderMap, StatusCode};
@@ -15,6 +15,9 @@ pub const FIRST_MODERN_VERSION: &str = "2026-07-28";
 /// Every revision this server speaks, oldest first.
 pub const SUPPORTED_VERSIONS: [&str; 5] =
     ["2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25", FIRST_MODERN_VERSION];
+
+/// The one revision in which a body may hold several messages, and what a request without a version speaks.
+const BATCHING_VERSION: &str = "2025-03-26";
 
 /// The header that names the revision.
 pub const VERSION_HEADER: &str = "mcp-protocol-version";
@@ -49,16 +52,39 @@ pub fn of_message(envelope: &Envelope, headers: &HeaderMap) -> Result<Era, JsonR
     decide(envelope, headers).map_err(|error| error.answering(envelope.id()))
 }
 
-fn decide(envelope: &Envelope, headers: &HeaderMap) -> Result<Era, JsonRpcError> {
-    if headers.get_all(VERSION_HEADER).iter().nth(1).is_some() {
-        return Err(mismatch("MCP-Protocol-Version is given more than once"));
+/// Whether a client with these headers may send batches.
+///
+/// # Errors
+/// The JSON-RPC answer to send with HTTP status 400: -32600 in every other revision, -32022 for one that nobody speaks, -32020 for
+/// headers that contradict each other.
+pub fn check_batch(headers: &HeaderMap) -> Result<(), JsonRpcError> {
+    match version_header(headers)? {
+        None | Some(BATCHING_VERSION) => Ok(()),
+        Some(version) if !SUPPORTED_VERSIONS.contains(&version) => Err(unsupported(version)),
+        Some(_) => {
+            let message = "Invalid Request: this revision has no batches";
+            Err(JsonRpcError::new(StatusCode::BAD_REQUEST, INVALID_REQUEST, message))
+        }
     }
+}
+
+/// The era of a message that came in a batch.
+///
+/// # Errors
+/// As [`of_message`]; -32600 for what cannot be in one: the handshake, and messages of the stateless revision.
+pub fn of_batched_message(envelope: &Envelope, headers: &HeaderMap) -> Result<Era, JsonRpcError> {
+    let era = of_message(envelope, headers)?;
+    if era == Era::Legacy && &*envelope.method != "initialize" {
+        return Ok(era);
+    }
+    let message = "Invalid Request: this message cannot be in a batch";
+    Err(JsonRpcError::new(StatusCode::BAD_REQUEST, INVALID_REQUEST, message).answering(envelope.id()))
+}
+
+fn decide(envelope: &Envelope, headers: &HeaderMap) -> Result<Era, JsonRpcError> {
+    let header = version_header(headers)?;
     if &*envelope.method == "initialize" {
         return Ok(Era::Legacy);
-    }
-    let header = text(headers, VERSION_HEADER);
-    if headers.contains_key(VERSION_HEADER) && header.is_none() {
-        return Err(mismatch("MCP-Protocol-Version is not readable"));
     }
     let meta = envelope.meta_version();
     if let (Some(meta), header) = (meta, header)
@@ -80,6 +106,17 @@ fn decide(envelope: &Envelope, headers: &HeaderMap) -> Result<Era, JsonRpcError>
     }
     check_mirrored_headers(envelope, headers)?;
     Ok(Era::Modern)
+}
+
+fn version_header(headers: &HeaderMap) -> Result<Option<&str>, JsonRpcError> {
+    if headers.get_all(VERSION_HEADER).iter().nth(1).is_some() {
+        return Err(mismatch("MCP-Protocol-Version is given more than once"));
+    }
+    let header = text(headers, VERSION_HEADER);
+    if headers.contains_key(VERSION_HEADER) && header.is_none() {
+        return Err(mismatch("MCP-Protocol-Version is not readable"));
+    }
+    Ok(header)
 }
 
 fn check_metadata(envelope: &Envelope) -> Result<(), JsonRpcError> {

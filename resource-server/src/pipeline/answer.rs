@@ -14,22 +14,36 @@ use http::{
     HeaderMap, HeaderValue, Method,
     header::{CACHE_CONTROL, CONTENT_TYPE},
 };
+use http_body_util::combinators::BoxBody;
 use shared::clock::UnixSeconds;
-use std::{panic::AssertUnwindSafe, time::Duration};
+use std::{convert::Infallible, panic::AssertUnwindSafe, time::Duration};
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
-const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
+
+/// The type of a stream.
+pub(super) fn event_stream() -> HeaderValue {
+    HeaderValue::from_static("text/event-stream")
+}
+
+/// `response` for this caller alone.
+pub(super) fn no_store(mut response: Response) -> Response {
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
 
 impl Pipeline {
     /// `tools/list`, cut to what the caller may see.
     pub(super) fn list_tools(&self, caller: &Caller, message: &Message) -> Response {
+        let mut response = no_store(Response::new(Body::from(self.tools_for(caller, message))));
+        response.headers_mut().insert(CONTENT_TYPE, JSON);
+        response
+    }
+
+    /// The answer to `tools/list`.
+    pub(super) fn tools_for(&self, caller: &Caller, message: &Message) -> Bytes {
         let id = message.envelope.as_ref().and_then(|envelope| envelope.id());
         let tools = self.policy.visible_tools(&caller.identified.token.principal);
-        let body = id.map(|id| tools_list::render(id, message.era, tools)).unwrap_or_default();
-        let mut response = Response::new(Body::from(body));
-        response.headers_mut().insert(CONTENT_TYPE, JSON);
-        response.headers_mut().insert(CACHE_CONTROL, NO_STORE);
-        response
+        id.map(|id| tools_list::render(id, message.era, tools)).unwrap_or_default()
     }
 
     /// Calls the upstream and takes care of what it opens.
@@ -43,27 +57,43 @@ impl Pipeline {
         let outline = Outline::of(&message);
         let reply = self.call(caller, message, outline.id.as_ref()).await?;
         self.keep_session(caller, &outline, &reply, now).await;
-        let mut response = Response::new(Body::empty());
+        let mut response = no_store(Response::new(Body::empty()));
         *response.status_mut() = reply.status;
         let headers: &mut HeaderMap = response.headers_mut();
-        headers.insert(CACHE_CONTROL, NO_STORE);
         headers.extend(reply.content_type.map(|value| (CONTENT_TYPE, value)));
         headers.extend(reply.session_id.map(|value| (SESSION_HEADER, value)));
-        *response.body_mut() = match reply.body {
-            ReplyBody::Whole(bytes) => Body::from(bytes),
+        match reply.body {
+            ReplyBody::Whole(bytes) => *response.body_mut() = Body::from(bytes),
             ReplyBody::Stream(stream) => {
-                response.headers_mut().insert("x-accel-buffering", HeaderValue::from_static("no"));
-                let token = caller.identified.token.clone();
-                let time_limit =
-                    if outline.listens { until(token.principal.expires_at, now) } else { self.limits.call_time };
-                Body::new(EndingStream::new(stream, time_limit, self.revocations.clone(), token, Some(place)))
+                let expires_at = caller.identified.token.principal.expires_at;
+                let time_limit = if outline.listens { until(expires_at, now) } else { self.limits.call_time };
+                self.stream(&mut response, stream, caller, time_limit, place);
             }
-        };
+        }
         Ok(response)
     }
 
+    /// Makes `stream` the body of an answer: it ends in time, on revocation, and no proxy holds it back.
+    pub(super) fn stream(
+        &self,
+        response: &mut Response,
+        stream: BoxBody<Bytes, Infallible>,
+        caller: &Caller,
+        time_limit: Duration,
+        place: Place,
+    ) {
+        response.headers_mut().insert("x-accel-buffering", HeaderValue::from_static("no"));
+        let (revocations, token) = (self.revocations.clone(), caller.identified.token.clone());
+        *response.body_mut() = Body::new(EndingStream::new(stream, time_limit, revocations, token, Some(place)));
+    }
+
     /// One call: within its time, its panics contained, over when the token is revoked.
-    async fn call(&self, caller: &Caller, message: Message, id: Option<&RequestId>) -> Result<UpstreamReply, Refusal> {
+    pub(super) async fn call(
+        &self,
+        caller: &Caller,
+        message: Message,
+        id: Option<&RequestId>,
+    ) -> Result<UpstreamReply, Refusal> {
         let token = &caller.identified.token;
         let call = AssertUnwindSafe(self.upstream.call(&token.principal, message)).catch_unwind();
         let failed = || Refusal::UpstreamFailed(upstream_failed_error().answering(id));
@@ -90,14 +120,15 @@ impl Pipeline {
     /// Binds a session that was opened to its opener, forgets one that was ended, closes the surplus.
     async fn keep_session(&self, caller: &Caller, outline: &Outline, reply: &UpstreamReply, now: UnixSeconds) {
         let Some(sessions) = &self.sessions else { return };
+        let owner = &caller.identified.token.session_owner;
         if outline.http_method == Method::DELETE
             && reply.status.is_success()
             && let Some(id) = outline.session.as_ref().and_then(|id| id.to_str().ok())
         {
-            sessions.end(id);
+            sessions.end(id, owner);
         }
         let Some(opened) = reply.session_id.as_ref().and_then(|id| id.to_str().ok()) else { return };
-        let surplus = sessions.bind(opened, &caller.identified.token.session_owner, now);
+        let surplus = sessions.bind(opened, owner, now);
         for id in surplus.iter().filter_map(|id| HeaderValue::from_str(id).ok()) {
             let mut headers = outline.headers.clone();
             headers.insert(SESSION_HEADER, id);

@@ -4,6 +4,7 @@ mod answer;
 mod identify_caller;
 mod limits;
 mod read_message;
+mod serve_batch;
 
 use crate::{
     bearer::{
@@ -15,7 +16,7 @@ use crate::{
     issuer::introspection::Introspection,
     mcp::{
         endpoint_methods,
-        era::Era,
+        envelope::Kind,
         host_and_origin::{Foreign, HostAndOrigin},
         sessions::Sessions,
     },
@@ -23,7 +24,7 @@ use crate::{
         rule_message::{Ruling, rule},
         scope_policy::ScopePolicy,
     },
-    refusal::{Refusal, RefusalWriter, insufficient_scope_error, no_such_session_error},
+    refusal::{Refusal, RefusalWriter, insufficient_scope_error, no_such_session_error, nothing_asked_error},
     upstreams::{Message, Upstream},
 };
 use axum::{body::Body, extract::Request, response::Response};
@@ -36,6 +37,7 @@ use shared::{
 use std::sync::Arc;
 
 pub use limits::PipelineLimits;
+use read_message::Incoming;
 
 /// The header that names a legacy session.
 pub const SESSION_HEADER: HeaderName = HeaderName::from_static("mcp-session-id");
@@ -124,13 +126,21 @@ impl Pipeline {
         let place = self.enter(caller)?;
         endpoint_methods::check(&parts.method, &parts.headers, self.sessions.is_some())
             .map_err(|allow| Refusal::MethodNotAllowed { allow })?;
-        let message = self.read_message(parts, body).await?;
-        let lists_tools = self.check_policy(caller, &message)?;
-        self.check_session(caller, &message, now)?;
-        if lists_tools {
+        let message = match self.read_message(parts, body).await? {
+            Incoming::One(message) => message,
+            Incoming::Batch(messages) => return self.serve_batch(caller, messages, place, now).await,
+        };
+        if self.judge(caller, &message, now)? {
             return Ok(self.list_tools(caller, &message));
         }
         self.call_upstream(caller, message, place, now).await
+    }
+
+    /// What must hold of every message, alone or in a batch. Whether it is the list of tools, which is answered here.
+    fn judge(&self, caller: &Caller, message: &Message, now: UnixSeconds) -> Result<bool, Refusal> {
+        let lists_tools = self.check_policy(caller, message)?;
+        self.check_session(caller, message, now)?;
+        Ok(lists_tools)
     }
 
     /// One more request of this principal.
@@ -146,7 +156,6 @@ impl Pipeline {
         caller.identified.token.share.enter(self.limits.concurrent_calls).ok_or(Refusal::TooManyCalls)
     }
 
-    /// Whether it is the list of tools, which is answered here.
     fn check_policy(&self, caller: &Caller, message: &Message) -> Result<bool, Refusal> {
         let Some(envelope) = &message.envelope else {
             // GET and DELETE of a session name no operation.
@@ -164,14 +173,15 @@ impl Pipeline {
         }
     }
 
-    /// A session that is not this principal's does not exist.
+    /// A session that is not this principal's does not exist, and only in a session is a client asked anything.
     fn check_session(&self, caller: &Caller, message: &Message, now: UnixSeconds) -> Result<(), Refusal> {
-        let (Some(sessions), Some(id)) = (&self.sessions, message.headers.get(&SESSION_HEADER)) else { return Ok(()) };
-        if message.era == Era::Modern {
-            return Ok(());
-        }
+        let (Some(sessions), Some(id)) = (&self.sessions, message.headers.get(&SESSION_HEADER)) else {
+            let answers = message.envelope.as_ref().is_some_and(|envelope| envelope.kind == Kind::Response);
+            return if answers { Err(Refusal::Protocol(nothing_asked_error())) } else { Ok(()) };
+        };
+        let once = message.headers.get_all(&SESSION_HEADER).iter().nth(1).is_none();
         let owner = &caller.identified.token.session_owner;
-        let theirs = id.to_str().is_ok_and(|id| sessions.touch(id, owner, now));
+        let theirs = once && id.to_str().is_ok_and(|id| sessions.touch(id, owner, now));
         let request_id = message.envelope.as_ref().and_then(|envelope| envelope.id());
         if theirs { Ok(()) } else { Err(Refusal::NoSuchSession(no_such_session_error().answering(request_id))) }
     }

@@ -4,9 +4,10 @@ use super::{Pipeline, SESSION_HEADER};
 use crate::{
     bearer::extract::carries_token,
     mcp::{
-        envelope,
+        batch, envelope,
         era::{self, Era},
         host_and_origin::requested_host,
+        json_rpc_error::JsonRpcError,
     },
     refusal::Refusal,
     upstreams::Message,
@@ -17,16 +18,24 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, header, request::Parts};
 use shared::http::{BodyRefusal, read_body};
 
 /// What goes on to the upstream beside `Host`; everything else, `Authorization` and cookies first, stays here.
-const FORWARDED_HEADERS: [HeaderName; 2] = [header::ORIGIN, HeaderName::from_static("last-event-id")];
+const FORWARDED_HEADERS: [HeaderName; 3] = [header::ACCEPT, header::ORIGIN, HeaderName::from_static("last-event-id")];
 const FORWARDED_PREFIX: &str = "mcp-";
 
+/// What a request brings.
+pub(super) enum Incoming {
+    /// A message, or the GET or DELETE of a session.
+    One(Message),
+    /// Several, from a client of the revision that has batches.
+    Batch(Vec<Message>),
+}
+
 impl Pipeline {
-    /// Reads the message of a request.
-    pub(super) async fn read_message(&self, parts: &Parts, body: Body) -> Result<Message, Refusal> {
+    /// Reads what a request brings.
+    pub(super) async fn read_message(&self, parts: &Parts, body: Body) -> Result<Incoming, Refusal> {
         if parts.method != Method::POST {
             let headers = self.forwarded_headers(parts, Era::Legacy);
             let (http_method, era) = (parts.method.clone(), Era::Legacy);
-            return Ok(Message { http_method, headers, envelope: None, era, body: Bytes::new() });
+            return Ok(Incoming::One(Message { http_method, headers, envelope: None, era, body: Bytes::new() }));
         }
         let body = read_body(&parts.headers, body, self.limits.body).await.map_err(|cause| match cause {
             BodyRefusal::TooLarge => Refusal::BodyTooLarge,
@@ -34,10 +43,25 @@ impl Pipeline {
             BodyRefusal::Broken => Refusal::BodyBroken,
         })?;
         check_content_type(&parts.headers, &body)?;
+        if batch::is_batch(&body) {
+            return self.take_apart(parts, &body).map(Incoming::Batch).map_err(Refusal::Protocol);
+        }
         let envelope = envelope::parse(&body).map_err(Refusal::Protocol)?;
         let era = era::of_message(&envelope, &parts.headers).map_err(Refusal::Protocol)?;
         let headers = self.forwarded_headers(parts, era);
-        Ok(Message { http_method: Method::POST, headers, envelope: Some(envelope), era, body })
+        Ok(Incoming::One(Message { http_method: Method::POST, headers, envelope: Some(envelope), era, body }))
+    }
+
+    /// The messages of a batch; one that is none refuses all.
+    fn take_apart(&self, parts: &Parts, body: &Bytes) -> Result<Vec<Message>, JsonRpcError> {
+        era::check_batch(&parts.headers)?;
+        let messages = batch::split(body)?.into_iter().map(|body| {
+            let envelope = envelope::parse(&body)?;
+            let era = era::of_batched_message(&envelope, &parts.headers)?;
+            let headers = self.forwarded_headers(parts, era);
+            Ok(Message { http_method: Method::POST, headers, envelope: Some(envelope), era, body })
+        });
+        messages.collect()
     }
 
     fn forwarded_headers(&self, parts: &Parts, era: Era) -> HeaderMap {

@@ -1,6 +1,7 @@
-//! What answers MCP messages once they are allowed: one trait, one implementation so far.
+//! What answers MCP messages once they are allowed: one trait, and what is written on rmcp so far.
 
 pub mod builtin;
+pub mod rmcp_upstream;
 
 use crate::{
     bearer::principal::Principal,

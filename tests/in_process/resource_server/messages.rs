@@ -44,7 +44,6 @@ async fn what_is_no_message_is_a_json_rpc_error() {
         ("", -32700, Value::Null),
         (deep.as_str(), -32700, Value::Null),
         ("[]", -32600, Value::Null),
-        (r#"[{"jsonrpc":"2.0","id":1,"method":"ping"}]"#, -32600, Value::Null),
         (r#"{"jsonrpc":"2.0","id":null,"method":"ping"}"#, -32600, Value::Null),
         (r#"{"jsonrpc":"1.0","id":"x","method":"ping"}"#, -32600, json!("x")),
         (r#"{"jsonrpc":"2.0","id":7,"method":"tools/call","params":[]}"#, -32602, json!(7)),

@@ -1,5 +1,6 @@
 //! The resource server in process: its pipeline, documents and tools, behind an issuer that the tests play.
 
+mod batches;
 mod discovery;
 mod events;
 mod hostile_upstream;

@@ -9,6 +9,7 @@ use axum::{
 use http_body_util::BodyExt as _;
 use resource_server::{
     app::{Parts, SCHEMA, build, build_around},
+    builtin_resource,
     config::Settings,
     issuer::machine_token::EnrolledIdentity,
     upstreams::Upstream,
@@ -18,7 +19,7 @@ use shared::{
     clock::{Clock, SharedClock, UnixSeconds},
     config::Sources,
     db::{DatabaseUrl, PoolLimits, Store},
-    protocol::jwt::AssertionSigner,
+    protocol::{jwt::AssertionSigner, resource_document::ResourceScope},
     random::SystemRandom,
 };
 use std::{
@@ -128,10 +129,24 @@ pub async fn start_app_at(
     let parts = Parts { settings, store, clock, random, identity, stop: stop.clone() };
     let app = match upstream {
         None => build(parts),
-        Some(upstream) => build_around(upstream, parts),
+        Some(upstream) => {
+            let scopes = scopes_around(&*upstream);
+            build_around(upstream, scopes, parts)
+        }
     };
     let (router, _follower) = app.expect("an app").start();
     (router, stop)
+}
+
+/// The scopes of the built-in tools; whatever tool they do not know is read.
+fn scopes_around(upstream: &dyn Upstream) -> Vec<ResourceScope> {
+    let mut scopes = builtin_resource::scopes();
+    for tool in upstream.tools() {
+        if scopes.iter().all(|scope| !scope.tools.contains(&tool.name)) {
+            scopes[0].tools.push(tool.name);
+        }
+    }
+    scopes
 }
 
 impl Server {

@@ -10,13 +10,13 @@ use serde_json::json;
 use shared::protocol::security_event::RevocationKind;
 use std::time::Duration;
 
-const SETTINGS: &str = "legacy_sessions = true";
+pub const SETTINGS: &str = "legacy_sessions = true";
 
-async fn open_session(server: &Server, token: &str) -> String {
+pub async fn open_session(server: &Server, token: &str) -> String {
     let params =
         json!({"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}});
     let initialize = json!({"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": params});
-    let answer = server.post(token, &initialize).await;
+    let answer = server.send(accepting_events(post(token, initialize.to_string()))).await;
     assert_eq!(answer.status, StatusCode::OK, "{}", answer.text());
     let session = answer.header("mcp-session-id").to_owned();
     assert!(session.len() >= 32, "{session}");
@@ -26,17 +26,24 @@ async fn open_session(server: &Server, token: &str) -> String {
     session
 }
 
-fn in_session(mut request: Request<Body>, session: &str) -> Request<Body> {
+/// What clients of those revisions send.
+pub fn accepting_events(mut request: Request<Body>) -> Request<Body> {
+    let accept = "application/json, text/event-stream".parse().expect("a value");
+    request.headers_mut().insert(header::ACCEPT, accept);
+    request
+}
+
+pub fn in_session(mut request: Request<Body>, session: &str) -> Request<Body> {
     request.headers_mut().insert("mcp-session-id", session.parse().expect("a value"));
     request
 }
 
-fn bare(method: &str, token: &str) -> Request<Body> {
+pub fn bare(method: &str, token: &str) -> Request<Body> {
     let request = request(method, "/mcp").header(header::AUTHORIZATION, format!("Bearer {token}"));
     request.header(header::ACCEPT, "*/*").body(Body::empty()).expect("a request")
 }
 
-fn whoami(token: &str) -> Request<Body> {
+pub fn whoami(token: &str) -> Request<Body> {
     post(token, super::server::call("whoami", json!({})).to_string())
 }
 
@@ -131,4 +138,87 @@ async fn a_session_ends_when_idle() {
     assert_eq!(server.send(in_session(whoami(&token), &session)).await.status, StatusCode::OK);
     server.advance(60);
     assert_eq!(server.send(in_session(whoami(&token), &session)).await.status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn a_session_ends_at_its_age_however_busy() {
+    let server = Server::start_with("legacy_sessions = true\nlegacy_session_lifetime = 600").await;
+    let session = open_session(&server, &server.token("mcp.read")).await;
+    let opened = server.now();
+    while server.now() < opened + 590 {
+        let answer = server.send(in_session(whoami(&server.token("mcp.read")), &session)).await;
+        assert_eq!(answer.status, StatusCode::OK, "{}", answer.text());
+        server.advance(59);
+    }
+    server.advance(opened + 600 - server.now());
+    let answer = server.send(in_session(whoami(&server.token("mcp.read")), &session)).await;
+    assert_eq!(answer.status, StatusCode::NOT_FOUND, "so that the client opens another");
+}
+
+#[tokio::test]
+async fn one_session_too_many_closes_the_idlest_for_good() {
+    let server = Server::start_with("legacy_sessions = true\nlegacy_sessions_per_user = 2").await;
+    let token = server.token("mcp.read");
+    let bobs = open_session(&server, &server.token_of("bob", "client", "mcp.read")).await;
+    let first = open_session(&server, &token).await;
+    server.advance(1);
+    let second = open_session(&server, &token).await;
+    let stream = server.open(in_session(bare("GET", &token), &first)).await;
+    assert_eq!(stream.status(), StatusCode::OK);
+    server.advance(1);
+    let third = open_session(&server, &token).await;
+    assert!(ends(stream.into_body(), IN_TIME).await, "the stream of a closed session");
+    assert_eq!(server.send(in_session(whoami(&token), &first)).await.status, StatusCode::NOT_FOUND);
+    for session in [&second, &third] {
+        assert_eq!(server.send(in_session(whoami(&token), session)).await.status, StatusCode::OK);
+    }
+    let bob = server.token_of("bob", "client", "mcp.read");
+    assert_eq!(server.send(in_session(whoami(&bob), &bobs)).await.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn who_cannot_read_a_stream_is_answered_in_json_without_a_session() {
+    let server = Server::start_with(SETTINGS).await;
+    let token = server.token("mcp.read");
+    let params =
+        json!({"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}});
+    let initialize = json!({"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": params}).to_string();
+    for accept in [None, Some("*/*"), Some("application/json")] {
+        let mut request = post(&token, initialize.clone());
+        request.headers_mut().extend(accept.map(|accept| (header::ACCEPT, accept.parse().expect("a value"))));
+        let answer = server.send(request).await;
+        assert_eq!((answer.status, answer.header("content-type")), (StatusCode::OK, "application/json"), "{accept:?}");
+        assert_eq!(answer.json()["result"]["protocolVersion"], "2025-06-18");
+        assert!(!answer.headers.contains_key("mcp-session-id"), "{accept:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_stream_needs_its_session_and_a_known_revision() {
+    let server = Server::start_with(SETTINGS).await;
+    let token = server.token("mcp.read");
+    for method in ["GET", "DELETE"] {
+        let answer = server.send(bare(method, &token)).await;
+        assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{method} without a session: {}", answer.text());
+        let session = open_session(&server, &token).await;
+        let mut unknown = in_session(bare(method, &token), &session);
+        unknown.headers_mut().insert("mcp-protocol-version", "1999-01-01".parse().expect("a value"));
+        let answer = server.send(unknown).await;
+        assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{method}: {}", answer.text());
+        assert_eq!(server.send(in_session(whoami(&token), &session)).await.status, StatusCode::OK);
+    }
+}
+
+/// `ping` and a log level, which the stateless revision removed.
+#[tokio::test]
+async fn ping_is_answered_within_and_without_a_session() {
+    let server = Server::start_with(SETTINGS).await;
+    let token = server.token("mcp.read");
+    let session = open_session(&server, &token).await;
+    let ping = json!({"jsonrpc": "2.0", "id": "p", "method": "ping"}).to_string();
+    for request in [post(&token, ping.clone()), in_session(post(&token, ping.clone()), &session)] {
+        let answer = server.send(request).await;
+        assert_eq!(answer.status, StatusCode::OK, "{}", answer.text());
+        assert!(answer.text().contains(r#""id":"p""#) && answer.text().contains("result"), "{}", answer.text());
+    }
 }

@@ -1,0 +1,131 @@
+//! A batch: every message is judged as if it came alone, and only then is the first one run. What would refuse one of them as a request
+//! (its token lacks a scope, its session is somebody else's) refuses all, so that nothing is smuggled in good company.
+
+use super::{
+    Caller, Pipeline,
+    answer::{event_stream, no_store},
+    refuse_over_limit,
+};
+use crate::{
+    bearer::verified_token::Place,
+    mcp::json_rpc_error::JsonRpcError,
+    refusal::{Refusal, upstream_too_slow_error},
+    upstreams::{Message, ReplyBody},
+};
+use axum::{body::Body, response::Response};
+use bytes::{Bytes, BytesMut};
+use futures_util::{StreamExt as _, future::Either, stream};
+use http::{HeaderValue, StatusCode, header::CONTENT_TYPE};
+use http_body::Frame;
+use http_body_util::{BodyStream, StreamBody, combinators::BoxBody};
+use shared::clock::UnixSeconds;
+
+/// A message, and whether it is the list of tools, or what it is answered instead of being run.
+type Judged = (Message, Result<bool, JsonRpcError>);
+
+impl Pipeline {
+    /// Answers a batch.
+    pub(super) async fn serve_batch(
+        &self,
+        caller: &Caller,
+        messages: Vec<Message>,
+        place: Place,
+        now: UnixSeconds,
+    ) -> Result<Response, Refusal> {
+        // The request itself was counted.
+        for _ in 1..messages.len() {
+            refuse_over_limit(&self.count_request(caller).await?)?;
+        }
+        let judged = messages.into_iter().map(|message| match self.judge(caller, &message, now) {
+            Ok(lists_tools) => Ok((message, Ok(lists_tools))),
+            Err(Refusal::Protocol(error)) => Ok((message, Err(error))),
+            Err(refusal) => Err(refusal),
+        });
+        let judged = judged.collect::<Result<Vec<Judged>, Refusal>>()?;
+        let answers = tokio::time::timeout(self.limits.call_time, self.answer_each(caller, judged)).await;
+        let answers = answers.map_err(|_| Refusal::UpstreamFailed(upstream_too_slow_error()))??;
+        let mut response = no_store(Response::new(Body::empty()));
+        if answers.is_empty() {
+            *response.status_mut() = StatusCode::ACCEPTED;
+        } else if answers.iter().all(|answer| matches!(answer, ReplyBody::Whole(_))) {
+            response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+            *response.body_mut() = Body::from(array(answers));
+        } else {
+            response.headers_mut().insert(CONTENT_TYPE, event_stream());
+            self.stream(&mut response, events(answers), caller, self.limits.call_time, place);
+        }
+        Ok(response)
+    }
+
+    /// Runs one after the other; what wants no answer gets none.
+    async fn answer_each(&self, caller: &Caller, judged: Vec<Judged>) -> Result<Vec<ReplyBody>, Refusal> {
+        let mut answers = Vec::with_capacity(judged.len());
+        for (message, judgement) in judged {
+            let id = message.envelope.as_ref().and_then(|envelope| envelope.id().cloned());
+            let answer = match judgement {
+                Err(error) => ReplyBody::Whole(error.body()),
+                Ok(true) => ReplyBody::Whole(self.tools_for(caller, &message)),
+                Ok(false) => match self.call(caller, message, id.as_ref()).await {
+                    Ok(reply) => reply.body,
+                    Err(Refusal::UpstreamFailed(error)) => ReplyBody::Whole(error.body()),
+                    Err(refusal) => return Err(refusal),
+                },
+            };
+            if id.is_some() {
+                answers.push(answer);
+            }
+        }
+        Ok(answers)
+    }
+}
+
+fn array(answers: Vec<ReplyBody>) -> Bytes {
+    let mut text = BytesMut::with_capacity(1024);
+    for answer in &answers {
+        let ReplyBody::Whole(answer) = answer else { continue };
+        text.extend_from_slice(if text.is_empty() { b"[" } else { b"," });
+        text.extend_from_slice(answer);
+    }
+    text.extend_from_slice(b"]");
+    text.freeze()
+}
+
+/// One stream of all answers: those that are there as an event each, then what the others send, in their order.
+fn events(answers: Vec<ReplyBody>) -> BoxBody<Bytes, std::convert::Infallible> {
+    let frames = stream::iter(answers).flat_map(|answer| match answer {
+        ReplyBody::Whole(answer) => Either::Left(stream::iter([Ok(Frame::data(event(&answer)))])),
+        ReplyBody::Stream(stream) => Either::Right(BodyStream::new(stream)),
+    });
+    BoxBody::new(StreamBody::new(frames))
+}
+
+/// A message as an event; each of its lines is a line of data.
+fn event(message: &[u8]) -> Bytes {
+    let mut text = BytesMut::with_capacity(message.len() + 16);
+    for line in message.split(|byte| matches!(byte, b'\n' | b'\r')) {
+        text.extend_from_slice(b"data: ");
+        text.extend_from_slice(line);
+        text.extend_from_slice(b"\n");
+    }
+    text.extend_from_slice(b"\n");
+    text.freeze()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{array, event};
+    use crate::upstreams::ReplyBody;
+    use bytes::Bytes;
+
+    #[test]
+    fn answers_become_an_array() {
+        let whole = |text: &'static str| ReplyBody::Whole(Bytes::from_static(text.as_bytes()));
+        assert_eq!(array(vec![whole("{\"id\":1}")]), "[{\"id\":1}]");
+        assert_eq!(array(vec![whole("{\"id\":1}"), whole("{\"id\":2}")]), "[{\"id\":1},{\"id\":2}]");
+    }
+
+    #[test]
+    fn an_answer_cannot_begin_another_event() {
+        assert_eq!(event(b"{\n\n\"event\": 1\r}"), "data: {\ndata: \ndata: \"event\": 1\ndata: }\n\n");
+    }
+}
