@@ -163,7 +163,7 @@ pub fn build_around(upstream: Arc<dyn Upstream>, scopes: Vec<ResourceScope>, par
     let tokens = MachineTokens::new(identity, endpoints.clone(), fetcher.clone(), clock.clone(), random.clone());
     let tokens = Arc::new(tokens);
     let refusals = RefusalWriter::new(
-        &protected_resource_url(&own.public_url, &own.mcp_path),
+        &protected_resource_url(&own.public_url, settings.endpoint_path()),
         &builtin_resource::FIRST_SCOPES.into_iter().collect::<ScopeSet>(),
     );
     let host_and_origin = host_and_origin(&settings)?;

@@ -16,7 +16,7 @@ shared::settings! {
         /// URL is https, ended by a proxy in front. It never comes from a request.
         public_url: PublicUrl = "http://localhost:9500",
         /// The path of the MCP endpoint. The public URL with this path is the resource: what people type into their client, and the audience of
-        /// every token, byte for byte.
+        /// every token, byte for byte. "/" puts it at the root: then the resource is the public URL alone.
         mcp_path: String = "/mcp" where check_path,
         /// How people know this resource: on the consent page and in its metadata.
         name: String = "Postern" where check_name,
@@ -66,7 +66,10 @@ shared::settings! {
 
 fn check_path(path: &String) -> Result<(), String> {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'-' | b'.' | b'_' | b'~');
-    let well_formed = path.starts_with('/') && path.len() > 1 && !path.ends_with('/') && path.bytes().all(plain);
+    if path == "/" {
+        return Ok(());
+    }
+    let well_formed = path.starts_with('/') && !path.ends_with('/') && path.bytes().all(plain);
     if !well_formed || path.contains("//") || path.split('/').any(|segment| matches!(segment, "." | "..")) {
         return Err(format!("{path:?} is no plain path; write one like \"/mcp\", without a slash at its end"));
     }
@@ -122,7 +125,12 @@ impl Settings {
 
     /// The resource: what clients are pointed at and what tokens must be for.
     pub fn resource(&self) -> String {
-        self.resource_server.public_url.join(&self.resource_server.mcp_path)
+        format!("{}{}", self.resource_server.public_url.as_str(), self.endpoint_path())
+    }
+
+    /// What the path of the MCP endpoint adds to the URLs about it: nothing at the root.
+    pub fn endpoint_path(&self) -> &str {
+        self.resource_server.mcp_path.trim_end_matches('/')
     }
 
     fn contradictions(&self) -> Vec<Problem> {
@@ -183,6 +191,12 @@ mod tests {
     }
 
     #[test]
+    fn at_the_root_the_resource_is_the_public_url() {
+        let settings = load("[resource_server]\nmcp_path = \"/\"\n").expect("settings");
+        assert_eq!((settings.resource().as_str(), settings.endpoint_path()), ("http://localhost:9500", ""));
+    }
+
+    #[test]
     fn everything_unusable_is_named_at_once() {
         let error = load(
             "[resource_server]\nmcp_path = \"mcp/\"\nname = \"\"\nprivate_key = \"x\"\nrequests_per_minute = 0\npublic_urls = \"\"\n",
@@ -198,7 +212,7 @@ mod tests {
         for words in ["listen", "authorization server", "allowed_origins"] {
             assert!(error.contains(words), "{words} in {error}");
         }
-        for path in ["/", "/mcp/", "/a//b", "/a/../b", "/a b", "/.well-known/x", "/readyz", "/mcp?x"] {
+        for path in ["", "//", "/mcp/", "/a//b", "/a/../b", "/a b", "/.well-known/x", "/readyz", "/mcp?x"] {
             assert!(load(&format!("[resource_server]\nmcp_path = \"{path}\"\n")).is_err(), "{path}");
         }
     }

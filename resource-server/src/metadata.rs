@@ -56,7 +56,7 @@ impl Metadata {
     }
 }
 
-/// Where the metadata of the resource at `path` of `public_url` is (RFC 9728 §3.1: inserted before the path).
+/// Where the metadata of the resource at `path` of `public_url` is (RFC 9728 §3.1: inserted before the path, which is empty at the root).
 pub fn protected_resource_url(public_url: &PublicUrl, path: &str) -> String {
     format!("{}{PROTECTED_RESOURCE}{path}", public_url.origin())
 }

@@ -50,9 +50,9 @@ pub enum Refusal {
     NotJson,
     /// A JSON-RPC or MCP rule; the answer is made already.
     Protocol(JsonRpcError),
-    /// The token lacks scopes that it could be granted: all that the operation needs.
+    /// The token lacks scopes that it could be granted.
     InsufficientScope {
-        /// Those scopes.
+        /// All that the operation needs, and what the token has.
         needed: ScopeSet,
         /// The refusal for JSON-RPC, with the id.
         error: JsonRpcError,

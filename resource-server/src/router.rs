@@ -20,7 +20,7 @@ use shared::{
     protocol::well_known::{AUTHORIZATION_SERVER, OPENID_CONFIGURATION, PROTECTED_RESOURCE},
     random::SharedRandom,
 };
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 /// The documents. The server has one resource, so each is at the root, before the MCP path (RFC 9728 §3.1, RFC 8414 §3.1),
 /// and behind it, where some clients append it.
@@ -48,8 +48,8 @@ pub fn router(
         .and(SecurityHeaders::new(&own.public_url))
         .layer();
     Router::new()
-        .merge(mcp(&own.mcp_path, pipeline))
-        .merge(documents(&own.mcp_path, metadata))
+        .merge(mcp(settings.endpoint_path(), pipeline))
+        .merge(documents(settings.endpoint_path(), metadata))
         .merge(health)
         .layer(around)
 }
@@ -59,18 +59,19 @@ fn mcp(path: &str, pipeline: Arc<Pipeline>) -> Router {
     let refusals = pipeline.refusals.clone();
     let refuse = move || refusals.write(&Refusal::ForeignOrigin);
     let cors = McpCors::new(pipeline.host_and_origin.clone(), methods, refuse);
-    Router::new()
-        .route(path, any(answer_mcp))
-        // People type it with a slash at its end; the resource is the same.
-        .route(&format!("{path}/"), any(answer_mcp))
-        .with_state(pipeline)
-        .layer(cors.layer())
+    // People type it with a slash at its end; the resource is the same. At the root there is nothing but that slash.
+    let mut router = Router::new().route(&format!("{path}/"), any(answer_mcp));
+    if !path.is_empty() {
+        router = router.route(path, any(answer_mcp));
+    }
+    router.with_state(pipeline).layer(cors.layer())
 }
 
 fn documents(path: &str, metadata: Arc<Metadata>) -> Router {
     let mut router = Router::new();
     for (name, answers) in DOCUMENTS {
-        for place in [name.to_owned(), format!("{name}{path}"), format!("{path}{name}")] {
+        let places = BTreeSet::from([name.to_owned(), format!("{name}{path}"), format!("{path}{name}")]);
+        for place in places {
             router = router.route(&place, answers());
         }
     }

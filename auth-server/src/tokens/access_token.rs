@@ -26,6 +26,8 @@ pub struct AccessTokenRequest<'a> {
     pub resource: &'a Resource,
     /// What it may be used for.
     pub scope: &'a ScopeSet,
+    /// What a machine could have asked for; for a user what it is used for.
+    pub registered_scope: &'a ScopeSet,
     /// The user and the grant behind it; absent for machines.
     pub user: Option<GrantClaims<'a>>,
 }
@@ -76,6 +78,11 @@ pub fn mint(
         jti: random_id(random),
         client_id: request.client_id.to_owned(),
         scope: request.scope.clone(),
+        registered_scope: if request.registered_scope == request.scope {
+            ScopeSet::default()
+        } else {
+            request.registered_scope.clone()
+        },
         roles: request.user.map_or_else(Vec::new, |user| user.standing.roles.clone()),
         auth_time: request.user.map(|user| user.authenticated_at),
         grant_id: request.user.map(|user| user.grant_id.to_owned()),

@@ -115,7 +115,7 @@ impl Revocations {
 mod tests {
     use super::Revocations;
     use crate::{change_log::ChangeKind, store::change_log::ChangeRow};
-    use shared::protocol::access_token_claims::AccessTokenClaims;
+    use shared::protocol::{access_token_claims::AccessTokenClaims, scope::ScopeSet};
 
     fn claims() -> AccessTokenClaims {
         AccessTokenClaims {
@@ -127,6 +127,7 @@ mod tests {
             jti: "jti".into(),
             client_id: "client".into(),
             scope: "a".parse().expect("scope"),
+            registered_scope: ScopeSet::default(),
             roles: vec![],
             auth_time: None,
             grant_id: Some("grant".into()),

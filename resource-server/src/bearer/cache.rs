@@ -65,6 +65,7 @@ mod tests {
             subject: "s".into(),
             client_id: "c".into(),
             scopes: ScopeSet::default(),
+            registered_scopes: ScopeSet::default(),
             roles: vec![],
             grant_id: None,
             token_id: "t".into(),

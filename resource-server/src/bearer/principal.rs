@@ -17,6 +17,8 @@ pub struct Principal {
     pub client_id: String,
     /// `scope`, as granted; hierarchies are the policy's business.
     pub scopes: ScopeSet,
+    /// `registered_scope`: what a machine could hold where it asked for less; empty where it holds all.
+    pub registered_scopes: ScopeSet,
     /// `roles` of the user when the token was made.
     pub roles: Vec<String>,
     /// The grant that the token belongs to; none for machines.
@@ -44,6 +46,7 @@ impl From<AccessTokenClaims> for Principal {
             subject: claims.sub,
             client_id: claims.client_id,
             scopes: claims.scope,
+            registered_scopes: claims.registered_scope,
             roles: claims.roles,
             grant_id: claims.grant_id,
             token_id: claims.jti,
@@ -56,7 +59,7 @@ impl From<AccessTokenClaims> for Principal {
 }
 
 impl Principal {
-    /// Whether the client speaks for itself: then nobody is there to grant more.
+    /// Whether the client speaks for itself: then nobody is there to grant more than it is registered for.
     pub fn is_machine(&self) -> bool {
         self.subject == self.client_id
     }
@@ -101,6 +104,7 @@ mod tests {
             subject: "alice".to_owned(),
             client_id: "client".to_owned(),
             scopes: "mcp.read".parse().expect("scope"),
+            registered_scopes: shared::protocol::scope::ScopeSet::default(),
             roles: vec![],
             grant_id: None,
             token_id: "jti".to_owned(),

@@ -2,3 +2,4 @@
 
 pub mod rule_message;
 pub mod scope_policy;
+pub mod security_schemes;

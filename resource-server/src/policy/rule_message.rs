@@ -39,7 +39,7 @@ pub enum Ruling {
     },
     /// `tools/list`: answered here, cut to what the principal may see.
     ListTools,
-    /// 403 `insufficient_scope` with every scope that the operation needs.
+    /// 403 `insufficient_scope` with every scope that the operation needs, and those that the principal holds.
     NeedsScopes(ScopeSet),
     /// A JSON-RPC answer.
     Refuse(JsonRpcError),
@@ -58,7 +58,7 @@ pub fn rule(policy: &ScopePolicy, principal: &Principal, envelope: &Envelope) ->
             };
             match policy.rule_call(principal, name) {
                 ToolRuling::Allowed { read_only } => Ruling::Forward { read_only },
-                ToolRuling::NeedsScopes(needed) => Ruling::NeedsScopes(needed.clone()),
+                ToolRuling::NeedsScopes(needed) => Ruling::NeedsScopes(policy.to_ask_for(principal, needed)),
                 ToolRuling::NotFound => Ruling::Refuse(tool_not_found(name, envelope)),
             }
         }

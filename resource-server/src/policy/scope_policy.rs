@@ -1,5 +1,6 @@
 //! Which scopes a tool needs, who holds them, who could be granted them, and who never hears of the tool.
 
+use super::security_schemes::security_schemes;
 use crate::{bearer::principal::Principal, upstreams::ToolDefinition};
 use shared::protocol::{resource_document::ResourceScope, scope::ScopeSet};
 use std::collections::{BTreeSet, HashMap};
@@ -54,7 +55,9 @@ impl ScopePolicy {
             .iter()
             .map(|tool| {
                 let naming = definitions.iter().filter(|scope| scope.tools.contains(&tool.name));
-                ToolRule { definition: tool.clone(), needs: naming.map(|scope| scope.name.as_str()).collect() }
+                let needs = naming.map(|scope| scope.name.as_str()).collect();
+                let definition = ToolDefinition { json: security_schemes(&tool.json, &needs), ..tool.clone() };
+                ToolRule { definition, needs }
             })
             .filter(|rule| !rule.needs.is_empty())
             .collect();
@@ -76,6 +79,13 @@ impl ScopePolicy {
         }
     }
 
+    /// What to ask for where `needed` is missing: all of that, and what `principal` holds here. A client that asks for a challenge's scopes and
+    /// no others would lose the rest.
+    pub fn to_ask_for(&self, principal: &Principal, needed: &ScopeSet) -> ScopeSet {
+        let held = principal.scopes.iter().filter(|scope| self.scopes.contains_key(*scope));
+        needed.iter().chain(held).collect()
+    }
+
     /// The tools that `principal` may call or could be granted, in their order.
     pub fn visible_tools<'p>(&'p self, principal: &'p Principal) -> impl Iterator<Item = &'p ToolDefinition> {
         self.tools.iter().filter(|rule| self.could_hold_all(principal, rule)).map(|rule| &rule.definition)
@@ -90,10 +100,15 @@ impl ScopePolicy {
         rule.is_some_and(|rule| rule.held_by.iter().any(|holder| principal.scopes.contains(holder)))
     }
 
-    /// A machine has exactly what an administrator gave it; a person what the roles allow.
+    /// A machine could have what an administrator registered it for; a person what the roles allow.
     fn could_be_granted(&self, principal: &Principal, scope: &str) -> bool {
-        let rule = self.scopes.get(scope);
-        !principal.is_machine() && rule.is_some_and(|rule| rule.definition.may_be_held_by(&principal.roles))
+        self.scopes.get(scope).is_some_and(|rule| {
+            if principal.is_machine() {
+                rule.held_by.iter().any(|holder| principal.registered_scopes.contains(holder))
+            } else {
+                rule.definition.may_be_held_by(&principal.roles)
+            }
+        })
     }
 }
 
@@ -117,7 +132,7 @@ fn held_by(scope: &str, definitions: &[ResourceScope]) -> Vec<String> {
 mod tests {
     use super::{ScopePolicy, ToolRuling};
     use crate::{bearer::principal::Principal, upstreams::ToolDefinition};
-    use shared::protocol::resource_document::ResourceScope;
+    use shared::protocol::{resource_document::ResourceScope, scope::ScopeSet};
 
     fn scope(name: &str, implies: &[&str], roles: &[&str], tools: &[&str]) -> ResourceScope {
         let owned = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect();
@@ -152,6 +167,7 @@ mod tests {
             subject: if machine { "c" } else { "u" }.into(),
             client_id: "c".into(),
             scopes: scopes.parse().expect("scopes"),
+            registered_scopes: ScopeSet::default(),
             roles: roles.iter().map(|role| (*role).to_owned()).collect(),
             grant_id: None,
             token_id: "t".into(),
@@ -190,6 +206,8 @@ mod tests {
         let member = principal("mcp.read", &["member"], false);
         let ToolRuling::NeedsScopes(needed) = policy.rule_call(&member, "copy") else { panic!("a step-up") };
         assert_eq!(needed.to_string(), "mcp.read mcp.write");
+        let holder = principal("mcp.root openid", &["member"], false);
+        assert_eq!(policy.to_ask_for(&holder, needed).to_string(), "mcp.read mcp.root mcp.write");
     }
 
     #[test]
@@ -206,11 +224,18 @@ mod tests {
     }
 
     #[test]
-    fn a_machine_sees_what_it_holds() {
+    fn a_machine_sees_what_it_holds_or_is_registered_for() {
         let policy = policy();
-        let machine = principal("mcp.read", &["administrator"], true);
+        let mut machine = principal("mcp.read", &["administrator"], true);
         assert_eq!(visible(&policy, &machine), ["list"]);
         assert_eq!(policy.rule_call(&machine, "create"), ToolRuling::NotFound);
         assert_eq!(policy.rule_call(&machine, "list"), ToolRuling::Allowed { read_only: true });
+        machine.registered_scopes = "mcp.read mcp.write".parse().expect("scopes");
+        assert_eq!(visible(&policy, &machine), ["list", "create", "copy"]);
+        let ToolRuling::NeedsScopes(needed) = policy.rule_call(&machine, "copy") else { panic!("a challenge") };
+        assert_eq!(needed.to_string(), "mcp.read mcp.write");
+        assert_eq!(policy.rule_call(&machine, "clear"), ToolRuling::NotFound);
+        machine.registered_scopes = "mcp.root".parse().expect("scopes");
+        assert!(matches!(policy.rule_call(&machine, "clear"), ToolRuling::NeedsScopes(_)), "the broader holds it");
     }
 }

@@ -34,6 +34,15 @@ pub struct AccessTokenClaims {
     /// What it may be used for (RFC 8693 §4.2): one string, separated by spaces.
     #[serde(serialize_with = "scope_to_text", deserialize_with = "scope_from_text")]
     pub scope: ScopeSet,
+    /// What a machine's client is registered for on this resource, where it asked for less: so much more it could get by asking again. Empty
+    /// where `scope` is all, and for users, whose roles tell.
+    #[serde(
+        default,
+        skip_serializing_if = "ScopeSet::is_empty",
+        serialize_with = "scope_to_text",
+        deserialize_with = "scope_from_text"
+    )]
+    pub registered_scope: ScopeSet,
     /// Roles of the user (RFC 9068 §2.2.3.1).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub roles: Vec<String>,
@@ -61,7 +70,7 @@ fn scope_from_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<ScopeSe
 
 #[cfg(test)]
 mod tests {
-    use super::AccessTokenClaims;
+    use super::{AccessTokenClaims, ScopeSet};
 
     fn claims() -> AccessTokenClaims {
         AccessTokenClaims {
@@ -73,6 +82,7 @@ mod tests {
             jti: "j".into(),
             client_id: "client".into(),
             scope: "mcp.write mcp.read".parse().expect("scopes"),
+            registered_scope: ScopeSet::default(),
             roles: vec![],
             auth_time: None,
             grant_id: None,
@@ -94,6 +104,7 @@ mod tests {
     #[test]
     fn every_member_survives_the_round_trip() {
         let all = AccessTokenClaims {
+            registered_scope: "mcp.admin mcp.read mcp.write".parse().expect("scopes"),
             roles: vec!["member".into()],
             auth_time: Some(999_000),
             grant_id: Some("g".into()),

@@ -129,6 +129,7 @@ mod tests {
     use super::{REVOCATION_MEMORY_SECONDS, RevocableToken, RevocationSet};
     use crate::protocol::{
         access_token_claims::AccessTokenClaims,
+        scope::ScopeSet,
         security_event::{Revocation, RevocationKind, user_in_organization_subject},
     };
 
@@ -144,6 +145,7 @@ mod tests {
             jti: "t1".into(),
             client_id: "c1".into(),
             scope: "mcp.read".parse().expect("scopes"),
+            registered_scope: ScopeSet::default(),
             roles: vec![],
             auth_time: None,
             grant_id: Some("g1".into()),

@@ -76,7 +76,7 @@ impl Revocation {
 #[cfg(test)]
 mod tests {
     use super::{Revocation, RevocationKind, user_in_organization_subject};
-    use crate::protocol::access_token_claims::AccessTokenClaims;
+    use crate::protocol::{access_token_claims::AccessTokenClaims, scope::ScopeSet};
 
     fn claims() -> AccessTokenClaims {
         AccessTokenClaims {
@@ -88,6 +88,7 @@ mod tests {
             jti: "j".into(),
             client_id: "c".into(),
             scope: "mcp.read".parse().expect("scopes"),
+            registered_scope: ScopeSet::default(),
             roles: vec![],
             auth_time: None,
             grant_id: Some("g".into()),

@@ -1,5 +1,5 @@
-//! What `docs/conformance.md` and `docs/threat-model.md` claim is shown by a test: each name in them stands for one, each requirement that
-//! concerns the authorization server has a row, and each row a test or a word that it is still to come.
+//! What `docs/conformance.md` and `docs/threat-model.md` claim is shown by a test: each name in them stands for one, each requirement
+//! has a row, and each row a test or a word that it is still to come.
 
 use super::source::{Source, repository};
 use std::collections::BTreeSet;
@@ -14,7 +14,7 @@ const CRATES: [(&str, &str); 6] = [
     ("auth_server", "auth-server/src"),
     ("resource_server", "resource-server/src"),
 ];
-/// Rows that the conformance page must have beside AS-1 to AS-22.
+/// Rows that the conformance page must have beside those of the Model Context Protocol.
 const REQUIRED: [&str; 91] = [
     "§2.1", "§2.1.1", "§2.1.2", "§2.2.1", "§2.2.2", "§2.3", "§2.4", "§2.5", "§2.6", "§4.1", "§4.2", "§4.3", "§4.4",
     "§4.5", "§4.6", "§4.7", "§4.8", "§4.9", "§4.10", "§4.11", "§4.12", "§4.13", "§4.14", "§4.15", "§4.16", "§4.17",
@@ -24,7 +24,8 @@ const REQUIRED: [&str; 91] = [
     "E82", "E84", "E91", "G2", "G3", "G5", "G6", "G7", "G18", "G19", "A4", "A14", "A15", "AS-1", "AS-9", "AS-13",
     "AS-22",
 ];
-const MCP_REQUIREMENTS: usize = 22;
+/// How the requirements of the Model Context Protocol are named, and how many there are under each name, from 1 on.
+const MCP_REQUIREMENTS: [(&str, usize); 2] = [("AS", 22), ("RS", 15)];
 
 /// The code spans of a line that name a test.
 fn names(line: &str) -> impl Iterator<Item = &str> {
@@ -84,8 +85,8 @@ fn unproven(document: &str) -> Vec<String> {
 
 fn missing(document: &str) -> Vec<String> {
     let there: BTreeSet<&str> = rows(document).map(|(first, _)| first).collect();
-    let mcp = (1..=MCP_REQUIREMENTS).map(|number| format!("AS-{number}"));
-    let wanted = REQUIRED.iter().map(|id| (*id).to_owned()).chain(mcp);
+    let numbered = |(prefix, count): (&'static str, usize)| (1..=count).map(move |number| format!("{prefix}-{number}"));
+    let wanted = REQUIRED.iter().map(|id| (*id).to_owned()).chain(MCP_REQUIREMENTS.into_iter().flat_map(numbered));
     wanted.filter(|id| !there.contains(id.as_str())).map(|id| format!("{id} has no row")).collect()
 }
 
@@ -137,7 +138,7 @@ fn a_row_that_is_missing_or_empty_is_found() {
     assert!(unproven(table).is_empty());
     assert_eq!(unproven(&format!("{table}| AS-3 | z | it is fine |\n")), ["AS-3 has no test"]);
     assert!(!missing(table).contains(&"AS-1 has no row".to_owned()));
-    assert!(
-        missing(table).contains(&"AS-3 has no row".to_owned()) && missing(table).contains(&"E31 has no row".to_owned())
-    );
+    for id in ["AS-3", "RS-1", "RS-15", "E31"] {
+        assert!(missing(table).contains(&format!("{id} has no row")), "{id}");
+    }
 }

@@ -2,7 +2,7 @@
 
 use super::{
     issuer,
-    server::{RESOURCE, Server, request},
+    server::{RESOURCE, Server, list, post, request},
 };
 use axum::{
     body::Body,
@@ -47,6 +47,34 @@ async fn the_resource_says_where_its_issuer_is() {
         assert_eq!(post.status, StatusCode::METHOD_NOT_ALLOWED);
     }
     assert_eq!(server.get("/.well-known/oauth-protected-resource/other").await.status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn a_resource_at_the_root_has_its_metadata_there_and_no_slash_at_its_end() {
+    let server = Server::start_with("mcp_path = \"/\"").await;
+    let metadata = server.get("/.well-known/oauth-protected-resource").await;
+    assert_eq!((metadata.status, &metadata.json()["resource"]), (StatusCode::OK, &json!("http://localhost:9500")));
+    let at_root = |token: &str| {
+        let mut request = post(token, list().to_string());
+        *request.uri_mut() = "/".parse().expect("a URI");
+        request
+    };
+    let refused = server.send(at_root("garbage")).await;
+    assert_eq!(refused.status, StatusCode::UNAUTHORIZED);
+    let challenge = refused.header("www-authenticate");
+    let url = "resource_metadata=\"http://localhost:9500/.well-known/oauth-protected-resource\"";
+    assert!(challenge.contains(url), "{challenge}");
+    let token_for = |audience: &str| {
+        let mut claims = server.claims("mcp.read");
+        (claims["aud"], claims["jti"]) = (json!(audience), json!(audience));
+        server.sign(&claims)
+    };
+    assert_eq!(server.send(at_root(&token_for("http://localhost:9500"))).await.status, StatusCode::OK);
+    for foreign in ["http://localhost:9500/", RESOURCE] {
+        assert_eq!(server.send(at_root(&token_for(foreign))).await.status, StatusCode::UNAUTHORIZED, "{foreign}");
+    }
+    assert_eq!(server.get("/livez").await.status, StatusCode::OK, "its own paths stay");
+    assert_eq!(server.get("/mcp").await.status, StatusCode::NOT_FOUND);
 }
 
 #[tokio::test]

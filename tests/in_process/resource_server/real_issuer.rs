@@ -208,16 +208,24 @@ async fn a_machine_calls_what_it_was_made_for() {
     let both = Together::start().await;
     let machine = Client {
         grant_types: vec![GrantType::ClientCredentials],
-        scope: "mcp.read".parse().expect("scope"),
+        scope: "mcp.read mcp.write".parse().expect("scope"),
         ..confidential_client("machine")
     };
     both.issuer.add_client(&machine).await;
-    let form = [("grant_type", "client_credentials")];
-    let token = both.issuer.post_form_as(TOKEN, &basic("machine", SECRET), &form).await.text("access_token");
-    let (status, listed) = both.served(&token, &list()).await;
+    let take = async |scope: Option<&str>| {
+        let mut form = vec![("grant_type", "client_credentials")];
+        form.extend(scope.map(|scope| ("scope", scope)));
+        both.issuer.post_form_as(TOKEN, &basic("machine", SECRET), &form).await.text("access_token")
+    };
+    let narrowed = take(Some("mcp.read")).await;
+    let (status, listed) = both.served(&narrowed, &list()).await;
     assert_eq!(status, StatusCode::OK);
     let names: Vec<_> = listed["result"]["tools"].as_array().expect("tools").iter().map(|tool| &tool["name"]).collect();
-    assert_eq!(names, ["list_events", "whoami"]);
+    assert_eq!(names, ["create_event", "list_events", "whoami"]);
+    let create = call("create_event", json!({"title": "Lunch"}));
+    assert_eq!(both.served(&narrowed, &create).await.0, StatusCode::FORBIDDEN, "it is told to ask for more");
+    assert_eq!(both.served(&take(Some("mcp.read mcp.write")).await, &create).await.0, StatusCode::OK);
+    assert_eq!(both.served(&take(None).await, &create).await.0, StatusCode::OK);
 }
 
 #[tokio::test]

@@ -16,7 +16,8 @@ async fn a_scope_that_could_be_granted_is_asked_for_with_all_of_the_operation() 
     assert_eq!(answer.status, StatusCode::FORBIDDEN);
     let challenge = answer.header("www-authenticate");
     assert!(challenge.starts_with("Bearer error=\"insufficient_scope\""), "{challenge}");
-    assert!(challenge.contains("scope=\"mcp.write\""), "{challenge}");
+    let asks = "scope=\"mcp.read mcp.write\"";
+    assert!(challenge.contains(asks), "what is held is not lost by whoever asks for no more than this: {challenge}");
     assert!(challenge.contains("resource_metadata=\"http://localhost:9500/.well-known/oauth-protected-resource/mcp\""));
     assert_eq!(answer.json()["id"], 1);
     let read = server.call(&server.token("mcp.write"), "list_events", json!({})).await;
@@ -54,7 +55,7 @@ async fn an_administrator_sees_all_and_a_broader_scope_holds_the_narrower() {
     assert_eq!(names(&server.list(&token).await.json()), ["clear_events", "create_event", "list_events", "whoami"]);
     let step_up = server.call(&token, "clear_events", json!({})).await;
     assert_eq!(step_up.status, StatusCode::FORBIDDEN);
-    assert!(step_up.header("www-authenticate").contains("scope=\"mcp.admin\""));
+    assert!(step_up.header("www-authenticate").contains("scope=\"mcp.admin mcp.read\""));
     claims["scope"] = json!("mcp.admin");
     claims["jti"] = json!("another");
     let token = server.sign(&claims);
@@ -65,7 +66,7 @@ async fn an_administrator_sees_all_and_a_broader_scope_holds_the_narrower() {
 }
 
 #[tokio::test]
-async fn a_machine_sees_what_it_holds_and_is_never_asked_to_step_up() {
+async fn a_machine_is_asked_for_what_it_is_registered_for_and_nothing_else_is_there() {
     let server = Server::start().await;
     let mut claims = server.claims("mcp.read");
     claims["sub"] = json!("client");
@@ -76,6 +77,34 @@ async fn a_machine_sees_what_it_holds_and_is_never_asked_to_step_up() {
     assert_eq!(names(&server.list(&token).await.json()), ["list_events", "whoami"]);
     let answer = server.call(&token, "create_event", json!({"title": "x"})).await;
     assert_eq!((answer.status, answer.code()), (StatusCode::OK, -32602));
+
+    (claims["registered_scope"], claims["jti"]) = (json!("mcp.read mcp.write"), json!("narrowed"));
+    let token = server.sign(&claims);
+    assert_eq!(names(&server.list(&token).await.json()), ["create_event", "list_events", "whoami"]);
+    let answer = server.call(&token, "create_event", json!({"title": "x"})).await;
+    assert_eq!(answer.status, StatusCode::FORBIDDEN);
+    let challenge = answer.header("www-authenticate");
+    assert!(challenge.starts_with("Bearer error=\"insufficient_scope\""), "{challenge}");
+    assert!(challenge.contains("scope=\"mcp.read mcp.write\""), "{challenge}");
+    let answer = server.call(&token, "clear_events", json!({})).await;
+    assert_eq!((answer.status, answer.code()), (StatusCode::OK, -32602), "registered for none of it");
+}
+
+#[tokio::test]
+async fn each_tool_says_which_scopes_its_token_needs() {
+    let server = Server::start().await;
+    let listed = server.list(&server.token("mcp.read")).await.json();
+    let tools = listed["result"]["tools"].as_array().expect("tools").iter();
+    let schemes = tools.map(|tool| (tool["name"].clone(), tool["securitySchemes"].clone())).collect::<Vec<_>>();
+    let needs = |scope: &str| json!([{"type": "oauth2", "scopes": [scope]}]);
+    assert_eq!(
+        schemes,
+        [
+            (json!("create_event"), needs("mcp.write")),
+            (json!("list_events"), needs("mcp.read")),
+            (json!("whoami"), needs("mcp.read")),
+        ]
+    );
 }
 
 #[tokio::test]

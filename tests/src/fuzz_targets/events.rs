@@ -56,6 +56,7 @@ pub(super) fn security_events(bytes: &[u8]) {
             jti: "j".to_owned(),
             client_id: "c".to_owned(),
             scope: ScopeSet::default(),
+            registered_scope: ScopeSet::default(),
             roles: Vec::new(),
             auth_time: None,
             grant_id: Some("g".to_owned()),

@@ -94,6 +94,7 @@ fn sign(
             client_id: &grant.client_id,
             resource: &purchase.resource,
             scope: &purchase.scope,
+            registered_scope: &purchase.scope,
             user: Some(GrantClaims {
                 grant_id: &grant.id,
                 grant_expires_at: grant.expires_at,

@@ -9,7 +9,7 @@ pub mod record_taking;
 use super::{GrantRefusal, TokenAnswer, TokenCall, rate_limits};
 use crate::{
     app::App,
-    clients::{Client, ClientOrigin},
+    clients::ClientOrigin,
     resources::Resource,
     tokens::{AccessTokenRequest, mint},
 };
@@ -25,7 +25,8 @@ pub async fn answer(app: &App, call: &TokenCall<'_>) -> Result<TokenAnswer, Gran
     check_origin(call)?;
     let counted = rate_limits::check_client(app, &client.id, call.now).await?;
     let resource = resolve_target(app, call)?;
-    let scope = fixed_scope(call.parameters.get("scope"), client, &resource)?;
+    let held = client.scope.intersection(&resource.all_scopes());
+    let scope = fixed_scope(call.parameters.get("scope"), &held)?;
     let scope = drive_machine::drive_machine(call, &resource, scope)?;
     record_taking::record_taking(app, client, call).await?;
     let request = AccessTokenRequest {
@@ -34,6 +35,7 @@ pub async fn answer(app: &App, call: &TokenCall<'_>) -> Result<TokenAnswer, Gran
         client_id: &client.id,
         resource: &resource,
         scope: &scope,
+        registered_scope: &held,
         user: None,
     };
     let access_token = mint(&request, &app.keys, &app.lifetimes, &*app.random, call.now)?;
@@ -66,11 +68,10 @@ fn resolve_target(app: &App, call: &TokenCall<'_>) -> Result<Arc<Resource>, Gran
 }
 
 /// What the administrator gave it on this resource, narrowed to what it asks; unknown scopes are ignored.
-fn fixed_scope(asked: Option<&str>, client: &Client, resource: &Resource) -> Result<ScopeSet, GrantRefusal> {
-    let held = client.scope.intersection(&resource.all_scopes());
+fn fixed_scope(asked: Option<&str>, held: &ScopeSet) -> Result<ScopeSet, GrantRefusal> {
     let scope = match asked {
-        None => held,
-        Some(text) => text.parse::<ScopeSet>().map_err(|_| GrantRefusal::ScopeMalformed)?.intersection(&held),
+        None => held.clone(),
+        Some(text) => text.parse::<ScopeSet>().map_err(|_| GrantRefusal::ScopeMalformed)?.intersection(held),
     };
     if scope.is_empty() { Err(GrantRefusal::ScopeNotHeld) } else { Ok(scope) }
 }

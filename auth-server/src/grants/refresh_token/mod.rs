@@ -190,6 +190,7 @@ impl Presentation<'_> {
             client_id: &grant.client_id,
             resource,
             scope,
+            registered_scope: scope,
             user: Some(GrantClaims {
                 grant_id: &grant.id,
                 grant_expires_at: grant.expires_at,

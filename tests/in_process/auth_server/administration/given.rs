@@ -67,6 +67,7 @@ impl TestServer {
             client_id: client,
             resource: &resource,
             scope: &scope,
+            registered_scope: &scope,
             user: Some(GrantClaims {
                 grant_id: "a-grant",
                 grant_expires_at: now + 3600,
