@@ -20,7 +20,7 @@ pub use problem::{ConfigurationError, Origin, Problem, describe_failure};
 pub use public_url::PublicUrl;
 pub use reference::print_reference;
 pub use sample::print_sample;
-pub use settings::{Reader, SettingDescription, Settings, SettingsGroup, TableDescription, with_rules};
+pub use settings::{Reader, SettingDescription, Settings, SettingsGroup, SettingsList, TableDescription, with_rules};
 pub use shared_settings::SharedSettings;
 pub use sources::{DEFAULT_FILE, ENVIRONMENT_PREFIX, Sources, TABLES};
 pub use value::{Given, Kind, SettingValue};

@@ -12,7 +12,8 @@ pub fn print_reference(tables: &[TableDescription]) -> String {
          file (`--config`, else `./postern.toml` if present). Unknown keys and unusable values refuse to start, all named at once.\n",
     );
     for table in tables {
-        let _ = write!(reference, "\n## `[{}]`\n\n{}\n", table.table, table.comment.join("\n"));
+        let heading = table.heading();
+        let _ = write!(reference, "\n## `{heading}`\n\n{}\n", table.comment.join("\n"));
         for setting in &table.settings {
             let default = match setting.default {
                 Some(default) => format!("`{}`", to_toml(setting.kind, default)),
@@ -21,18 +22,18 @@ pub fn print_reference(tables: &[TableDescription]) -> String {
             };
             let _ = write!(
                 reference,
-                "\n### `{}`\n\n{}\n\n- Default: {default}\n- Expected: {}\n- Environment: `{}`\n",
+                "\n### `{}`\n\n{}\n\n- Default: {default}\n- Expected: {}\n",
                 setting.key,
                 setting.comment.join("\n"),
                 setting.expected,
-                setting.variable(),
             );
+            let variable = (!table.is_list).then(|| setting.variable());
+            if let Some(variable) = &variable {
+                let _ = writeln!(reference, "- Environment: `{variable}`");
+            }
             if let Some(file_key) = setting.file_key() {
-                let _ = writeln!(
-                    reference,
-                    "- Secret: never shown; `{file_key}` (or `{}_FILE`) names a file that holds it",
-                    setting.variable()
-                );
+                let or = variable.map(|variable| format!(" (or `{variable}_FILE`)")).unwrap_or_default();
+                let _ = writeln!(reference, "- Secret: never shown; `{file_key}`{or} names a file that holds it");
             }
         }
     }

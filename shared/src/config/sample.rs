@@ -13,10 +13,12 @@ pub fn print_sample(tables: &[TableDescription]) -> String {
     for table in tables {
         sample.push('\n');
         write_comment(&mut sample, &table.comment);
-        let _ = writeln!(sample, "[{}]", table.table);
+        // The table of a list would be one without its required settings.
+        let remark = if table.is_list { "#" } else { "" };
+        let _ = writeln!(sample, "{remark}{}", table.heading());
         for setting in &table.settings {
             sample.push('\n');
-            write_setting(&mut sample, setting);
+            write_setting(&mut sample, setting, table.is_list);
         }
     }
     sample
@@ -28,10 +30,12 @@ fn write_comment(sample: &mut String, lines: &[&str]) {
     }
 }
 
-fn write_setting(sample: &mut String, setting: &SettingDescription) {
+fn write_setting(sample: &mut String, setting: &SettingDescription, in_list: bool) {
     write_comment(sample, &setting.comment);
     let _ = writeln!(sample, "# Expected: {}.", setting.expected);
-    let _ = writeln!(sample, "# Environment: {}", setting.variable());
+    if !in_list {
+        let _ = writeln!(sample, "# Environment: {}", setting.variable());
+    }
     match setting.default {
         Some(default) => drop(writeln!(sample, "#{} = {}", setting.key, to_toml(setting.kind, default))),
         None if setting.required => drop(writeln!(sample, "# Required.\n#{} = {}", setting.key, setting.example)),

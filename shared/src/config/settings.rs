@@ -59,6 +59,41 @@ pub struct TableDescription {
     pub comment: Vec<&'static str>,
     /// Its settings in the order of declaration.
     pub settings: Vec<SettingDescription>,
+    /// Whether there may be any number of them, `[[table.list]]`, in the file alone.
+    pub is_list: bool,
+}
+
+impl TableDescription {
+    /// How it begins in the file: `[table]`, or `[[table.list]]`.
+    pub fn heading(&self) -> String {
+        if self.is_list { format!("[[{}]]", self.table) } else { format!("[{}]", self.table) }
+    }
+}
+
+/// Any number of tables of one kind: `[[table.list]]` in the file, `table.list` being the name that `T` is declared with.
+#[derive(Debug, Clone)]
+pub struct SettingsList<T>(pub Vec<T>);
+
+impl<T: Settings> Settings for SettingsList<T> {
+    fn describe() -> TableDescription {
+        TableDescription { is_list: true, ..T::describe() }
+    }
+
+    fn fill(reader: &mut Reader<'_>) -> Option<Self> {
+        let description = Self::describe();
+        let items = reader.sources.lists.get(description.table).into_iter().flatten();
+        let filled: Vec<Option<T>> = items
+            .map(|item| {
+                let sources = Sources { file: item.layer.clone(), ..Sources::new() };
+                let mut inner = Reader { sources: &sources, problems: Vec::new(), item: Some(&item.origin) };
+                inner.refuse_unknown(std::slice::from_ref(&description));
+                let filled = T::fill(&mut inner);
+                reader.problems.append(&mut inner.problems);
+                filled
+            })
+            .collect();
+        filled.into_iter().collect::<Option<_>>().map(Self)
+    }
 }
 
 /// A struct made by [`settings!`](crate::settings).
@@ -113,8 +148,10 @@ impl Sources {
     /// # Errors
     /// Unknown keys and variables, and values that are unusable, out of bounds or weak, all at once.
     pub fn load<T: SettingsGroup>(&self) -> Result<T, ConfigurationError> {
-        let mut reader = Reader { sources: self, problems: self.problems.clone() };
-        reader.refuse_unknown(&T::describe_all());
+        let mut reader = Reader { sources: self, problems: self.problems.clone(), item: None };
+        let tables = T::describe_all();
+        reader.refuse_unknown(&tables);
+        reader.refuse_unknown_lists(&tables);
         let loaded = T::fill_all(&mut reader);
         match loaded {
             Some(settings) if reader.problems.is_empty() => Ok(settings),
@@ -127,6 +164,8 @@ impl Sources {
 pub struct Reader<'a> {
     sources: &'a Sources,
     problems: Vec<Problem>,
+    /// Where the table of a list begins that is being read.
+    item: Option<&'a Origin>,
 }
 
 impl Reader<'_> {
@@ -161,9 +200,12 @@ impl Reader<'_> {
     fn take_absent<T: SettingValue>(&mut self, setting: &SettingDescription) -> Option<T> {
         let absent = T::absent();
         if absent.is_none() {
-            let message =
-                format!("is required: set it in the file or by {}; expected {}", setting.variable(), setting.expected);
-            self.problems.push(Problem::new(setting.name(), message));
+            let (place, origin) = match self.item {
+                None => (format!("set it in the file or by {}", setting.variable()), Origin::Nowhere),
+                Some(origin) => ("set it here".to_owned(), origin.clone()),
+            };
+            let message = format!("is required: {place}; expected {}", setting.expected);
+            self.problems.push(Problem { key: setting.name(), origin, message });
         }
         absent
     }
@@ -196,7 +238,8 @@ impl Reader<'_> {
         for layer in self.sources.layers() {
             for ((table, key), found) in layer {
                 let Some(description) = tables.iter().find(|description| description.table == table) else { continue };
-                if is_known(description, key) {
+                let is_empty_list = || is_list(tables, &format!("{table}.{key}")) && found.given.is_empty_list();
+                if is_known(description, key) || is_empty_list() {
                     continue;
                 }
                 let hint = nearest(description, key).map_or(String::new(), |near| format!("; did you mean {near}?"));
@@ -205,6 +248,24 @@ impl Reader<'_> {
             }
         }
     }
+
+    /// Lists in a table that is read here, of a name that nobody declared.
+    fn refuse_unknown_lists(&mut self, tables: &[TableDescription]) {
+        for (name, items) in &self.sources.lists {
+            let parent = name.split_once('.').map_or(name.as_str(), |(parent, _)| parent);
+            let is_read = tables.iter().any(|description| description.table == parent);
+            if is_read && !is_list(tables, name) {
+                let origin = items.first().map_or(Origin::Nowhere, |item| item.origin.clone());
+                let message = "there is no such list of tables".to_owned();
+                self.problems.push(Problem { key: name.clone(), origin, message });
+            }
+        }
+    }
+}
+
+/// Whether a list of this name is declared.
+fn is_list(tables: &[TableDescription], name: &str) -> bool {
+    tables.iter().any(|description| description.is_list && description.table == name)
 }
 
 fn read_secret_file(setting: &SettingDescription, file: &Found) -> Result<Found, Problem> {
@@ -301,6 +362,7 @@ macro_rules! settings {
                 $crate::config::TableDescription {
                     table: $table,
                     comment: vec![$($table_comment.trim()),*],
+                    is_list: false,
                     settings: vec![$({
                         let rules: Vec<String> = vec![$($crate::config::Check::<$value>::rule(&$check))?];
                         $crate::config::SettingDescription {

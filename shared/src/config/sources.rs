@@ -26,12 +26,21 @@ pub(super) struct Found {
 /// Settings of one source, by table and key.
 pub(super) type Layer = BTreeMap<(String, String), Found>;
 
+/// One table of a list of them (`[[table.list]]`): its settings, and where it begins.
+#[derive(Clone)]
+pub(super) struct Item {
+    pub layer: Layer,
+    pub origin: Origin,
+}
+
 /// All that was given, before anybody knows what is meant.
 #[derive(Clone, Default)]
 pub struct Sources {
     pub(super) flags: Layer,
     pub(super) environment: Layer,
     pub(super) file: Layer,
+    /// Lists of tables by their name, `table.list`; only a file has them.
+    pub(super) lists: BTreeMap<String, Vec<Item>>,
     pub(super) problems: Vec<Problem>,
 }
 
@@ -95,8 +104,20 @@ impl Sources {
             }
             for (key, value) in content {
                 let origin = at(key.span().start);
-                let given = Given::Toml(to_value(value));
-                self.file.insert((table.clone(), key.into_inner().into_owned()), Found { given, origin });
+                let key = key.into_inner().into_owned();
+                match items(value) {
+                    Ok(tables) => {
+                        let list = format!("{table}.{key}");
+                        let items = tables
+                            .into_iter()
+                            .map(|(start, content)| Item { layer: layer(&list, content, &at), origin: at(start) });
+                        self.lists.insert(list.clone(), items.collect());
+                    }
+                    Err(value) => {
+                        let given = Given::Toml(to_value(value));
+                        self.file.insert((table.clone(), key), Found { given, origin });
+                    }
+                }
             }
         }
         Ok(self)
@@ -163,6 +184,32 @@ fn read_text(path: &Path) -> std::io::Result<String> {
         return Err(std::io::Error::other(format!("it is longer than {MAX_FILE_BYTES} bytes")));
     }
     Ok(text)
+}
+
+/// The tables of a list with where each begins; whatever is no list of tables comes back.
+fn items<'t>(value: toml::Spanned<DeValue<'t>>) -> Result<Vec<(usize, DeTable<'t>)>, toml::Spanned<DeValue<'t>>> {
+    let is_list = match value.get_ref() {
+        DeValue::Array(items) => !items.is_empty() && items.iter().all(|item| item.get_ref().is_table()),
+        _ => false,
+    };
+    if !is_list {
+        return Err(value);
+    }
+    let DeValue::Array(items) = value.into_inner() else { return Ok(Vec::new()) };
+    let tables = items.into_iter().filter_map(|item| match (item.span().start, item.into_inner()) {
+        (start, DeValue::Table(content)) => Some((start, content)),
+        _ => None,
+    });
+    Ok(tables.collect())
+}
+
+/// The settings of one table of the list `name`.
+fn layer(name: &str, content: DeTable<'_>, at: &impl Fn(usize) -> Origin) -> Layer {
+    let settings = content.into_iter().map(|(key, value)| {
+        let origin = at(key.span().start);
+        ((name.to_owned(), key.into_inner().into_owned()), Found { given: Given::Toml(to_value(value)), origin })
+    });
+    settings.collect()
 }
 
 /// The value without its positions.

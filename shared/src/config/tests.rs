@@ -1,8 +1,8 @@
 //! The machinery of settings as a whole: sources, precedence, problems, sample and reference.
 
 use super::{
-    ByteSize, ConfigurationError, DurationSeconds, Origin, PublicUrl, Settings as _, SharedSettings, Sources, between,
-    print_reference, print_sample,
+    ByteSize, ConfigurationError, DurationSeconds, Origin, PublicUrl, Settings as _, SettingsList, SharedSettings,
+    Sources, between, print_reference, print_sample,
 };
 use crate::db::DatabaseUrl;
 use crate::secret::Secret;
@@ -253,4 +253,60 @@ fn the_reference_tells_the_same() {
     ] {
         assert!(reference.contains(part), "{part} in {reference}");
     }
+}
+
+crate::settings! {
+    /// A shelf.
+    struct ShelfSettings in "resource_server.shelves" {
+        /// What it is called.
+        name: String,
+        /// How much it bears.
+        load: u32 = 5 where between(1, 10),
+        /// Opens it.
+        key: Option<Secret>,
+    }
+}
+
+#[test]
+fn a_list_has_any_number_of_tables() {
+    let load = |text: &str| from_file(text).load::<(BiscuitSettings, SettingsList<ShelfSettings>)>();
+    let text = "[resource_server]\nkind = \"a\"\n[[resource_server.shelves]]\nname = \"top\"\n[[resource_server.shelves]]\nname = \"low\"\nload = 7\n";
+    let (_, SettingsList(shelves)) = load(text).unwrap();
+    let read: Vec<_> = shelves.iter().map(|shelf| (shelf.name.as_str(), shelf.load, shelf.key.is_some())).collect();
+    assert_eq!(read, [("top", 5, false), ("low", 7, false)]);
+    for none in ["[resource_server]\nkind = \"a\"\n", "[resource_server]\nkind = \"a\"\nshelves = []\n"] {
+        assert!(load(none).unwrap().1.0.is_empty(), "{none}");
+    }
+    let inline = "[resource_server]\nkind = \"a\"\nshelves = [{ name = \"only\" }]\n";
+    assert_eq!(load(inline).unwrap().1.0.len(), 1);
+}
+
+#[test]
+fn whatever_is_wrong_in_a_list_is_named_with_its_line() {
+    let text = "[resource_server]\nkind = 1\n[[resource_server.shelves]]\nload = 11\n[[resource_server.shelves]]\nname = \"low\"\nlod = 7\nkey = \"a\"\nkey_file = \"/nowhere\"\n[[resource_server.drawers]]\n";
+    let error = from_file(text).load::<(BiscuitSettings, SettingsList<ShelfSettings>)>().unwrap_err();
+    let shown: Vec<String> = error.problems.iter().map(ToString::to_string).collect();
+    for expected in [
+        "resource_server.kind (postern.toml line 2)",
+        "resource_server.shelves.name (postern.toml line 3): is required",
+        "resource_server.shelves.load (postern.toml line 4): 11 is out of bounds",
+        "resource_server.shelves.lod (postern.toml line 7): there is no such setting; did you mean load?",
+        "resource_server.shelves.key_file (postern.toml line 9): is given together with key",
+        "resource_server.drawers (postern.toml line 10): there is no such list of tables",
+    ] {
+        assert!(shown.iter().any(|problem| problem.starts_with(expected)), "{expected} in {shown:#?}");
+    }
+    assert_eq!(shown.len(), 6, "{shown:#?}");
+    let mixed = from_file("[resource_server]\nkind = \"a\"\nshelves = [1, {}]\n");
+    assert!(mixed.load::<(BiscuitSettings, SettingsList<ShelfSettings>)>().is_err());
+}
+
+#[test]
+fn a_list_is_described_without_variables() {
+    let tables = [SettingsList::<ShelfSettings>::describe()];
+    let reference = print_reference(&tables);
+    assert!(reference.contains("## `[[resource_server.shelves]]`") && reference.contains("`key_file` names a file"));
+    let sample = print_sample(&tables);
+    assert!(sample.contains("#[[resource_server.shelves]]\n"), "{sample}");
+    assert!(!reference.contains("POSTERN__") && !sample.contains("POSTERN__"), "{reference}{sample}");
 }

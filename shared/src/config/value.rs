@@ -29,6 +29,13 @@ impl Given {
     }
 }
 
+impl Given {
+    /// Whether it is `[]`.
+    pub(super) fn is_empty_list(&self) -> bool {
+        matches!(self, Self::Toml(toml::Value::Array(items)) if items.is_empty())
+    }
+}
+
 /// How a value is written in TOML.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {

@@ -43,6 +43,20 @@ impl JwkSet {
         Self::new(keys)
     }
 
+    /// Reads a set of which the usable keys count: what an issuer publishes (RFC 7517 §5: what is not understood is ignored). Two keys that
+    /// have both id and algorithm in common could be taken for each other, so neither counts.
+    ///
+    /// # Errors
+    /// [`JwkError::TooLong`], [`JwkError::Malformed`], [`JwkError::TooManyKeys`].
+    pub fn parse_usable(text: &str) -> Result<Self, JwkError> {
+        let usable: Vec<Jwk> = members(text)?.iter().filter_map(|key| Jwk::from_value(key).ok()).collect();
+        let name = |key: &Jwk| key.kid().map(|kid| (kid.to_owned(), key.algorithm()));
+        let names: Vec<_> = usable.iter().map(name).collect();
+        let is_single =
+            |key: &Jwk| key.kid().is_none() || names.iter().filter(|other| **other == name(key)).count() == 1;
+        Ok(Self { keys: usable.iter().filter(|key| is_single(key)).cloned().collect() })
+    }
+
     /// The keys in order.
     pub fn keys(&self) -> &[Jwk] {
         &self.keys
@@ -96,6 +110,26 @@ mod tests {
             "7",
         ] {
             assert!(set(&format!("{EC_KEY},{odd},{RSA_KEY}")).is_err(), "{odd}");
+        }
+    }
+
+    #[test]
+    fn what_an_issuer_publishes_counts_where_it_can_be_used() {
+        let ids = |keys: &str| -> Vec<Option<String>> {
+            let set = JwkSet::parse_usable(&format!("{{\"keys\":[{keys}]}}")).expect("set");
+            set.keys().iter().map(|key| key.kid().map(str::to_owned)).collect()
+        };
+        let encryption = RSA_KEY.replace("RS256", "RSA-OAEP");
+        let private = EC_KEY.replace("\"kid\":\"1\"", "\"kid\":\"2\",\"d\":\"AA\"");
+        let all = format!("{EC_KEY},{encryption},{private},7,{{\"kty\":\"PQC\"}},{RSA_KEY}");
+        assert_eq!(ids(&all), [Some("1".to_owned()), Some("2011-04-29".to_owned())]);
+        assert_eq!(
+            ids(&format!("{EC_KEY},{RSA_KEY},{EC_KEY}")),
+            [Some("2011-04-29".to_owned())],
+            "which one is meant?"
+        );
+        for bad in ["", "[]", "{}", "{\"keys\":7}", "{\"keys\":[],\"keys\":[]}"] {
+            assert_eq!(JwkSet::parse_usable(bad), Err(JwkError::Malformed), "{bad}");
         }
     }
 

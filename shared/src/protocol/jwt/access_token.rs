@@ -47,9 +47,9 @@ pub fn verify_access_token(
     if claims::text(&payload, "iss")? != expected.issuer {
         return Err(JwtRefusal::Issuer);
     }
-    let not_before = claims::time(&payload, "nbf")?;
+    let not_before = claims::time_claim(&payload, "nbf")?;
     for name in ["exp", "iat"] {
-        claims::time(&payload, name)?.ok_or(JwtRefusal::Claim(name))?;
+        claims::time_claim(&payload, name)?.ok_or(JwtRefusal::Claim(name))?;
     }
     claims::text(&payload, "scope")?;
     for name in ["sub", "jti", "client_id"] {

@@ -13,7 +13,10 @@ pub(super) fn text<'a>(payload: &'a Map<String, Value>, name: &'static str) -> R
 }
 
 /// A NumericDate (RFC 7519 §2), absent or right; a fraction of a second is cut off.
-pub(super) fn time(payload: &Map<String, Value>, name: &'static str) -> Result<Option<UnixSeconds>, JwtRefusal> {
+///
+/// # Errors
+/// [`JwtRefusal::Claim`] when it is no number, before 1970 or after the year 9999.
+pub fn time_claim(payload: &Map<String, Value>, name: &'static str) -> Result<Option<UnixSeconds>, JwtRefusal> {
     let Some(value) = payload.get(name) else { return Ok(None) };
     let whole = value.as_i64().or_else(|| whole_seconds(value.as_f64()?));
     whole.filter(|time| (0..=NUMERIC_DATE_MAX).contains(time)).map(Some).ok_or(JwtRefusal::Claim(name))
@@ -30,14 +33,14 @@ fn whole_seconds(time: f64) -> Option<UnixSeconds> {
 
 #[cfg(test)]
 mod tests {
-    use super::{JwtRefusal, time};
+    use super::{JwtRefusal, time_claim};
     use serde_json::json;
 
     #[test]
     fn times_may_be_fractions_but_not_text_or_nonsense() {
         let read = |value: serde_json::Value| {
             let payload = json!({"exp": value});
-            time(payload.as_object().expect("object"), "exp")
+            time_claim(payload.as_object().expect("object"), "exp")
         };
         assert_eq!(read(json!(12)), Ok(Some(12)));
         assert_eq!(read(json!(12.9)), Ok(Some(12)));
@@ -45,6 +48,6 @@ mod tests {
         for bad in [json!(null), json!("12"), json!(-1), json!(-0.5), json!(1e300), json!(u64::MAX), json!([12])] {
             assert_eq!(read(bad), Err(JwtRefusal::Claim("exp")));
         }
-        assert_eq!(time(json!({}).as_object().expect("object"), "exp"), Ok(None));
+        assert_eq!(time_claim(json!({}).as_object().expect("object"), "exp"), Ok(None));
     }
 }

@@ -59,9 +59,9 @@ pub fn verify_client_assertion(
 
 /// Returns until when the assertion is accepted.
 fn check_times(payload: &Map<String, Value>, now: UnixSeconds) -> Result<UnixSeconds, JwtRefusal> {
-    let exp = claims::time(payload, "exp")?.ok_or(JwtRefusal::Claim("exp"))?;
-    let issued_at = claims::time(payload, "iat")?;
-    let not_before = claims::time(payload, "nbf")?;
+    let exp = claims::time_claim(payload, "exp")?.ok_or(JwtRefusal::Claim("exp"))?;
+    let issued_at = claims::time_claim(payload, "iat")?;
+    let not_before = claims::time_claim(payload, "nbf")?;
     let accepted_until = exp.saturating_add(ASSERTION_EXPIRY_TOLERANCE_SECONDS);
     if now >= accepted_until {
         return Err(JwtRefusal::Expired);

@@ -27,18 +27,18 @@ pub enum KidRule {
 
 /// What a kind of token looks like on the outside.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct JwsProfile {
+pub struct JwsProfile<'a> {
     /// The accepted values of `typ`, in lower case and without `application/`; media types compare without case (RFC 7515 §4.1.9).
-    pub types: &'static [&'static str],
+    pub types: &'a [&'a str],
     /// Whether `typ` may be missing.
     pub type_optional: bool,
     /// The accepted algorithms.
-    pub algorithms: &'static [JwsAlgorithm],
+    pub algorithms: &'a [JwsAlgorithm],
     /// Whether `kid` may be missing.
     pub kid: KidRule,
 }
 
-impl JwsProfile {
+impl JwsProfile<'static> {
     /// Access tokens of RFC 9068 §4.
     pub const ACCESS_TOKEN: Self =
         Self { types: &["at+jwt"], type_optional: false, algorithms: &JwsAlgorithm::OWN, kid: KidRule::Required };
@@ -79,7 +79,7 @@ struct Header {
 ///
 /// # Errors
 /// The first refusal; [`JwtRefusal::UnknownKid`] only for a token that would otherwise be looked at, so that nonsense triggers no fetch.
-pub fn verify_jws(token: &str, keys: &VerificationKeys, profile: &JwsProfile) -> Result<VerifiedJws, JwtRefusal> {
+pub fn verify_jws(token: &str, keys: &VerificationKeys, profile: &JwsProfile<'_>) -> Result<VerifiedJws, JwtRefusal> {
     let header = read_header(token, profile)?;
     let key = keys.choose(header.kid.as_deref(), header.algorithm, profile.kid)?;
     let verified =
@@ -98,6 +98,23 @@ pub fn key_id(token: &str) -> Option<String> {
     }
 }
 
+/// The `iss` a token names. Of a token that was not verified it is a claim of the sender's: it says whose keys to look at.
+///
+/// # Errors
+/// [`JwtRefusal::TooLong`], [`JwtRefusal::Malformed`]; [`JwtRefusal::Claim`] for one that names none.
+pub fn claimed_issuer(token: &str) -> Result<String, JwtRefusal> {
+    header_members(token)?;
+    let payload = token.split('.').nth(1).ok_or(JwtRefusal::Malformed)?;
+    let text = URL_SAFE_NO_PAD.decode(payload).map_err(|_| JwtRefusal::Malformed)?;
+    match strict_json::parse(&text) {
+        Ok(Value::Object(mut claims)) => match claims.remove("iss") {
+            Some(Value::String(issuer)) => Ok(issuer),
+            _ => Err(JwtRefusal::Claim("iss")),
+        },
+        _ => Err(JwtRefusal::Malformed),
+    }
+}
+
 fn header_members(token: &str) -> Result<Map<String, Value>, JwtRefusal> {
     if token.len() > JWT_MAX_BYTES {
         return Err(JwtRefusal::TooLong);
@@ -113,7 +130,7 @@ fn header_members(token: &str) -> Result<Map<String, Value>, JwtRefusal> {
     }
 }
 
-fn read_header(token: &str, profile: &JwsProfile) -> Result<Header, JwtRefusal> {
+fn read_header(token: &str, profile: &JwsProfile<'_>) -> Result<Header, JwtRefusal> {
     let members = header_members(token)?;
     if CRITICAL_MEMBERS.iter().any(|name| members.contains_key(*name)) {
         return Err(JwtRefusal::Critical);
@@ -132,7 +149,7 @@ fn read_header(token: &str, profile: &JwsProfile) -> Result<Header, JwtRefusal> 
     Ok(Header { algorithm, kid })
 }
 
-fn check_type(typ: Option<&Value>, profile: &JwsProfile) -> Result<(), JwtRefusal> {
+fn check_type(typ: Option<&Value>, profile: &JwsProfile<'_>) -> Result<(), JwtRefusal> {
     let accepted = match typ {
         None => profile.type_optional,
         Some(Value::String(typ)) => {
@@ -157,12 +174,12 @@ fn refusal_of(error: &jsonwebtoken::errors::Error) -> JwtRefusal {
 
 #[cfg(test)]
 mod tests {
-    use super::{JWT_MAX_BYTES, JwsProfile, JwtRefusal, VerifiedJws, key_id, verify_jws};
+    use super::{JWT_MAX_BYTES, JwsProfile, JwtRefusal, VerifiedJws, claimed_issuer, key_id, verify_jws};
     use crate::protocol::jwt::forge::{Forge, keys};
     use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
     use serde_json::json;
 
-    fn verify(forge: &Forge, header: &str, profile: &JwsProfile) -> Result<VerifiedJws, JwtRefusal> {
+    fn verify(forge: &Forge, header: &str, profile: &JwsProfile<'_>) -> Result<VerifiedJws, JwtRefusal> {
         verify_jws(&forge.token(header, "{}"), &forge.keys("k"), profile)
     }
 
@@ -304,6 +321,23 @@ mod tests {
         }
         let long = forge.token(r#"{"alg":"ES256","kid":"k"}"#, &json!({"x": "x".repeat(JWT_MAX_BYTES)}).to_string());
         assert_eq!(verify_jws(&long, &forge.keys("k"), profile), Err(JwtRefusal::TooLong));
+    }
+
+    #[test]
+    fn the_issuer_is_read_without_verifying() {
+        let forge = Forge::es256();
+        let claimed = |payload: &str| claimed_issuer(&forge.token("{}", payload));
+        assert_eq!(claimed(r#"{"iss":"https://a.example/"}"#).as_deref(), Ok("https://a.example/"));
+        for (payload, refusal) in [
+            ("{}", JwtRefusal::Claim("iss")),
+            (r#"{"iss":["a"]}"#, JwtRefusal::Claim("iss")),
+            (r#"{"iss":"a","iss":"b"}"#, JwtRefusal::Malformed),
+            ("[]", JwtRefusal::Malformed),
+        ] {
+            assert_eq!(claimed(payload), Err(refusal), "{payload}");
+        }
+        assert_eq!(claimed_issuer("nonsense"), Err(JwtRefusal::Malformed));
+        assert_eq!(claimed_issuer(&"a".repeat(JWT_MAX_BYTES + 1)), Err(JwtRefusal::TooLong));
     }
 
     #[test]

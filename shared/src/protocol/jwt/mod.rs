@@ -19,12 +19,13 @@ mod verification_keys;
 pub use self::{
     access_token::{Audience, Expectation, FUTURE_TOLERANCE_SECONDS, verify_access_token},
     assertion_signer::{ASSERTION_LIFETIME_SECONDS, AssertionSigner, AssertionSignerError},
+    claims::time_claim,
     client_assertion::{
         ASSERTION_EXPIRY_TOLERANCE_SECONDS, ASSERTION_JTI_MAX_BYTES, ASSERTION_MAX_LIFETIME_SECONDS,
         CLIENT_ASSERTION_TYPE, ClientAssertion, claimed_client_id, verify_client_assertion,
     },
     id_token::{ID_TOKEN_TYP, IdTokenClaims, read_id_token_hint},
-    jws::{JWT_MAX_BYTES, JwsProfile, KidRule, VerifiedJws, key_id, verify_jws},
+    jws::{JWT_MAX_BYTES, JwsProfile, KidRule, VerifiedJws, claimed_issuer, key_id, verify_jws},
     refusal::JwtRefusal,
     security_event::{VerifiedSecurityEvent, verify_security_event},
     verification_keys::VerificationKeys,

@@ -37,7 +37,7 @@ pub fn verify_security_event(
     if payload.contains_key("exp") {
         return Err(JwtRefusal::Claim("exp"));
     }
-    claims::time(&payload, "iat")?.ok_or(JwtRefusal::Claim("iat"))?;
+    claims::time_claim(&payload, "iat")?.ok_or(JwtRefusal::Claim("iat"))?;
     let jti = claims::text(&payload, "jti")?.to_owned();
     if jti.is_empty() {
         return Err(JwtRefusal::Claim("jti"));
