@@ -1,18 +1,24 @@
 //! The application: the only file that chooses implementations.
 
 use crate::{
-    bearer::{cache::TokenCache, identify::Identify, revocations::Revocations, verified_token::PrincipalShares},
+    bearer::{
+        cache::TokenCache,
+        identify::Identify,
+        issuers::{Issuers, OwnIssuer},
+        revocations::Revocations,
+        verified_token::PrincipalShares,
+    },
     builtin_resource,
     config::{ResourceServerSettings, Settings},
     issuer::{
-        documents::IssuerDocuments,
+        documents::{DocumentPlaces, IssuerDocuments},
         endpoints::IssuerEndpoints,
         enrolment::Enrolment,
         event_feed::EventFeed,
         fetch::{FetchError, Fetcher},
         follow::Follower,
         introspection::Introspection,
-        jwks::JwksCache,
+        jwks::{JwksCache, KeySource},
         machine_token::{EnrolledIdentity, MachineTokens},
     },
     mcp::{
@@ -25,6 +31,7 @@ use crate::{
     readiness,
     refusal::RefusalWriter,
     router::router,
+    trusted_issuers::TrustedIssuer,
     upstreams::{Upstream, builtin::builtin, rmcp_upstream::RmcpLimits},
 };
 use axum::Router;
@@ -101,8 +108,8 @@ pub struct Parts {
     pub clock: SharedClock,
     /// Randomness.
     pub random: SharedRandom,
-    /// Who this server is at the issuer.
-    pub identity: EnrolledIdentity,
+    /// Who this server is at our own authorization server; nobody in front of foreign issuers alone.
+    pub identity: Option<EnrolledIdentity>,
     /// Ends streams and the background task.
     pub stop: CancellationToken,
 }
@@ -111,16 +118,21 @@ pub struct Parts {
 pub struct App {
     /// Every URL, manners included.
     pub router: Router,
-    /// Keeps up with the issuer; nothing is served before it has.
-    pub follower: Follower,
+    /// Keeps up with our own authorization server; none of its tokens is judged before it has.
+    pub follower: Option<Follower>,
     stop: CancellationToken,
 }
 
 impl App {
     /// Starts the background task; the router serves from now on.
     pub fn start(self) -> (Router, JoinHandle<()>) {
-        let follower = tokio::spawn(self.follower.run(self.stop));
-        (self.router, follower)
+        let Self { router, follower, stop } = self;
+        let following = async move {
+            if let Some(follower) = follower {
+                follower.run(stop).await;
+            }
+        };
+        (router, tokio::spawn(following))
     }
 }
 
@@ -152,35 +164,38 @@ pub fn build(parts: Parts) -> Result<App, StartError> {
 pub fn build_around(upstream: Arc<dyn Upstream>, scopes: Vec<ResourceScope>, parts: Parts) -> Result<App, StartError> {
     let Parts { settings, store, clock, random, identity, stop } = parts;
     let own = &settings.resource_server;
-    let resource = settings.resource();
     let fetcher = Fetcher::new()?;
-    let endpoints = IssuerEndpoints::new(&own.issuer);
     let redis_url = settings.shared.redis_url.as_ref().map(RedisUrl::expose);
     let ephemeral = ephemeral::open(redis_url, REDIS_PREFIX, &clock)?;
     let cache = TokenCache::default();
-    let jwks = Arc::new(JwksCache::new(fetcher.clone(), endpoints.jwks.clone(), clock.clone()));
-    let revocations = Arc::new(Revocations::new(resource.clone()));
-    let tokens = MachineTokens::new(identity, endpoints.clone(), fetcher.clone(), clock.clone(), random.clone());
-    let tokens = Arc::new(tokens);
+    let revocations = Arc::new(Revocations::new(settings.resource()));
+    let follow = |identity| {
+        let tokens = machine_tokens(identity, &settings, &fetcher, &clock, &random);
+        follower(tokens, &settings, scopes.clone(), &fetcher, &clock, (&cache, &revocations))
+    };
+    let follower = identity.map(follow);
+    let trusted = trusted_issuers(&settings, &fetcher, &clock, &random)?;
     let refusals = RefusalWriter::new(
         &protected_resource_url(&own.public_url, settings.endpoint_path()),
         &builtin_resource::FIRST_SCOPES.into_iter().collect::<ScopeSet>(),
     );
-    let host_and_origin = host_and_origin(&settings)?;
     let rate_limiter = RateLimiter::new(ephemeral.clone()).with_local_fallback(clock.clone());
     let forged = Limit::per_minute(own.forged_tokens_per_minute);
+    let own_issuer = follower.as_ref().map(|follower| OwnIssuer {
+        name: own.issuer.as_str().to_owned(),
+        audience: settings.resource(),
+        jwks: follower.feed.jwks.clone(),
+    });
+    let introspection = follower.as_ref().map(|follower| {
+        let (endpoints, tokens) = (follower.feed.endpoints.clone(), follower.feed.tokens.clone());
+        Introspection::new(endpoints, fetcher.clone(), tokens, clock.clone())
+    });
     let pipeline = Arc::new(Pipeline {
         clock: clock.clone(),
-        host_and_origin,
-        identify: Identify {
-            cache: cache.clone(),
-            jwks: jwks.clone(),
-            issuer: endpoints.issuer.clone(),
-            audience: resource.clone(),
-            shares: PrincipalShares::default(),
-        },
+        host_and_origin: host_and_origin(&settings)?,
+        identify: Identify { cache, issuers: Issuers::new(own_issuer, &trusted), shares: PrincipalShares::default() },
         revocations: revocations.clone(),
-        introspection: Introspection::new(endpoints.clone(), fetcher.clone(), tokens.clone(), clock.clone()),
+        introspection,
         failures: FailureBudget::new(rate_limiter.clone(), "forged-tokens", forged),
         rate_limiter,
         limits: PipelineLimits::of(own),
@@ -189,19 +204,75 @@ pub fn build_around(upstream: Arc<dyn Upstream>, scopes: Vec<ResourceScope>, par
         upstream,
         refusals: refusals.clone(),
     });
-    let documents = IssuerDocuments::new(endpoints.clone(), fetcher.clone(), clock.clone());
+    let documents = IssuerDocuments::new(document_places(&settings), fetcher, clock.clone());
     let metadata = Arc::new(Metadata::new(&settings, &scopes, documents, refusals));
-    let checks = readiness::checks(store, ephemeral, revocations.clone(), jwks.clone(), clock.clone());
-    let health = health_router(checks, clock.clone(), stop.clone());
+    let mut checks = readiness::checks(store, ephemeral);
+    match &follower {
+        Some(follower) => {
+            checks.extend(readiness::own_checks(revocations, follower.feed.jwks.clone(), clock.clone()));
+        }
+        None => checks.push(readiness::foreign_check(trusted, clock.clone())),
+    }
+    let health = health_router(checks, clock, stop.clone());
     let router = router(&settings, pipeline, metadata, health, random);
-    let algorithm = Some(own.token_algorithm);
-    let access_token_ttl_seconds = own.access_token_lifetime.map(DurationSeconds::seconds);
-    let document = ResourceDocument { resource, name: own.name.clone(), scopes, access_token_ttl_seconds, algorithm };
-    let (feed_endpoints, feed_fetcher, feed_tokens) = (endpoints.clone(), fetcher.clone(), tokens.clone());
-    let feed = EventFeed { endpoints: feed_endpoints, fetcher: feed_fetcher, tokens: feed_tokens, jwks };
-    let enrolment = Enrolment { endpoints, fetcher, tokens, document };
-    let follower = Follower { enrolment, feed, revocations, cache, clock };
     Ok(App { router, follower, stop })
+}
+
+fn machine_tokens(
+    identity: EnrolledIdentity,
+    settings: &Settings,
+    fetcher: &Fetcher,
+    clock: &SharedClock,
+    random: &SharedRandom,
+) -> Arc<MachineTokens> {
+    let endpoints = IssuerEndpoints::new(&settings.resource_server.issuer);
+    Arc::new(MachineTokens::new(identity, endpoints, fetcher.clone(), clock.clone(), random.clone()))
+}
+
+/// What keeps this server and our own authorization server together.
+fn follower(
+    tokens: Arc<MachineTokens>,
+    settings: &Settings,
+    scopes: Vec<ResourceScope>,
+    fetcher: &Fetcher,
+    clock: &SharedClock,
+    (cache, revocations): (&TokenCache, &Arc<Revocations>),
+) -> Follower {
+    let own = &settings.resource_server;
+    let endpoints = IssuerEndpoints::new(&own.issuer);
+    let keys = KeySource::At(endpoints.jwks.clone());
+    let jwks = Arc::new(JwksCache::new(fetcher.clone(), keys, clock.clone()));
+    let document = ResourceDocument {
+        resource: settings.resource(),
+        name: own.name.clone(),
+        scopes,
+        access_token_ttl_seconds: own.access_token_lifetime.map(DurationSeconds::seconds),
+        algorithm: Some(own.token_algorithm),
+    };
+    let feed = EventFeed { endpoints: endpoints.clone(), fetcher: fetcher.clone(), tokens: tokens.clone(), jwks };
+    let enrolment = Enrolment { endpoints, fetcher: fetcher.clone(), tokens, document };
+    let (revocations, cache, clock) = (revocations.clone(), cache.clone(), clock.clone());
+    Follower { enrolment, feed, revocations, cache, clock }
+}
+
+fn trusted_issuers(
+    settings: &Settings,
+    fetcher: &Fetcher,
+    clock: &SharedClock,
+    random: &SharedRandom,
+) -> Result<Vec<Arc<TrustedIssuer>>, StartError> {
+    let resource = settings.resource();
+    let issuers = settings.trusted_issuers.iter();
+    let issuers = issuers.map(|trusted| TrustedIssuer::new(trusted, &resource, fetcher, clock, random).map(Arc::new));
+    Ok(issuers.collect::<Result<_, _>>()?)
+}
+
+/// The documents of the first issuer: our own, unless others stand in for it.
+fn document_places(settings: &Settings) -> DocumentPlaces {
+    match settings.trusted_issuers.first() {
+        Some(trusted) if !settings.resource_server.own_authorization_server => (&trusted.issuer).into(),
+        _ => (&IssuerEndpoints::new(&settings.resource_server.issuer)).into(),
+    }
 }
 
 fn host_and_origin(settings: &Settings) -> Result<Arc<HostAndOrigin>, StartError> {

@@ -1,8 +1,17 @@
 //! Every setting of the resource server. The comments make the sample (`config print`) and the reference in `docs/`.
 
+mod issuer_url;
+mod trusted_issuer;
+
+pub use issuer_url::IssuerUrl;
+pub use trusted_issuer::{ClientProof, IntrospectionRule, SignatureAlgorithm, TrustedIssuerSettings};
+
 use crate::mcp::host_and_origin::HostAndOrigin;
 use shared::{
-    config::{ByteSize, ConfigurationError, DurationSeconds, Problem, PublicUrl, SharedSettings, Sources, between},
+    config::{
+        ByteSize, ConfigurationError, DurationSeconds, Problem, PublicUrl, SettingsList, SharedSettings, Sources,
+        between,
+    },
     db::DatabaseUrl,
     protocol::{access_token_claims::ACCESS_TOKEN_TTL_SECONDS, jwt::AssertionSigner, token_algorithm::TokenAlgorithm},
     secret::Secret,
@@ -29,6 +38,9 @@ shared::settings! {
         /// The authorization server: its public URL, byte for byte as it is written there. The one-command `postern` takes
         /// `auth_server.public_url` instead.
         issuer: PublicUrl = "http://localhost:9400",
+        /// Whether this server belongs to the authorization server that `issuer` names: it enrols there, takes its tokens and follows its
+        /// revocations. Off: the `trusted_issuers` alone count, and neither a client nor a key is needed. The one-command `postern` needs it on.
+        own_authorization_server: bool = true,
         /// The client that `auth-server resource-server add` made for this server. The one-command `postern` needs neither this nor a key.
         client_id: Option<String>,
         /// That client's private key: P-256 as PKCS#8 PEM, in the file that the same command wrote.
@@ -101,6 +113,8 @@ pub struct Settings {
     pub shared: SharedSettings,
     /// Its own.
     pub resource_server: ResourceServerSettings,
+    /// `[[resource_server.trusted_issuers]]`.
+    pub trusted_issuers: Vec<TrustedIssuerSettings>,
 }
 
 /// The name of the database file in the data directory.
@@ -112,8 +126,9 @@ impl Settings {
     /// # Errors
     /// Everything that is wrong, all at once, settings that contradict each other included.
     pub fn load(sources: &Sources) -> Result<Self, ConfigurationError> {
-        let (shared, resource_server) = sources.load::<(SharedSettings, ResourceServerSettings)>()?;
-        let settings = Self { shared, resource_server };
+        type Tables = (SharedSettings, ResourceServerSettings, SettingsList<TrustedIssuerSettings>);
+        let (shared, resource_server, SettingsList(trusted_issuers)) = sources.load::<Tables>()?;
+        let settings = Self { shared, resource_server, trusted_issuers };
         ConfigurationError::unless_empty(settings.contradictions())?;
         Ok(settings)
     }
@@ -133,9 +148,15 @@ impl Settings {
         self.resource_server.mcp_path.trim_end_matches('/')
     }
 
+    /// Everybody whose tokens are taken: our own authorization server first, where there is one.
+    pub fn issuers(&self) -> impl Iterator<Item = &str> {
+        let own = self.resource_server.own_authorization_server.then(|| self.resource_server.issuer.as_str());
+        own.into_iter().chain(self.trusted_issuers.iter().map(|trusted| trusted.issuer.as_str()))
+    }
+
     fn contradictions(&self) -> Vec<Problem> {
-        let mut problems = Vec::new();
         let own = &self.resource_server;
+        let mut problems = trusted_issuer::contradictions(own, &self.trusted_issuers);
         if own.listen.is_empty() {
             problems.push(Problem::new("resource_server.listen", "names no address to listen on"));
         }
@@ -143,7 +164,7 @@ impl Settings {
             let message = "has a path; put the path of the MCP endpoint into resource_server.mcp_path";
             problems.push(Problem::new("resource_server.public_url", message));
         }
-        if own.public_url.origin() == own.issuer.as_str() {
+        if own.own_authorization_server && own.public_url.origin() == own.issuer.as_str() {
             let message = "is the URL of the authorization server; each server has an origin of its own";
             problems.push(Problem::new("resource_server.public_url", message));
         }
@@ -160,6 +181,9 @@ impl Settings {
     /// The settings to add.
     pub fn check_identity(&self) -> Result<(), ConfigurationError> {
         let own = &self.resource_server;
+        if !own.own_authorization_server {
+            return Ok(());
+        }
         let made_by =
             "is missing; `auth-server resource-server add NAME --origin URL --key-file FILE` makes client and key";
         let missing = [("client_id", own.client_id.is_none()), ("private_key", own.private_key.is_none())];

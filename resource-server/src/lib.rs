@@ -16,4 +16,5 @@ mod readiness;
 pub mod refusal;
 mod router;
 pub mod serve;
+pub mod trusted_issuers;
 pub mod upstreams;

@@ -30,7 +30,7 @@ pub struct Metadata {
 }
 
 impl Metadata {
-    /// The document of the resource that `settings` and `scopes` describe, and those of the issuer.
+    /// The document of the resource that `settings` and `scopes` describe, and those of the first issuer.
     pub fn new(
         settings: &Settings,
         scopes: &[ResourceScope],
@@ -47,7 +47,7 @@ impl Metadata {
         document(self.protected_resource.clone())
     }
 
-    /// The issuer's document as the issuer sends it; 503 when it cannot be had.
+    /// The first issuer's document as that sends it; 503 when it cannot be had.
     pub async fn issuer_document(&self, which: Document) -> Response {
         match self.documents.get(which).await {
             Some(bytes) => document(bytes),
@@ -64,7 +64,7 @@ pub fn protected_resource_url(public_url: &PublicUrl, path: &str) -> String {
 fn protected_resource(settings: &Settings, scopes: &[ResourceScope]) -> ProtectedResourceMetadata {
     ProtectedResourceMetadata {
         resource: settings.resource(),
-        authorization_servers: vec![settings.resource_server.issuer.as_str().to_owned()],
+        authorization_servers: settings.issuers().map(str::to_owned).collect(),
         scopes_supported: scopes.iter().map(|scope| scope.name.clone()).collect(),
         bearer_methods_supported: vec!["header".to_owned()],
         resource_name: Some(settings.resource_server.name.clone()),

@@ -3,6 +3,7 @@
 use crate::{
     bearer::revocations::{FeedState, Revocations},
     issuer::jwks::JwksCache,
+    trusted_issuers::TrustedIssuer,
 };
 use async_trait::async_trait;
 use shared::{
@@ -13,20 +14,24 @@ use shared::{
 };
 use std::sync::Arc;
 
-/// The checks.
-pub fn checks(
-    store: Store,
-    ephemeral: Arc<dyn Ephemeral>,
+/// The checks of what any server needs.
+pub fn checks(store: Store, ephemeral: Arc<dyn Ephemeral>) -> Vec<Arc<dyn ReadinessCheck>> {
+    vec![Arc::new(DatabaseCheck(store)), Arc::new(Counters(ephemeral))]
+}
+
+/// Those of one that belongs to our own authorization server. Trusted issuers beside it have no say:
+/// their outages concern their own callers.
+pub fn own_checks(
     revocations: Arc<Revocations>,
     jwks: Arc<JwksCache>,
     clock: SharedClock,
 ) -> Vec<Arc<dyn ReadinessCheck>> {
-    vec![
-        Arc::new(DatabaseCheck(store)),
-        Arc::new(Counters(ephemeral)),
-        Arc::new(Enrolled(revocations, clock.clone())),
-        Arc::new(Keys(jwks, clock)),
-    ]
+    vec![Arc::new(Enrolled(revocations, clock.clone())), Arc::new(Keys(jwks, clock))]
+}
+
+/// That of one in front of foreign issuers alone: one of them can be relied on.
+pub fn foreign_check(trusted: Vec<Arc<TrustedIssuer>>, clock: SharedClock) -> Arc<dyn ReadinessCheck> {
+    Arc::new(Trusted(trusted, clock))
 }
 
 struct Counters(Arc<dyn Ephemeral>);
@@ -73,5 +78,23 @@ impl ReadinessCheck for Keys {
     async fn check(&self) -> Result<(), &'static str> {
         let usable = self.0.keys(self.1.now()).await;
         usable.map(drop).map_err(|_| "the authorization server's keys cannot be fetched")
+    }
+}
+
+struct Trusted(Vec<Arc<TrustedIssuer>>, SharedClock);
+
+#[async_trait]
+impl ReadinessCheck for Trusted {
+    fn name(&self) -> &'static str {
+        "trusted_issuers"
+    }
+
+    async fn check(&self) -> Result<(), &'static str> {
+        for issuer in &self.0 {
+            if issuer.is_usable(self.1.now()).await {
+                return Ok(());
+            }
+        }
+        Err("no trusted issuer can be reached")
     }
 }

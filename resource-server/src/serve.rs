@@ -39,8 +39,8 @@ impl Server {
         stop: CancellationToken,
     ) -> Result<Self, StartError> {
         let identity = match identity {
-            Some(identity) => identity,
-            None => configured_identity(&settings)?,
+            None if settings.resource_server.own_authorization_server => Some(configured_identity(&settings)?),
+            handed_over => handed_over,
         };
         let listeners = http::bind(&settings.resource_server.listen)?;
         let cap = http::ConnectionCap::of(&settings.shared);

@@ -215,7 +215,7 @@ mod tests {
         Arguments::command().debug_assert();
         assert_eq!(
             tables().iter().map(|table| table.table).collect::<Vec<_>>(),
-            ["shared", "auth_server", "resource_server"]
+            ["shared", "auth_server", "resource_server", "resource_server.trusted_issuers"]
         );
     }
 }

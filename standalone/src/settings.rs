@@ -1,6 +1,6 @@
 //! The settings of both servers, out of the same sources.
 
-use shared::config::{ConfigurationError, Sources};
+use shared::config::{ConfigurationError, Problem, Sources};
 
 /// What the one command serves with.
 #[derive(Debug)]
@@ -27,6 +27,11 @@ impl Settings {
             (Err(one), Err(other)) => return Err(joined(one, other)),
             (Err(error), Ok(_)) | (Ok(_), Err(error)) => return Err(error),
         };
+        if !resource_server.resource_server.own_authorization_server {
+            let message = "is off, but the one command brings its authorization server; run `resource-server` alone";
+            let problem = Problem::new("resource_server.own_authorization_server", message);
+            return Err(ConfigurationError { problems: vec![problem] });
+        }
         let default_resource = &mut auth_server.auth_server.default_resource;
         default_resource.get_or_insert_with(|| resource_server.resource());
         Ok(Self { auth_server, resource_server })
@@ -59,6 +64,13 @@ mod tests {
         assert_eq!(settings.resource_server.resource_server.issuer.as_str(), "https://auth.example.com");
         let default_resource = settings.auth_server.auth_server.default_resource;
         assert_eq!(default_resource.as_deref(), Some("http://localhost:9500/mcp"));
+    }
+
+    #[test]
+    fn its_own_authorization_server_cannot_be_off() {
+        let off = "[resource_server]\nown_authorization_server = false\n[[resource_server.trusted_issuers]]\nissuer = \"https://id.example.com\"\n";
+        assert!(load(off).expect_err("unusable").contains("run `resource-server` alone"));
+        assert!(load(&off.replace("false", "true")).is_ok());
     }
 
     #[test]

@@ -74,7 +74,7 @@ mod tests {
             issued_at: verified_at,
             expires_at,
         };
-        Arc::new(VerifiedToken::new(principal, "k".into(), verified_at, &PrincipalShares::default()))
+        Arc::new(VerifiedToken::new(principal, "k".into(), true, verified_at, &PrincipalShares::default()))
     }
 
     #[test]

@@ -1,20 +1,16 @@
-//! From a token's text to who calls: the cache first, then the issuer's keys.
+//! From a token's text to who calls: the cache first, then the keys or the word of whoever made it.
 
 use super::{
     cache::{TokenCache, TokenDigest},
     extract::{NoToken, extract},
-    principal::Principal,
+    issuers::Issuers,
     verified_token::{PrincipalShares, VerifiedToken},
 };
-use crate::issuer::jwks::{JwksCache, NoKeys, Snapshot, Unknown};
 use http::request::Parts;
 use sha2::{Digest as _, Sha256};
 use shared::{
     clock::UnixSeconds,
-    protocol::{
-        access_token_claims::EXPIRY_LEEWAY_SECONDS,
-        jwt::{Audience, Expectation, JwtRefusal, key_id, verify_access_token},
-    },
+    protocol::jwt::{JwtRefusal, key_id},
 };
 use std::sync::Arc;
 
@@ -36,20 +32,20 @@ pub enum NotIdentified {
     Refused(JwtRefusal),
     /// There is one that names a key which the issuer has withdrawn: its client is to get another one, and forged nothing.
     WithdrawnKey,
-    /// It cannot be judged just now.
-    NoKeys,
+    /// There is one that verified, and whoever made it says that it is over.
+    Inactive,
+    /// There is one that whoever was asked about it does not know.
+    Unknown,
+    /// It cannot be judged just now: there are no keys, or nobody answers.
+    NotNow,
 }
 
 /// What identifies.
 pub struct Identify {
     /// Tokens seen lately.
     pub cache: TokenCache,
-    /// The issuer's keys.
-    pub jwks: Arc<JwksCache>,
-    /// What `iss` must be.
-    pub issuer: String,
-    /// What `aud` must be, byte for byte.
-    pub audience: String,
+    /// Whose tokens count.
+    pub issuers: Issuers,
     /// What tokens of one principal share.
     pub shares: PrincipalShares,
 }
@@ -74,57 +70,29 @@ impl Identify {
     /// # Errors
     /// [`NotIdentified`].
     pub async fn verify(&self, text: &str, digest: TokenDigest, now: UnixSeconds) -> Result<Identified, NotIdentified> {
-        let no_keys = |NoKeys| NotIdentified::NoKeys;
-        let snapshot = self.jwks.keys(now).await.map_err(no_keys)?;
-        let principal = match self.check(text, &snapshot, now) {
-            Err(JwtRefusal::UnknownKid) => self.look_for_key(text, &snapshot, now).await?,
-            decided => decided,
-        };
-        let principal = principal.map_err(NotIdentified::Refused)?;
+        let (principal, own) = self.issuers.verify(text, &digest, now).await?;
         let key_id = key_id(text).unwrap_or_default();
-        let token = Arc::new(VerifiedToken::new(principal, key_id, now, &self.shares));
+        let token = Arc::new(VerifiedToken::new(principal, key_id, own, now, &self.shares));
         self.cache.insert(digest, token.clone());
         Ok(Identified { token, digest })
     }
+}
 
-    /// Checks a token again whose key was unknown.
-    async fn look_for_key(
-        &self,
-        text: &str,
-        seen: &Snapshot,
-        now: UnixSeconds,
-    ) -> Result<Result<Principal, JwtRefusal>, NotIdentified> {
-        let kid = key_id(text).unwrap_or_default();
-        match self.jwks.look_for(&kid, seen, now).await.map_err(|NoKeys| NotIdentified::NoKeys)? {
-            Unknown::Newer(newer) => match self.check(text, &newer, now) {
-                Err(JwtRefusal::UnknownKid) => match newer.was_withdrawn(&kid, now) {
-                    // It went with that very fetch.
-                    Ok(true) => Err(NotIdentified::WithdrawnKey),
-                    Ok(false) => Ok(Err(JwtRefusal::UnknownKid)),
-                    Err(NoKeys) => Err(NotIdentified::NoKeys),
-                },
-                decided => Ok(decided),
-            },
-            Unknown::Withdrawn => Err(NotIdentified::WithdrawnKey),
-            Unknown::Nonsense => Ok(Err(JwtRefusal::UnknownKid)),
+impl NotIdentified {
+    /// Whether it counts against whoever sent the token: it was nobody's, as far as can be told.
+    pub fn is_guess(self) -> bool {
+        match self {
+            Self::Refused(refusal) => is_forged(refusal),
+            Self::Unknown => true,
+            Self::NoToken(_) | Self::WithdrawnKey | Self::Inactive | Self::NotNow => false,
         }
-    }
-
-    fn check(&self, text: &str, snapshot: &Snapshot, now: UnixSeconds) -> Result<Principal, JwtRefusal> {
-        let expectation = Expectation {
-            issuer: &self.issuer,
-            audience: Audience::Exact(&self.audience),
-            now,
-            leeway_seconds: EXPIRY_LEEWAY_SECONDS,
-        };
-        let keys = snapshot.keys.as_ref().ok_or(JwtRefusal::UnknownKid)?;
-        verify_access_token(text, keys, &expectation).map(Principal::from)
     }
 }
 
-/// Whether a refused token was never one of ours. Those count against whoever sends them; an honest client's expired
-/// token does not. The signature is checked before the claims, so a refusal about a claim means that the issuer made it.
-pub fn is_forged(refusal: JwtRefusal) -> bool {
+/// Whether a refused token was never made by anybody who is trusted. Those count against whoever sends them; an honest client's expired
+/// token does not. The issuer is read first and the signature is checked before all other claims, so a refusal about one of those means that
+/// the issuer made it.
+fn is_forged(refusal: JwtRefusal) -> bool {
     match refusal {
         JwtRefusal::TooLong
         | JwtRefusal::Malformed
@@ -134,10 +102,11 @@ pub fn is_forged(refusal: JwtRefusal) -> bool {
         | JwtRefusal::OwnKey
         | JwtRefusal::MissingKid
         | JwtRefusal::UnknownKid
+        | JwtRefusal::Claim("iss")
+        | JwtRefusal::Issuer
         | JwtRefusal::Signature => true,
         JwtRefusal::Claim(_)
         | JwtRefusal::Claims
-        | JwtRefusal::Issuer
         | JwtRefusal::Subject
         | JwtRefusal::Audience
         | JwtRefusal::Expired

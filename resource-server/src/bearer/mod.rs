@@ -4,6 +4,8 @@ pub mod cache;
 pub mod check_revocation;
 pub mod extract;
 pub mod identify;
+pub mod issuers;
 pub mod principal;
 pub mod revocations;
 pub mod verified_token;
+pub mod verify_with_keys;

@@ -88,8 +88,12 @@ impl Revocations {
         }
     }
 
-    /// Whether `token` is revoked. One atomic load unless something changed since the token was last looked at.
+    /// Whether `token` is revoked. One atomic load unless something changed since the token was last looked at. What another issuer made is
+    /// not ours to revoke, whatever names it shares with ours.
     pub fn is_revoked(&self, token: &VerifiedToken) -> bool {
+        if !token.own {
+            return false;
+        }
         let generation = self.generation.load(Ordering::Acquire);
         if token.checked_generation.load(Ordering::Acquire) == generation {
             return false;
@@ -162,7 +166,7 @@ mod tests {
             issued_at: 0,
             expires_at: 10,
         };
-        VerifiedToken::new(principal, "k".into(), 0, &PrincipalShares::default())
+        VerifiedToken::new(principal, "k".into(), true, 0, &PrincipalShares::default())
     }
 
     fn grant(subject: &str) -> Revocation {
@@ -198,6 +202,15 @@ mod tests {
     }
 
     #[test]
+    fn what_another_issuer_made_is_not_ours_to_revoke() {
+        let revocations = Revocations::new("r");
+        let foreign = VerifiedToken { own: false, ..token("g1") };
+        revocations
+            .apply(&[grant("g1"), Revocation { kind: RevocationKind::AllBefore, subject: String::new(), at: 9 }], 6);
+        assert!(revocations.is_revoked(&token("g1")) && !revocations.is_revoked(&foreign));
+    }
+
+    #[test]
     fn every_name_of_a_token_revokes_it() {
         let token = |resource: &str| {
             let claims = AccessTokenClaims {
@@ -216,7 +229,7 @@ mod tests {
                 tenant_id: None,
                 organization_id: Some("o1".into()),
             };
-            VerifiedToken::new(Principal::from(claims), "k1".into(), 1000, &PrincipalShares::default())
+            VerifiedToken::new(Principal::from(claims), "k1".into(), true, 1000, &PrincipalShares::default())
         };
         for (kind, subject, at, revoked) in [
             (RevocationKind::Jti, "t1", 0, true),

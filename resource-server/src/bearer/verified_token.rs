@@ -20,8 +20,10 @@ const NO_GENERATION: u64 = u64::MAX;
 pub struct VerifiedToken {
     /// Who calls.
     pub principal: Arc<Principal>,
-    /// `kid` of the key that signed it.
+    /// `kid` of the key that signed it; empty for one that is no JWT.
     pub key_id: String,
+    /// Whether our own issuer made it, so that its revocations concern it.
+    pub own: bool,
     /// When it was verified.
     pub verified_at: UnixSeconds,
     /// What all tokens of this principal share.
@@ -34,11 +36,17 @@ pub struct VerifiedToken {
 
 impl VerifiedToken {
     /// A token that verified at `verified_at`, not yet held against any revocation.
-    pub fn new(principal: Principal, key_id: String, verified_at: UnixSeconds, shares: &PrincipalShares) -> Self {
+    pub fn new(
+        principal: Principal,
+        key_id: String,
+        own: bool,
+        verified_at: UnixSeconds,
+        shares: &PrincipalShares,
+    ) -> Self {
         let share = shares.share_of(principal.key());
         let checked_generation = AtomicU64::new(NO_GENERATION);
         let session_owner = principal.session_owner();
-        Self { principal: Arc::new(principal), key_id, verified_at, share, session_owner, checked_generation }
+        Self { principal: Arc::new(principal), key_id, own, verified_at, share, session_owner, checked_generation }
     }
 }
 

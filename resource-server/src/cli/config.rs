@@ -12,7 +12,7 @@ pub(super) fn check(settings: &Settings, output: &mut dyn Write) -> Result<(), C
         output,
         "the configuration is usable: {} behind {}",
         settings.resource(),
-        settings.resource_server.issuer
+        settings.issuers().collect::<Vec<_>>().join(", ")
     )?)
 }
 

@@ -5,11 +5,11 @@ mod serve;
 
 use crate::{
     app::StartError,
-    config::{ResourceServerSettings, Settings},
+    config::{ResourceServerSettings, Settings, TrustedIssuerSettings},
 };
 use clap::{Args, Parser, Subcommand};
 use shared::{
-    config::{ConfigurationError, Settings as _, SharedSettings, Sources, TableDescription},
+    config::{ConfigurationError, Settings as _, SettingsList, SharedSettings, Sources, TableDescription},
     process::Surroundings,
     telemetry::TelemetryError,
 };
@@ -113,5 +113,9 @@ pub async fn execute(
 
 /// The tables this server reads, for the sample and the reference.
 pub fn tables() -> Vec<TableDescription> {
-    vec![SharedSettings::describe(), ResourceServerSettings::describe()]
+    vec![
+        SharedSettings::describe(),
+        ResourceServerSettings::describe(),
+        SettingsList::<TrustedIssuerSettings>::describe(),
+    ]
 }

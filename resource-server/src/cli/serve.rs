@@ -45,7 +45,7 @@ impl ServeArguments {
 pub(super) async fn serve(settings: Settings, surroundings: Surroundings) -> Result<(), CommandError> {
     let _logs = surroundings.install_logs(settings.shared.log_format)?;
     let Surroundings { clock, random, stop, .. } = surroundings;
-    let (resource, issuer) = (settings.resource(), settings.resource_server.issuer.to_string());
+    let (resource, issuer) = (settings.resource(), settings.issuers().collect::<Vec<_>>().join(", "));
     let server = Server::open(settings, clock, random, None, stop).await?;
     tracing::info!(%resource, %issuer, "serving");
     server.serve().await;

@@ -1,9 +1,10 @@
-//! The issuer's metadata documents, repeated on this origin for clients that look for them here: byte for byte, cached.
+//! The first issuer's metadata documents, repeated on this origin for clients that look for them here: byte for byte, cached.
 
 use super::{
     endpoints::IssuerEndpoints,
     fetch::{FetchError, Fetcher, refused, send},
 };
+use crate::config::IssuerUrl;
 use bytes::Bytes;
 use http::StatusCode;
 use shared::{
@@ -28,9 +29,37 @@ pub enum Document {
     OpenidConfiguration,
 }
 
+/// Whose documents, and where they are.
+#[derive(Debug, Clone)]
+pub struct DocumentPlaces {
+    /// What they must name as `issuer`.
+    pub issuer: String,
+    /// RFC 8414 §3.1: the well-known is inserted before the issuer's path.
+    pub authorization_server: String,
+    /// OpenID Connect Discovery §4: the well-known is appended to it.
+    pub openid_configuration: String,
+}
+
+impl From<&IssuerEndpoints> for DocumentPlaces {
+    fn from(endpoints: &IssuerEndpoints) -> Self {
+        Self {
+            issuer: endpoints.issuer.clone(),
+            authorization_server: endpoints.authorization_server_metadata.clone(),
+            openid_configuration: endpoints.openid_configuration.clone(),
+        }
+    }
+}
+
+impl From<&IssuerUrl> for DocumentPlaces {
+    fn from(issuer: &IssuerUrl) -> Self {
+        let [authorization_server, openid_configuration] = issuer.metadata_urls();
+        Self { issuer: issuer.as_str().to_owned(), authorization_server, openid_configuration }
+    }
+}
+
 /// The cache of both.
 pub struct IssuerDocuments {
-    endpoints: IssuerEndpoints,
+    places: DocumentPlaces,
     fetcher: Fetcher,
     clock: SharedClock,
     authorization_server: Mutex<Held>,
@@ -45,18 +74,16 @@ struct Held {
 
 impl IssuerDocuments {
     /// Nothing fetched yet.
-    pub fn new(endpoints: IssuerEndpoints, fetcher: Fetcher, clock: SharedClock) -> Self {
+    pub fn new(places: DocumentPlaces, fetcher: Fetcher, clock: SharedClock) -> Self {
         let (authorization_server, openid_configuration) = (Mutex::default(), Mutex::default());
-        Self { endpoints, fetcher, clock, authorization_server, openid_configuration }
+        Self { places, fetcher, clock, authorization_server, openid_configuration }
     }
 
     /// The document as the issuer sent it; `None` when there is none to be had.
     pub async fn get(&self, which: Document) -> Option<Bytes> {
         let (held, url) = match which {
-            Document::AuthorizationServer => {
-                (&self.authorization_server, &self.endpoints.authorization_server_metadata)
-            }
-            Document::OpenidConfiguration => (&self.openid_configuration, &self.endpoints.openid_configuration),
+            Document::AuthorizationServer => (&self.authorization_server, &self.places.authorization_server),
+            Document::OpenidConfiguration => (&self.openid_configuration, &self.places.openid_configuration),
         };
         // Held while fetching: one fetch in flight, the others wait for its result.
         let mut held = held.lock().await;
@@ -84,6 +111,6 @@ impl IssuerDocuments {
         }
         // RFC 8414 §3.3: a document that names another issuer is not the one asked for.
         let metadata: AuthorizationServerMetadata = serde_json::from_slice(&fetched.body).map_err(|_| malformed())?;
-        if metadata.issuer == self.endpoints.issuer { Ok(fetched.body) } else { Err(malformed()) }
+        if metadata.issuer == self.places.issuer { Ok(fetched.body) } else { Err(malformed()) }
     }
 }

@@ -8,6 +8,8 @@ use std::time::Duration;
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Time for a whole exchange, unless the caller waits on purpose.
 pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a caller waits for what others wait for, too.
+pub const PATIENCE: Duration = Duration::from_secs(5);
 /// No answer of the issuer is longer.
 pub const RESPONSE_MAX_BYTES: usize = 1024 * 1024;
 
@@ -99,6 +101,12 @@ impl Fetcher {
     pub fn put_json(&self, url: &str, json: &impl serde::Serialize) -> reqwest::RequestBuilder {
         self.0.put(url).header(http::header::ACCEPT, "application/json").json(json)
     }
+}
+
+/// Does `work` to its end, also when nobody waits for it any more: callers that give up must not keep it from ever being done. `None` after
+/// [`PATIENCE`].
+pub async fn patiently<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> Option<T> {
+    tokio::time::timeout(PATIENCE, tokio::spawn(work)).await.ok()?.ok()
 }
 
 /// Sends `request` to `url` and reads the whole answer.

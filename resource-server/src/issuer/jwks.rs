@@ -1,16 +1,24 @@
 //! The issuer's public keys, cached: one fetch in flight, stale while revalidating with a bound, an unknown key fetched
 //! at once but not over and over. Without usable keys nothing can be judged: that is 503, never 401.
 
-use super::fetch::{FetchError, Fetcher, send};
-use http::StatusCode;
+use super::{
+    discovery::Discovery,
+    fetch::{FetchError, Fetcher, patiently, send},
+};
+use http::{
+    HeaderMap, HeaderValue, StatusCode,
+    header::{CACHE_CONTROL, ETAG, IF_NONE_MATCH},
+};
 use shared::{
     clock::{SharedClock, UnixSeconds},
     protocol::{jwk::JwkSet, jwt::VerificationKeys},
 };
 use std::sync::{Arc, PoisonError, RwLock};
 
-/// Keys are used this long without asking again.
+/// Keys are used at most this long without asking again: a key that is withdrawn is noticed then, whatever the issuer says of caching.
 pub const FRESH_SECONDS: i64 = 300;
+/// And at least this long.
+pub const FRESH_MIN_SECONDS: i64 = 60;
 /// Keys that cannot be renewed are used this long, then no more.
 pub const USABLE_SECONDS: i64 = 6 * 60 * 60;
 /// A token that names an unknown key makes us ask again at most this often.
@@ -21,6 +29,8 @@ pub const FAILURE_PAUSE_SECONDS: i64 = 1;
 /// yet: it is asked for again every second, and meanwhile nothing is said about its tokens.
 pub const UNSETTLED_SECONDS: i64 = 60;
 const UNSETTLED_COOL_DOWN_SECONDS: i64 = 1;
+/// A longer ETag is not sent back.
+const ETAG_MAX_BYTES: usize = 256;
 /// So many keys that the issuer no longer publishes are remembered.
 const WITHDRAWN_MAX_KEYS: usize = 64;
 
@@ -47,21 +57,41 @@ pub struct Snapshot {
     /// Rises with every successful fetch.
     pub generation: u64,
     fetched_at: UnixSeconds,
+    fresh_seconds: i64,
+    etag: Option<HeaderValue>,
     failed_at: Option<UnixSeconds>,
     revoked_at: Option<UnixSeconds>,
     revoked: Vec<String>,
     withdrawn: Vec<String>,
 }
 
+/// Where an issuer's keys are.
+pub enum KeySource {
+    /// There.
+    At(String),
+    /// Where its metadata says.
+    Discovered(Arc<Discovery>),
+}
+
+/// What a fetch brought.
+struct Published {
+    keys: VerificationKeys,
+    fresh_seconds: i64,
+    etag: Option<HeaderValue>,
+}
+
 impl Snapshot {
     /// What the issuer published after this, fetched at `now`.
-    fn followed_by(&self, keys: VerificationKeys, now: UnixSeconds) -> Self {
+    fn followed_by(&self, published: Published, now: UnixSeconds) -> Self {
+        let Published { keys, fresh_seconds, etag } = published;
         let before = self.keys.iter().flat_map(VerificationKeys::ids).chain(self.withdrawn.iter().map(String::as_str));
         let withdrawn = before.filter(|kid| !keys.contains(kid)).take(WITHDRAWN_MAX_KEYS).map(str::to_owned).collect();
         Self {
             keys: Some(keys),
             generation: self.generation + 1,
             fetched_at: now,
+            fresh_seconds,
+            etag,
             failed_at: None,
             revoked_at: self.revoked_at,
             revoked: self.revoked.clone(),
@@ -90,16 +120,16 @@ impl Snapshot {
 /// The cache.
 pub struct JwksCache {
     fetcher: Fetcher,
-    url: String,
+    source: KeySource,
     clock: SharedClock,
     current: RwLock<Arc<Snapshot>>,
     in_flight: tokio::sync::Mutex<()>,
 }
 
 impl JwksCache {
-    /// An empty cache of the keys at `url`.
-    pub fn new(fetcher: Fetcher, url: impl Into<String>, clock: SharedClock) -> Self {
-        Self { fetcher, url: url.into(), clock, current: RwLock::default(), in_flight: tokio::sync::Mutex::default() }
+    /// An empty cache of the keys at `source`.
+    pub fn new(fetcher: Fetcher, source: KeySource, clock: SharedClock) -> Self {
+        Self { fetcher, source, clock, current: RwLock::default(), in_flight: tokio::sync::Mutex::default() }
     }
 
     /// Keys to verify with at `now`. Old ones are renewed behind the caller's back; the caller waits only when there are none.
@@ -116,9 +146,12 @@ impl JwksCache {
                 Err(NoKeys)
             };
         }
-        if now - snapshot.fetched_at >= FRESH_SECONDS && self.in_flight.try_lock().is_ok() && !paused(&snapshot, now) {
+        if now - snapshot.fetched_at >= snapshot.fresh_seconds
+            && self.in_flight.try_lock().is_ok()
+            && !paused(&snapshot, now)
+        {
             let (cache, generation) = (self.clone(), snapshot.generation);
-            tokio::spawn(async move { cache.fetch_after(generation).await });
+            tokio::spawn(async move { cache.fetch_alone(generation).await });
         }
         Ok(snapshot)
     }
@@ -170,24 +203,31 @@ impl JwksCache {
         self.current.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// Waits, but not for ever, for a fetch since `generation`; answers what is current then.
+    async fn fetch_after(self: &Arc<Self>, generation: u64) -> Arc<Snapshot> {
+        let cache = self.clone();
+        let fetched = patiently(async move { cache.fetch_alone(generation).await }).await;
+        fetched.unwrap_or_else(|| self.current())
+    }
+
     /// Fetches unless somebody else did since `generation`, or just failed to; answers what is current then.
-    async fn fetch_after(&self, generation: u64) -> Arc<Snapshot> {
+    async fn fetch_alone(&self, generation: u64) -> Arc<Snapshot> {
         let _flight = self.in_flight.lock().await;
         let now = self.clock.now();
         let before = self.current();
         if before.generation > generation || paused(&before, now) {
             return before;
         }
-        let after = match self.fetch().await {
-            Ok(keys) => {
+        let after = match self.fetch(&before).await {
+            Ok(published) => {
                 if before.failed_at.is_some() {
-                    tracing::info!(url = %self.url, "the issuer's keys can be fetched again");
+                    tracing::info!(issuer = self.name(), "the issuer's keys can be fetched again");
                 }
-                before.followed_by(keys, now)
+                before.followed_by(published, now)
             }
             Err(cause) => {
                 if before.failed_at.is_none() {
-                    tracing::warn!(%cause, "the issuer's keys cannot be fetched");
+                    tracing::warn!(issuer = self.name(), %cause, "the issuer's keys cannot be fetched");
                 }
                 Snapshot { failed_at: Some(self.clock.now()), ..(*before).clone() }
             }
@@ -201,19 +241,83 @@ impl JwksCache {
         snapshot
     }
 
-    async fn fetch(&self) -> Result<VerificationKeys, FetchError> {
-        let malformed = || FetchError::Malformed { url: self.url.clone(), expected: "a set of public keys" };
-        let fetched = send(&self.url, self.fetcher.get(&self.url)).await?;
+    /// The issuer, or where its keys are, for the log.
+    fn name(&self) -> &str {
+        match &self.source {
+            KeySource::At(url) => url,
+            KeySource::Discovered(discovery) => discovery.issuer().as_str(),
+        }
+    }
+
+    async fn fetch(&self, before: &Snapshot) -> Result<Published, FetchError> {
+        let url = match &self.source {
+            KeySource::At(url) => url.clone(),
+            KeySource::Discovered(discovery) => discovery.endpoints().await?.jwks.clone().ok_or_else(|| {
+                let expected = "metadata that says where its keys are";
+                FetchError::Malformed { url: discovery.issuer().to_string(), expected }
+            })?,
+        };
+        let malformed = || FetchError::Malformed { url: url.clone(), expected: "a set of public keys" };
+        let mut request = self.fetcher.get(&url);
+        if let (Some(_), Some(etag)) = (&before.keys, &before.etag) {
+            request = request.header(IF_NONE_MATCH, etag);
+        }
+        let fetched = send(&url, request).await?;
+        let fresh_seconds = fresh_seconds(&fetched.headers);
+        if let (StatusCode::NOT_MODIFIED, Some(keys), Some(etag)) = (fetched.status, &before.keys, &before.etag) {
+            return Ok(Published { keys: keys.clone(), fresh_seconds, etag: Some(etag.clone()) });
+        }
         if fetched.status != StatusCode::OK {
-            return Err(super::fetch::refused(&self.url, &fetched));
+            return Err(super::fetch::refused(&url, &fetched));
         }
         let text = std::str::from_utf8(&fetched.body).map_err(|_| malformed())?;
-        let keys = VerificationKeys::from_jwks(&JwkSet::parse(text).map_err(|_| malformed())?);
+        let keys = VerificationKeys::from_jwks(&JwkSet::parse_usable(text).map_err(|_| malformed())?);
+        let etag = fetched.headers.get(ETAG).filter(|etag| etag.len() <= ETAG_MAX_BYTES).cloned();
         // An issuer without keys is an issuer in trouble; what we have is better.
-        if keys.is_empty() { Err(malformed()) } else { Ok(keys) }
+        if keys.is_empty() { Err(malformed()) } else { Ok(Published { keys, fresh_seconds, etag }) }
     }
+}
+
+/// What the issuer says of caching (RFC 9111 §5.2.2), within bounds; the upper one when it says nothing.
+fn fresh_seconds(headers: &HeaderMap) -> i64 {
+    let directives = headers.get_all(CACHE_CONTROL).iter().filter_map(|value| value.to_str().ok());
+    let said = directives.flat_map(|value| value.split(',')).filter_map(|directive| {
+        let (name, value) = directive.trim().split_once('=').unwrap_or((directive.trim(), ""));
+        match name.to_ascii_lowercase().as_str() {
+            "no-store" | "no-cache" => Some(0),
+            "max-age" => value.trim_matches('"').parse().ok(),
+            _ => None,
+        }
+    });
+    said.min().unwrap_or(FRESH_SECONDS).clamp(FRESH_MIN_SECONDS, FRESH_SECONDS)
 }
 
 fn paused(snapshot: &Snapshot, now: UnixSeconds) -> bool {
     snapshot.failed_at.is_some_and(|at| (0..FAILURE_PAUSE_SECONDS).contains(&(now - at)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{FRESH_MIN_SECONDS, FRESH_SECONDS, fresh_seconds};
+    use http::{HeaderMap, HeaderValue, header::CACHE_CONTROL};
+
+    #[test]
+    fn caching_is_as_the_issuer_says_within_bounds() {
+        for (said, seconds) in [
+            ("max-age=120", 120),
+            ("public, Max-Age=\"90\", must-revalidate", 90),
+            ("max-age=86400", FRESH_SECONDS),
+            ("max-age=0", FRESH_MIN_SECONDS),
+            ("max-age=-5", FRESH_MIN_SECONDS),
+            ("max-age=120, no-cache", FRESH_MIN_SECONDS),
+            ("no-store", FRESH_MIN_SECONDS),
+            ("max-age=soon", FRESH_SECONDS),
+            ("s-maxage=70", FRESH_SECONDS),
+            ("", FRESH_SECONDS),
+        ] {
+            let headers = HeaderMap::from_iter([(CACHE_CONTROL, HeaderValue::from_static(said))]);
+            assert_eq!(fresh_seconds(&headers), seconds, "{said}");
+        }
+        assert_eq!(fresh_seconds(&HeaderMap::new()), FRESH_SECONDS);
+    }
 }

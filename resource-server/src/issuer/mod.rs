@@ -1,5 +1,6 @@
-//! The authorization server as this side sees it: over HTTP, and nothing else.
+//! Authorization servers as this side sees them: over HTTP, and nothing else.
 
+pub mod discovery;
 pub mod documents;
 pub mod endpoints;
 pub mod enrolment;

@@ -1,11 +1,11 @@
 //! Step "token": remembered, or verified. A block of addresses that sent too many forged tokens hears 429 instead of 401 for
-//! more of them; a good token passes whatever its neighbours did (docs/decisions/0004).
+//! more of them; a good token passes whatever its neighbours did (docs/decisions/0004), unless somebody else must be asked about it first.
 
 use super::Pipeline;
 use crate::{
     bearer::{
         extract::NoToken,
-        identify::{Identified, NotIdentified, is_forged},
+        identify::{Identified, NotIdentified},
     },
     refusal::Refusal,
 };
@@ -27,15 +27,18 @@ impl Pipeline {
             Ok(identified) => return Ok((identified, text)),
             Err(digest) => digest,
         };
+        let block = parts.extensions.get::<ClientAddress>().map(|address| address.block());
+        if let Some(block) = block
+            && self.identify.issuers.would_ask(text, &digest, now)
+        {
+            self.check_failures(block).await?;
+        }
         match self.identify.verify(text, digest, now).await {
             Ok(identified) => Ok((identified, text)),
             Err(cause) => {
-                let address = parts.extensions.get::<ClientAddress>();
-                if let (NotIdentified::Refused(cause), Some(address)) = (cause, address)
-                    && is_forged(cause)
-                {
-                    self.check_failures(address.block()).await?;
-                    self.count_failure(address.block()).await;
+                if let Some(block) = block.filter(|_| cause.is_guess()) {
+                    self.check_failures(block).await?;
+                    self.count_failure(block).await;
                 }
                 Err(refusal(cause))
             }
@@ -72,7 +75,7 @@ fn refusal(cause: NotIdentified) -> Refusal {
             tracing::debug!(%cause, "a token is refused");
             Refusal::InvalidToken
         }
-        NotIdentified::WithdrawnKey => Refusal::InvalidToken,
-        NotIdentified::NoKeys => Refusal::Unavailable,
+        NotIdentified::WithdrawnKey | NotIdentified::Inactive | NotIdentified::Unknown => Refusal::InvalidToken,
+        NotIdentified::NotNow => Refusal::Unavailable,
     }
 }

@@ -56,8 +56,8 @@ pub struct Pipeline {
     pub identify: Identify,
     /// What is revoked.
     pub revocations: Arc<Revocations>,
-    /// Asks when that cannot be known.
-    pub introspection: Introspection,
+    /// Asks our own issuer, where there is one, when that cannot be known.
+    pub introspection: Option<Introspection>,
     /// Tokens that were never ours, by block of addresses.
     pub failures: FailureBudget,
     /// Requests of a principal.
@@ -110,7 +110,7 @@ impl Pipeline {
             Foreign::Origin => Refusal::ForeignOrigin,
         })?;
         let (identified, text) = self.identify_caller(parts, now).await?;
-        let trust = check_revocation(&self.revocations, &self.introspection, &identified, text, now).await;
+        let trust = check_revocation(&self.revocations, self.introspection.as_ref(), &identified, text, now).await;
         let trust = trust.map_err(|distrust| match distrust {
             Distrust::Revoked => {
                 self.identify.cache.forget(&identified.digest);

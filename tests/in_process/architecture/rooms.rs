@@ -33,7 +33,7 @@ const ARROWS: &[Below] = &[
     },
     Below { rooms: &["auth-server/src/endpoints/"], above: &["cli", "serve"] },
     Below {
-        rooms: &["resource-server/src/bearer/", "resource-server/src/policy/"],
+        rooms: &["resource-server/src/bearer/", "resource-server/src/policy/", "resource-server/src/trusted_issuers/"],
         above: &["router", "pipeline", "app", "cli", "serve", "refusal"],
     },
     Below {

@@ -124,7 +124,8 @@ pub async fn start_app_at(
     let sources = Sources::new().with_file_text("test", &text).expect("TOML");
     let settings = Settings::load(&sources).expect("settings");
     let stop = CancellationToken::new();
-    let identity = EnrolledIdentity { client_id: "resource-server".into(), signer };
+    let own = settings.resource_server.own_authorization_server;
+    let identity = own.then(|| EnrolledIdentity { client_id: "resource-server".into(), signer });
     let random = Arc::new(SystemRandom);
     let parts = Parts { settings, store, clock, random, identity, stop: stop.clone() };
     let app = match upstream {

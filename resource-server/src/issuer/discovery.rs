@@ -1,0 +1,264 @@
+//! Where a foreign issuer's keys and introspection are: its metadata (RFC 8414 §3, OpenID Connect Discovery §4), held and renewed.
+//! A document is believed only about itself: it must name the issuer, and its endpoints must be on hosts that the operator named.
+
+use super::fetch::{FetchError, Fetcher, patiently, refused, send};
+use crate::config::IssuerUrl;
+use http::StatusCode;
+use shared::{
+    clock::{SharedClock, UnixSeconds},
+    protocol::authorization_server_metadata::AuthorizationServerMetadata,
+};
+use std::sync::{Arc, PoisonError, RwLock};
+use url::{Host, Url};
+
+/// A document is used this long without asking again.
+pub const FRESH_SECONDS: i64 = 60 * 60;
+/// One that cannot be renewed is used this long.
+pub const USABLE_SECONDS: i64 = 24 * 60 * 60;
+/// After a failure nobody asks again for this long: while there is something to use, and while there is nothing.
+const FAILURE_PAUSE_SECONDS: (i64, i64) = (60, 1);
+
+/// What a foreign issuer says about itself, as far as it matters here.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ForeignEndpoints {
+    /// Its public keys.
+    pub jwks: Option<String>,
+    /// RFC 7662.
+    pub introspection: Option<String>,
+    /// `introspection_endpoint_auth_methods_supported`.
+    pub introspection_methods: Vec<String>,
+}
+
+/// The metadata of one foreign issuer.
+pub struct Discovery {
+    issuer: IssuerUrl,
+    hosts: Vec<String>,
+    fetcher: Fetcher,
+    clock: SharedClock,
+    current: RwLock<Held>,
+    in_flight: tokio::sync::Mutex<()>,
+}
+
+#[derive(Default, Clone)]
+struct Held {
+    endpoints: Option<(Arc<ForeignEndpoints>, UnixSeconds)>,
+    failed_at: Option<UnixSeconds>,
+}
+
+impl Held {
+    fn usable(&self, now: UnixSeconds) -> Option<(&Arc<ForeignEndpoints>, i64)> {
+        let held = self.endpoints.as_ref().map(|(endpoints, at)| (endpoints, now - at));
+        held.filter(|(_, age)| (0..USABLE_SECONDS).contains(age))
+    }
+
+    fn paused(&self, now: UnixSeconds) -> bool {
+        let (long, short) = FAILURE_PAUSE_SECONDS;
+        let pause = if self.usable(now).is_some() { long } else { short };
+        self.failed_at.is_some_and(|at| (0..pause).contains(&(now - at)))
+    }
+}
+
+impl Discovery {
+    /// Nothing fetched yet. `hosts` are those beside the issuer's own that its document may name.
+    pub fn new(issuer: IssuerUrl, hosts: Vec<String>, fetcher: Fetcher, clock: SharedClock) -> Self {
+        let (current, in_flight) = (RwLock::default(), tokio::sync::Mutex::default());
+        Self { issuer, hosts, fetcher, clock, current, in_flight }
+    }
+
+    /// The issuer, as configured.
+    pub fn issuer(&self) -> &IssuerUrl {
+        &self.issuer
+    }
+
+    /// Where its endpoints are. An old document is renewed behind the caller's back; the caller waits only when there is none.
+    ///
+    /// # Errors
+    /// [`FetchError`] when there is none and none can be fetched.
+    pub async fn endpoints(self: &Arc<Self>) -> Result<Arc<ForeignEndpoints>, FetchError> {
+        let (held, now) = (self.held(), self.clock.now());
+        let discovery = self.clone();
+        let renewal = async move { discovery.renew().await };
+        let Some((endpoints, age)) = held.usable(now) else {
+            return patiently(renewal)
+                .await
+                .unwrap_or_else(|| Err(self.malformed(self.issuer.as_str(), "metadata in time")));
+        };
+        if age >= FRESH_SECONDS && !held.paused(now) && self.in_flight.try_lock().is_ok() {
+            tokio::spawn(renewal);
+        }
+        Ok(endpoints.clone())
+    }
+
+    fn held(&self) -> Held {
+        self.current.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Fetches, unless somebody else did meanwhile or just failed to.
+    async fn renew(&self) -> Result<Arc<ForeignEndpoints>, FetchError> {
+        let _flight = self.in_flight.lock().await;
+        let (held, now) = (self.held(), self.clock.now());
+        if let Some((endpoints, age)) = held.usable(now)
+            && (age < FRESH_SECONDS || held.paused(now))
+        {
+            return Ok(endpoints.clone());
+        }
+        if held.paused(now) {
+            return Err(self.malformed(self.issuer.as_str(), "metadata, a moment ago"));
+        }
+        let fetched = self.fetch().await;
+        let after = match &fetched {
+            Ok(endpoints) => Held { endpoints: Some((endpoints.clone(), now)), failed_at: None },
+            Err(cause) => {
+                if held.failed_at.is_none() {
+                    tracing::warn!(issuer = %self.issuer, %cause, "the metadata of a trusted issuer cannot be used");
+                }
+                Held { failed_at: Some(self.clock.now()), ..held }
+            }
+        };
+        *self.current.write().unwrap_or_else(PoisonError::into_inner) = after;
+        fetched
+    }
+
+    /// The first of the two documents that is there and right.
+    async fn fetch(&self) -> Result<Arc<ForeignEndpoints>, FetchError> {
+        let [inserted, appended] = self.issuer.metadata_urls();
+        match self.fetch_from(&inserted).await {
+            Ok(endpoints) => Ok(Arc::new(endpoints)),
+            Err(first) => match self.fetch_from(&appended).await {
+                Ok(endpoints) => Ok(Arc::new(endpoints)),
+                // A document that is there and wrong says more than one that is not there.
+                Err(FetchError::Refused { .. }) => Err(first),
+                Err(second) => Err(second),
+            },
+        }
+    }
+
+    async fn fetch_from(&self, url: &str) -> Result<ForeignEndpoints, FetchError> {
+        let fetched = send(url, self.fetcher.get(url)).await?;
+        if fetched.status != StatusCode::OK {
+            return Err(refused(url, &fetched));
+        }
+        foreign_endpoints(&fetched.body, &self.issuer, &self.hosts).map_err(|expected| self.malformed(url, expected))
+    }
+
+    fn malformed(&self, url: &str, expected: &'static str) -> FetchError {
+        FetchError::Malformed { url: url.to_owned(), expected }
+    }
+}
+
+/// Reads the metadata of `issuer`, whose endpoints are on its own host or on `hosts`.
+///
+/// # Errors
+/// What it should be, in words that follow "something else than".
+pub fn foreign_endpoints(
+    document: &[u8],
+    issuer: &IssuerUrl,
+    hosts: &[String],
+) -> Result<ForeignEndpoints, &'static str> {
+    let metadata: AuthorizationServerMetadata =
+        serde_json::from_slice(document).map_err(|_| "the metadata of this issuer")?;
+    // RFC 8414 §3.3: a document that names another issuer is not the one asked for.
+    if metadata.issuer != issuer.as_str() {
+        return Err("the metadata of this issuer, byte for byte");
+    }
+    let listed = |url: Option<String>| match url {
+        Some(url) if !is_listed(&url, issuer, hosts) => {
+            Err("endpoints by https on the issuer's host or the listed hosts")
+        }
+        url => Ok(url),
+    };
+    Ok(ForeignEndpoints {
+        jwks: listed(metadata.jwks_uri)?,
+        introspection: listed(metadata.introspection_endpoint)?,
+        introspection_methods: metadata.introspection_endpoint_auth_methods_supported,
+    })
+}
+
+/// Whether the server may call `url`: https, or http on this machine for an issuer on this machine; a host that the operator named; nothing
+/// in it but scheme, host, path and query.
+fn is_listed(url: &str, issuer: &IssuerUrl, hosts: &[String]) -> bool {
+    let Ok(url) = Url::parse(url) else { return false };
+    let on_loopback = match url.host() {
+        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => return false,
+    };
+    let safe = match url.scheme() {
+        "https" => true,
+        "http" => issuer.is_loopback() && on_loopback,
+        _ => false,
+    };
+    let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
+    let authority = format!("{}{port}", url.host_str().unwrap_or_default());
+    let plain = url.username().is_empty() && url.password().is_none() && url.fragment().is_none();
+    safe && plain && (authority == issuer.authority() || hosts.contains(&authority))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::foreign_endpoints;
+    use crate::config::IssuerUrl;
+    use serde_json::json;
+
+    const ISSUER: &str = "https://id.example.com/realms/main";
+
+    fn jwks(issuer: &str, hosts: &[&str], url: &str) -> Result<Option<String>, &'static str> {
+        let issuer = IssuerUrl::parse(issuer).expect("a URL");
+        let document = json!({"issuer": issuer.as_str(), "jwks_uri": url}).to_string();
+        let hosts: Vec<String> = hosts.iter().map(|host| (*host).to_owned()).collect();
+        foreign_endpoints(document.as_bytes(), &issuer, &hosts).map(|endpoints| endpoints.jwks)
+    }
+
+    #[test]
+    fn endpoints_are_where_the_operator_said() {
+        let own = "https://id.example.com/realms/main/certs";
+        assert_eq!(jwks(ISSUER, &[], own), Ok(Some(own.to_owned())));
+        assert!(jwks(ISSUER, &["keys.example.com"], "https://keys.example.com/certs?v=3").is_ok());
+        assert!(jwks(ISSUER, &["10.0.0.7:8443"], "https://10.0.0.7:8443/certs").is_ok(), "listed by the operator");
+        for bad in [
+            "https://keys.example.com/certs",
+            "http://id.example.com/certs",
+            "https://id.example.com:8443/certs",
+            "https://user@id.example.com/certs",
+            "https://id.example.com/certs#x",
+            "https://id.example.com.evil.example/certs",
+            "https://id.example.com@evil.example/certs",
+            "https://169.254.169.254/latest/meta-data",
+            "https://[::ffff:169.254.169.254]/",
+            "https://127.0.0.1/certs",
+            "http://127.0.0.1/certs",
+            "file:///etc/passwd",
+            "/certs",
+            "",
+        ] {
+            assert!(jwks(ISSUER, &[], bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn plain_http_is_for_an_issuer_on_this_machine() {
+        let loopback = "http://127.0.0.1:9000";
+        assert!(jwks(loopback, &[], "http://127.0.0.1:9000/certs").is_ok());
+        assert!(jwks(loopback, &["localhost:9001"], "http://localhost:9001/certs").is_ok());
+        assert!(jwks(loopback, &[], "http://localhost:9000/certs").is_err(), "another name is another host");
+        assert!(jwks(loopback, &["keys.example.com"], "http://keys.example.com/certs").is_err());
+    }
+
+    #[test]
+    fn a_document_is_about_its_issuer_alone() {
+        let issuer = IssuerUrl::parse(ISSUER).expect("a URL");
+        for bad in [
+            json!({"issuer": format!("{ISSUER}/")}).to_string(),
+            json!({"issuer": "https://evil.example"}).to_string(),
+            json!({}).to_string(),
+            format!("{{\"issuer\":\"{ISSUER}\",\"issuer\":\"{ISSUER}\"}}"),
+            "[]".to_owned(),
+            "<html>".to_owned(),
+        ] {
+            assert!(foreign_endpoints(bad.as_bytes(), &issuer, &[]).is_err(), "{bad}");
+        }
+        let bare = json!({"issuer": ISSUER, "jwks_uri": 7}).to_string();
+        assert_eq!(foreign_endpoints(bare.as_bytes(), &issuer, &[]).expect("a document").jwks, None);
+    }
+}

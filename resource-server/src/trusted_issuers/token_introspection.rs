@@ -1,0 +1,198 @@
+//! Asking a foreign issuer about a token (RFC 7662): once for all who wait for the same answer, a few at a time, and what it does not know
+//! is remembered shortly. What it does know goes to the cache of verified tokens.
+
+use super::client_at_issuer::ClientAtIssuer;
+use crate::{
+    bearer::cache::TokenDigest,
+    issuer::{
+        discovery::Discovery,
+        fetch::{FetchError, Fetcher, PATIENCE, patiently, refused, send},
+    },
+};
+use http::StatusCode;
+use serde_json::{Map, Value};
+use shared::{
+    clock::{SharedClock, UnixSeconds},
+    protocol::strict_json,
+};
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, Mutex, PoisonError, Weak,
+        atomic::{AtomicI64, Ordering},
+    },
+    time::Duration,
+};
+use tokio::sync::{OnceCell, Semaphore};
+
+/// What the issuer does not know is not asked about again for this long.
+pub const UNKNOWN_MAX_AGE_SECONDS: i64 = 10;
+/// More unknown tokens than this are not remembered (about 100 bytes each).
+pub const UNKNOWN_MAX_TOKENS: u64 = 10_000;
+/// So many questions may be on the way to the issuer at a time.
+pub const QUESTIONS_AT_ONCE: usize = 32;
+/// After a failure nobody asks again for this long.
+pub const FAILURE_PAUSE_SECONDS: i64 = 1;
+/// A longer answer is none.
+pub const ANSWER_MAX_BYTES: usize = 64 * 1024;
+/// Below this many entries nobody looks for dead ones.
+const SWEEP_FROM_ENTRIES: usize = 1024;
+const NEVER: i64 = i64::MIN;
+
+/// The issuer could not be asked: nothing is known of the token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Unanswered;
+
+/// What the issuer says of a token: nothing for one that is not active.
+pub type Answer = Option<Arc<Map<String, Value>>>;
+
+type Waiting = OnceCell<Result<Answer, Unanswered>>;
+
+/// Asks one issuer.
+pub struct TokenIntrospection {
+    discovery: Arc<Discovery>,
+    fetcher: Fetcher,
+    client: ClientAtIssuer,
+    clock: SharedClock,
+    unknown: moka::sync::Cache<TokenDigest, UnixSeconds>,
+    in_flight: Mutex<HashMap<TokenDigest, Weak<Waiting>>>,
+    places: Semaphore,
+    failed_at: AtomicI64,
+}
+
+impl TokenIntrospection {
+    /// Nothing asked yet.
+    pub fn new(discovery: Arc<Discovery>, fetcher: Fetcher, client: ClientAtIssuer, clock: SharedClock) -> Self {
+        let unknown = moka::sync::Cache::builder()
+            .max_capacity(UNKNOWN_MAX_TOKENS)
+            .time_to_live(Duration::from_secs(UNKNOWN_MAX_AGE_SECONDS.unsigned_abs()))
+            .build();
+        let (in_flight, places) = (Mutex::default(), Semaphore::new(QUESTIONS_AT_ONCE));
+        Self { discovery, fetcher, client, clock, unknown, in_flight, places, failed_at: AtomicI64::new(NEVER) }
+    }
+
+    /// Whether the issuer was asked lately about the token with this digest, and did not know it.
+    pub fn is_unknown(&self, digest: &TokenDigest, now: UnixSeconds) -> bool {
+        self.unknown.get(digest).is_some_and(|at| (0..UNKNOWN_MAX_AGE_SECONDS).contains(&(now - at)))
+    }
+
+    /// Remembers that the token with this digest is good for nothing here, whatever the issuer says of it.
+    pub fn reject(&self, digest: TokenDigest, now: UnixSeconds) {
+        self.unknown.insert(digest, now);
+    }
+
+    /// Whether it can be asked: the issuer's metadata is known and names the endpoint.
+    pub async fn is_reachable(&self) -> bool {
+        self.discovery.endpoints().await.is_ok_and(|endpoints| endpoints.introspection.is_some())
+    }
+
+    /// What the issuer says of `token`, whose digest is `digest`.
+    ///
+    /// # Errors
+    /// [`Unanswered`].
+    pub async fn ask(
+        self: &Arc<Self>,
+        token: &str,
+        digest: &TokenDigest,
+        now: UnixSeconds,
+    ) -> Result<Answer, Unanswered> {
+        if self.is_unknown(digest, now) {
+            return Ok(None);
+        }
+        let waiting = self.waiting(digest);
+        let answer = waiting.get_or_init(|| async {
+            let (asking, token, digest) = (self.clone(), token.to_owned(), *digest);
+            patiently(async move { asking.ask_alone(&token, digest).await }).await.unwrap_or(Err(Unanswered))
+        });
+        let answer = answer.await.clone();
+        self.in_flight.lock().unwrap_or_else(PoisonError::into_inner).remove(digest);
+        answer
+    }
+
+    /// What callers who ask about the same token wait for.
+    fn waiting(&self, digest: &TokenDigest) -> Arc<Waiting> {
+        let mut in_flight = self.in_flight.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(waiting) = in_flight.get(digest).and_then(Weak::upgrade) {
+            return waiting;
+        }
+        if in_flight.len() >= SWEEP_FROM_ENTRIES && in_flight.len() == in_flight.capacity() {
+            in_flight.retain(|_, waiting| waiting.strong_count() > 0);
+        }
+        let waiting = Arc::new(Waiting::new());
+        in_flight.insert(*digest, Arc::downgrade(&waiting));
+        waiting
+    }
+
+    async fn ask_alone(&self, token: &str, digest: TokenDigest) -> Result<Answer, Unanswered> {
+        let place = tokio::time::timeout(PATIENCE, self.places.acquire()).await;
+        let Ok(Ok(_place)) = place else { return Err(Unanswered) };
+        let now = self.clock.now();
+        let failed_at = self.failed_at.load(Ordering::Acquire);
+        if failed_at != NEVER && (0..FAILURE_PAUSE_SECONDS).contains(&(now - failed_at)) {
+            return Err(Unanswered);
+        }
+        match self.exchange(token, now).await {
+            Ok(answer) => {
+                if self.failed_at.swap(NEVER, Ordering::AcqRel) != NEVER {
+                    tracing::info!(issuer = %self.discovery.issuer(), "a trusted issuer answers about tokens again");
+                }
+                if answer.is_none() {
+                    self.reject(digest, now);
+                }
+                Ok(answer)
+            }
+            Err(cause) => {
+                if self.failed_at.swap(self.clock.now(), Ordering::AcqRel) == NEVER {
+                    tracing::warn!(issuer = %self.discovery.issuer(), %cause, "a trusted issuer cannot be asked about tokens");
+                }
+                Err(Unanswered)
+            }
+        }
+    }
+
+    async fn exchange(&self, token: &str, now: UnixSeconds) -> Result<Answer, FetchError> {
+        let issuer = self.discovery.issuer().as_str();
+        let endpoints = self.discovery.endpoints().await?;
+        let expected = "metadata that says where its introspection is";
+        let missing = || FetchError::Malformed { url: issuer.to_owned(), expected };
+        let url = endpoints.introspection.as_deref().ok_or_else(missing)?;
+        let methods = &endpoints.introspection_methods;
+        let question = self.client.question(&self.fetcher, url, issuer, methods, token, now)?;
+        let fetched = send(url, question).await?;
+        if fetched.status != StatusCode::OK {
+            return Err(refused(url, &fetched));
+        }
+        let malformed = || FetchError::Malformed { url: url.to_owned(), expected: "an introspection" };
+        read_answer(&fetched.body).ok_or_else(malformed)
+    }
+}
+
+/// Reads an answer to introspection (RFC 7662 §2.2): `None` for what is none, `Some(None)` for a token that is not active.
+pub fn read_answer(body: &[u8]) -> Option<Answer> {
+    if body.len() > ANSWER_MAX_BYTES {
+        return None;
+    }
+    let Ok(Value::Object(members)) = strict_json::parse(body) else { return None };
+    match members.get("active") {
+        Some(Value::Bool(true)) => Some(Some(Arc::new(members))),
+        Some(Value::Bool(false)) => Some(None),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{ANSWER_MAX_BYTES, read_answer};
+
+    #[test]
+    fn only_a_plain_yes_is_one() {
+        assert!(read_answer(br#"{"active":true,"sub":"ann"}"#).expect("an answer").is_some());
+        assert!(read_answer(br#"{"active":false,"sub":"ann"}"#).expect("an answer").is_none());
+        let long = format!("{{\"active\":true,\"x\":\"{}\"}}", "x".repeat(ANSWER_MAX_BYTES));
+        for bad in
+            ["", "{}", "true", r#"{"active":"true"}"#, r#"{"active":1}"#, r#"{"active":false,"active":true}"#, &long]
+        {
+            assert!(read_answer(bad.as_bytes()).is_none(), "{bad}");
+        }
+    }
+}

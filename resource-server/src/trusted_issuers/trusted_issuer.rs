@@ -1,0 +1,131 @@
+//! One foreign issuer: its tokens, verified by its keys alone, or asked about there.
+
+use super::{
+    claim_rules::{ClaimRules, Statement},
+    client_at_issuer::ClientAtIssuer,
+    token_introspection::{TokenIntrospection, Unanswered},
+};
+use crate::{
+    bearer::{cache::TokenDigest, identify::NotIdentified, principal::Principal, verify_with_keys::verify_with_keys},
+    config::{IntrospectionRule, TrustedIssuerSettings},
+    issuer::{
+        discovery::Discovery,
+        fetch::Fetcher,
+        jwks::{JwksCache, KeySource},
+    },
+};
+use shared::{
+    clock::{SharedClock, UnixSeconds},
+    protocol::{
+        jwk::JwsAlgorithm,
+        jwt::{AssertionSignerError, JwsProfile, JwtRefusal, KidRule, VerificationKeys, verify_jws},
+    },
+    random::SharedRandom,
+};
+use std::sync::Arc;
+
+/// `typ` of access tokens (RFC 9068 §2.1); the second one where the operator is lenient.
+const TYPES: [&str; 2] = ["at+jwt", "jwt"];
+
+/// A foreign issuer whose tokens are taken.
+pub struct TrustedIssuer {
+    rules: ClaimRules,
+    algorithms: Vec<JwsAlgorithm>,
+    accept_typ_jwt: bool,
+    jwks: Arc<JwksCache>,
+    rule: IntrospectionRule,
+    introspection: Option<Arc<TokenIntrospection>>,
+}
+
+impl TrustedIssuer {
+    /// The issuer that `settings` name, for tokens of `resource`. Nothing is asked of it yet.
+    ///
+    /// # Errors
+    /// The private key is none, which loading the settings excludes.
+    pub fn new(
+        settings: &TrustedIssuerSettings,
+        resource: &str,
+        fetcher: &Fetcher,
+        clock: &SharedClock,
+        random: &SharedRandom,
+    ) -> Result<Self, AssertionSignerError> {
+        let (issuer, hosts) = (settings.issuer.clone(), settings.hosts.clone());
+        let discovery = Arc::new(Discovery::new(issuer, hosts, fetcher.clone(), clock.clone()));
+        let introspection = settings.proof()?.map(|(id, proof)| {
+            let client = ClientAtIssuer { id, proof, random: random.clone() };
+            Arc::new(TokenIntrospection::new(discovery.clone(), fetcher.clone(), client, clock.clone()))
+        });
+        Ok(Self {
+            rules: ClaimRules::new(settings, resource),
+            algorithms: settings.algorithms.iter().map(|algorithm| algorithm.0).collect(),
+            accept_typ_jwt: settings.accept_typ_jwt,
+            jwks: Arc::new(JwksCache::new(fetcher.clone(), KeySource::Discovered(discovery), clock.clone())),
+            rule: settings.introspection,
+            introspection,
+        })
+    }
+
+    /// Its name: what `iss` of its tokens is.
+    pub fn name(&self) -> &str {
+        &self.rules.issuer
+    }
+
+    /// Whether tokens that are no JWT may be its own.
+    pub fn takes_opaque_tokens(&self) -> bool {
+        self.rule.takes_opaque()
+    }
+
+    /// Whether it was asked lately about the token with this digest, and did not know it.
+    pub fn is_unknown(&self, digest: &TokenDigest, now: UnixSeconds) -> bool {
+        self.introspection.as_ref().is_some_and(|introspection| introspection.is_unknown(digest, now))
+    }
+
+    /// Whether a token of its own could be judged now.
+    pub async fn is_usable(&self, now: UnixSeconds) -> bool {
+        match &self.introspection {
+            Some(introspection) if self.rule.takes_opaque() => introspection.is_reachable().await,
+            _ => self.jwks.keys(now).await.is_ok(),
+        }
+    }
+
+    /// Verifies a JWT that claims to be its own, with its keys and no others.
+    ///
+    /// # Errors
+    /// [`NotIdentified`].
+    pub async fn verify(&self, text: &str, digest: &TokenDigest, now: UnixSeconds) -> Result<Principal, NotIdentified> {
+        if self.is_unknown(digest, now) {
+            return Err(NotIdentified::Inactive);
+        }
+        let principal = verify_with_keys(&self.jwks, text, now, |keys| self.check(text, keys, now)).await?;
+        let Some(introspection) = self.introspection.as_ref().filter(|_| self.rule.doubts_jwts()) else {
+            return Ok(principal);
+        };
+        let answer = introspection.ask(text, digest, now).await.map_err(|Unanswered| NotIdentified::NotNow)?;
+        // What it signed counts; the answer says only whether that still holds.
+        answer.map(|_| principal).ok_or(NotIdentified::Inactive)
+    }
+
+    /// Asks about a token that is no JWT.
+    ///
+    /// # Errors
+    /// [`NotIdentified`].
+    pub async fn ask(&self, text: &str, digest: &TokenDigest, now: UnixSeconds) -> Result<Principal, NotIdentified> {
+        let Some(introspection) = &self.introspection else { return Err(NotIdentified::Unknown) };
+        let answer = introspection.ask(text, digest, now).await.map_err(|Unanswered| NotIdentified::NotNow)?;
+        let claims = answer.ok_or(NotIdentified::Unknown)?;
+        self.rules.judge(&claims, Statement::Introspection, now).map_err(|cause| {
+            introspection.reject(*digest, now);
+            NotIdentified::Refused(cause)
+        })
+    }
+
+    fn check(&self, text: &str, keys: &VerificationKeys, now: UnixSeconds) -> Result<Principal, JwtRefusal> {
+        let profile = JwsProfile {
+            types: if self.accept_typ_jwt { &TYPES } else { &TYPES[..1] },
+            type_optional: self.accept_typ_jwt,
+            algorithms: &self.algorithms,
+            kid: KidRule::Required,
+        };
+        self.rules.judge(&verify_jws(text, keys, &profile)?.payload, Statement::Jwt, now)
+    }
+}
