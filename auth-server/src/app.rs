@@ -7,6 +7,7 @@ use crate::{
     config::Settings,
     grants::client_credentials::record_taking::Takings,
     key_lifecycle::{KeyAct, KeyLifecycleError, SuccessorKeys, load_key_encryption_keys, signing_keys},
+    metrics::Metrics,
     resources::ResourceRegistry,
     tokens::{Lifetimes, Revocations, VerifiedTokens},
     users::{PasswordHasher, SessionLifetimes, password_hash::PasswordHashError},
@@ -57,6 +58,8 @@ const REDIS_PREFIX: &str = "postern:auth-server";
 pub struct App {
     /// What the configuration says.
     pub settings: Settings,
+    /// What is counted.
+    pub metrics: Metrics,
     /// The issuer: this server's public URL, byte for byte.
     pub issuer: String,
     /// State.
@@ -144,6 +147,9 @@ pub enum StartError {
     /// A port.
     #[error("{0} (auth_server.listen, and auth_server.public_url with it)")]
     Listen(#[from] shared::http::BindError),
+    /// The port of the metrics.
+    #[error("{0} (auth_server.metrics_listen)")]
+    ListenForMetrics(shared::http::BindError),
 }
 
 impl App {
@@ -190,6 +196,7 @@ impl App {
             authentication_failures: FailureBudget::default(),
             poll_places: PollPlaces::default(),
             passwords,
+            metrics: Metrics::new(&settings, now),
             settings,
             issuer,
             store,

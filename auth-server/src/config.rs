@@ -6,7 +6,9 @@ use crate::{
     tokens::lifetimes::REFRESH_GRACE_MAX_SECONDS,
 };
 use shared::{
-    config::{ConfigurationError, DurationSeconds, Problem, PublicUrl, SharedSettings, Sources, between},
+    config::{
+        ConfigurationError, DurationSeconds, Problem, PublicUrl, SharedSettings, Sources, between, check_metrics_apart,
+    },
     db::DatabaseUrl,
     http::AddressRange,
     protocol::{access_token_claims::ACCESS_TOKEN_TTL_SECONDS, resource_indicator::ResourceIndicator},
@@ -32,6 +34,9 @@ shared::settings! {
         public_url: PublicUrl = "http://localhost:9400",
         /// The addresses to listen on.
         listen: Vec<SocketAddr> = "127.0.0.1:9400, [::1]:9400",
+        /// The addresses to tell metrics on (`/metrics`, for Prometheus), for example 127.0.0.1:9401. None by default. They say how much is going on,
+        /// so no address that strangers reach.
+        metrics_listen: Vec<SocketAddr> = "",
         /// The database: `sqlite:PATH` or `postgres://USER:PASSWORD@HOST/NAME`. Without it `auth-server.sqlite` in the data directory.
         database_url: Option<DatabaseUrl>,
         /// How long an access token lives, unless its resource says otherwise.
@@ -132,6 +137,7 @@ impl Settings {
         if own.listen.is_empty() {
             problems.push(Problem::new("auth_server.listen", "names no address to listen on"));
         }
+        problems.extend(check_metrics_apart("auth_server.metrics_listen", &own.metrics_listen, &own.listen));
         if own.refresh_idle_lifetime > own.refresh_absolute_lifetime {
             let message =
                 "is longer than auth_server.refresh_absolute_lifetime, after which the connection ends anyway";

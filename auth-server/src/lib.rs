@@ -15,6 +15,7 @@ pub mod grants;
 pub mod identity;
 pub mod jobs;
 pub mod key_lifecycle;
+pub mod metrics;
 pub mod organizations;
 pub mod pages;
 pub mod parameters;

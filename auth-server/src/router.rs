@@ -19,8 +19,8 @@ use axum::{
 };
 use http::StatusCode;
 use shared::http::{
-    AccessLog, ClientAddresses, Cors, Manner as _, NoStore, OAUTH_BODY_BYTES, RequestIds, SecurityHeaders,
-    health_router,
+    AccessLog, ClientAddresses, Cors, HEALTH_PATHS, Manner as _, NoStore, OAUTH_BODY_BYTES, RequestIds,
+    SecurityHeaders, health_router,
 };
 use std::{
     collections::{BTreeSet, HashSet},
@@ -211,12 +211,19 @@ pub fn routes(settings: &Settings) -> BTreeSet<String> {
     TABLE.iter().filter(|route| (route.when)(settings)).map(|route| full_path(route, issuer_path)).collect()
 }
 
+/// Every path that `settings` route, health with them: what requests are counted by.
+pub fn all_routes(settings: &Settings) -> BTreeSet<String> {
+    let mut routes = routes(settings);
+    routes.extend(HEALTH_PATHS.map(str::to_owned));
+    routes
+}
+
 /// The server's router. Not ready as soon as `shutdown` begins.
 pub fn router(app: Arc<App>, shutdown: CancellationToken) -> Router {
     let public_url = &app.settings.auth_server.public_url;
     let around = ClientAddresses::new(app.settings.shared.trusted_proxies.clone())
         .and(RequestIds::new(Arc::clone(&app.random)))
-        .and(AccessLog)
+        .and(AccessLog::new(Arc::clone(&app.metrics.requests)))
         .and(SecurityHeaders::new(public_url))
         .layer();
     let stopping = events::Stopping(shutdown.clone());

@@ -4,10 +4,10 @@ use crate::{
     app::{App, StartError},
     change_log,
     config::Settings,
-    jobs, router,
+    jobs, metrics, router,
 };
 use shared::{clock::SharedClock, http, random::SharedRandom};
-use std::sync::Arc;
+use std::{net::SocketAddr, sync::Arc};
 use tokio::{net::TcpListener, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 
@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 pub struct Server {
     app: Arc<App>,
     listeners: Vec<TcpListener>,
+    metrics_listeners: Vec<TcpListener>,
     stop: CancellationToken,
 }
 
@@ -30,8 +31,10 @@ impl Server {
         stop: CancellationToken,
     ) -> Result<Self, StartError> {
         let listeners = http::bind(&settings.auth_server.listen)?;
+        let metrics_listeners =
+            http::bind(&settings.auth_server.metrics_listen).map_err(StartError::ListenForMetrics)?;
         let app = App::open(settings, clock, random).await?;
-        Ok(Self { app, listeners, stop })
+        Ok(Self { app, listeners, metrics_listeners, stop })
     }
 
     /// What the server works with.
@@ -39,15 +42,28 @@ impl Server {
         &self.app
     }
 
+    /// Where it serves the public.
+    pub fn addresses(&self) -> Vec<SocketAddr> {
+        self.listeners.iter().filter_map(|listener| listener.local_addr().ok()).collect()
+    }
+
+    /// Where it tells metrics.
+    pub fn metrics_addresses(&self) -> Vec<SocketAddr> {
+        self.metrics_listeners.iter().filter_map(|listener| listener.local_addr().ok()).collect()
+    }
+
     /// Serves until told to stop; jobs end after the last request.
     pub async fn serve(self) {
-        let Self { app, listeners, stop } = self;
+        let Self { app, listeners, metrics_listeners, stop } = self;
         let ended = CancellationToken::new();
         let mut running = JoinSet::new();
         running.spawn(change_log::follower::follow(Arc::clone(&app), ended.clone()));
         jobs::start(&app, &mut running, &ended);
-        let router = router::router(Arc::clone(&app), stop.clone());
+        let told = Arc::clone(&app);
+        let metrics = http::metrics_router(move || metrics::page(Arc::clone(&told)));
         let cap = http::ConnectionCap::of(&app.settings.shared);
+        running.spawn(http::serve(metrics_listeners, metrics, cap.clone(), ended.clone()));
+        let router = router::router(Arc::clone(&app), stop.clone());
         http::serve(listeners, router, cap, stop).await;
         ended.cancel();
         while running.join_next().await.is_some() {}

@@ -26,11 +26,12 @@ use crate::{
         sessions::{SessionLimits, Sessions},
     },
     metadata::{Metadata, protected_resource_url},
-    pipeline::{Pipeline, PipelineLimits},
+    metrics::Metrics,
+    pipeline::{Pipeline, PipelineLimits, PipelineMetrics},
     policy::scope_policy::ScopePolicy,
     readiness,
-    refusal::RefusalWriter,
-    router::router,
+    refusal::{REASONS, RefusalWriter},
+    router::{router, routes},
     trusted_issuers::TrustedIssuer,
     upstreams::{Upstream, builtin::builtin, rmcp_upstream::RmcpLimits},
 };
@@ -41,6 +42,7 @@ use shared::{
     db::{Migration, OpenError, PoolLimits, Schema, Store},
     ephemeral::{self, EphemeralError},
     http::{BindError, health_router},
+    metrics::RequestMetrics,
     protocol::{
         jwt::AssertionSignerError,
         resource_document::{ResourceDocument, ResourceScope},
@@ -96,6 +98,9 @@ pub enum StartError {
     /// A port.
     #[error("{0} (resource_server.listen, and resource_server.public_url with it)")]
     Listen(#[from] BindError),
+    /// The port of the metrics.
+    #[error("{0} (resource_server.metrics_listen)")]
+    ListenForMetrics(BindError),
 }
 
 /// What an application is built from.
@@ -118,6 +123,8 @@ pub struct Parts {
 pub struct App {
     /// Every URL, manners included.
     pub router: Router,
+    /// What there is to tell about it.
+    pub metrics: Arc<Metrics>,
     /// Keeps up with our own authorization server; none of its tokens is judged before it has.
     pub follower: Option<Follower>,
     stop: CancellationToken,
@@ -126,7 +133,7 @@ pub struct App {
 impl App {
     /// Starts the background task; the router serves from now on.
     pub fn start(self) -> (Router, JoinHandle<()>) {
-        let Self { router, follower, stop } = self;
+        let Self { router, follower, stop, .. } = self;
         let following = async move {
             if let Some(follower) = follower {
                 follower.run(stop).await;
@@ -203,9 +210,22 @@ pub fn build_around(upstream: Arc<dyn Upstream>, scopes: Vec<ResourceScope>, par
         sessions: own.legacy_sessions.then(|| Sessions::new(session_limits(own))),
         upstream,
         refusals: refusals.clone(),
+        metrics: PipelineMetrics::default(),
+        stop: stop.clone(),
     });
     let documents = IssuerDocuments::new(document_places(&settings), fetcher, clock.clone());
     let metadata = Arc::new(Metadata::new(&settings, &scopes, documents, refusals));
+    let requests = Arc::new(RequestMetrics::new(routes(settings.endpoint_path()), &REASONS));
+    let own_keys = follower.as_ref().map(|follower| follower.feed.jwks.clone());
+    let metrics = Arc::new(Metrics {
+        requests: requests.clone(),
+        pipeline: pipeline.clone(),
+        key_sets: own_keys.into_iter().chain(trusted.iter().map(|issuer| issuer.keys())).collect(),
+        revocations: revocations.clone(),
+        store: store.clone(),
+        clock: clock.clone(),
+        started_at: clock.now(),
+    });
     let mut checks = readiness::checks(store, ephemeral);
     match &follower {
         Some(follower) => {
@@ -214,8 +234,8 @@ pub fn build_around(upstream: Arc<dyn Upstream>, scopes: Vec<ResourceScope>, par
         None => checks.push(readiness::foreign_check(trusted, clock.clone())),
     }
     let health = health_router(checks, clock, stop.clone());
-    let router = router(&settings, pipeline, metadata, health, random);
-    Ok(App { router, follower, stop })
+    let router = router(&settings, pipeline, metadata, health, random, requests);
+    Ok(App { router, metrics, follower, stop })
 }
 
 fn machine_tokens(

@@ -10,7 +10,7 @@ use crate::mcp::host_and_origin::HostAndOrigin;
 use shared::{
     config::{
         ByteSize, ConfigurationError, DurationSeconds, Problem, PublicUrl, SettingsList, SharedSettings, Sources,
-        between,
+        between, check_metrics_apart,
     },
     db::DatabaseUrl,
     protocol::{access_token_claims::ACCESS_TOKEN_TTL_SECONDS, jwt::AssertionSigner, token_algorithm::TokenAlgorithm},
@@ -31,6 +31,9 @@ shared::settings! {
         name: String = "Postern" where check_name,
         /// The addresses to listen on.
         listen: Vec<SocketAddr> = "127.0.0.1:9500, [::1]:9500",
+        /// The addresses to tell metrics on (`/metrics`, for Prometheus), for example 127.0.0.1:9501. None by default. They say how much is going on,
+        /// so no address that strangers reach.
+        metrics_listen: Vec<SocketAddr> = "",
         /// What the authorization server signs tokens for this resource with: ES256, or RS256 for verifiers that know nothing else.
         token_algorithm: TokenAlgorithm = "ES256",
         /// How long access tokens for this resource live, from 60 seconds to 24 hours. Without it the authorization server's lifetime counts.
@@ -54,8 +57,10 @@ shared::settings! {
         allowed_hosts: Vec<String> = "",
         /// How many requests a minute one user may make with one client; the next one is answered with 429.
         requests_per_minute: u32 = "120" where between(1, 1_000_000),
-        /// How many calls and streams one user may have running at a time with one client.
+        /// How many calls one user may have running at a time with one client.
         concurrent_calls: u32 = "32" where between(1, 10_000),
+        /// How many streams that listen one user may have open at a time with one client.
+        open_streams: u32 = "16" where between(1, 10_000),
         /// The longest request body.
         body_max: ByteSize = "1MiB" where between(1024, 67_108_864),
         /// How long the body of a request may take to arrive.
@@ -160,6 +165,7 @@ impl Settings {
         if own.listen.is_empty() {
             problems.push(Problem::new("resource_server.listen", "names no address to listen on"));
         }
+        problems.extend(check_metrics_apart("resource_server.metrics_listen", &own.metrics_listen, &own.listen));
         if !own.public_url.path().is_empty() {
             let message = "has a path; put the path of the MCP endpoint into resource_server.mcp_path";
             problems.push(Problem::new("resource_server.public_url", message));

@@ -10,6 +10,7 @@ pub mod config;
 pub mod issuer;
 pub mod mcp;
 pub mod metadata;
+pub mod metrics;
 pub mod pipeline;
 pub mod policy;
 mod readiness;

@@ -8,7 +8,10 @@ use http::{
     HeaderMap, HeaderValue, Response, StatusCode,
     header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE},
 };
-use shared::protocol::{error_code::ErrorCode, scope::ScopeSet, www_authenticate::Challenge};
+use shared::{
+    http::RefusalReason,
+    protocol::{error_code::ErrorCode, scope::ScopeSet, www_authenticate::Challenge},
+};
 
 /// Everything a request can be refused for.
 #[derive(Debug, Clone, PartialEq)]
@@ -35,6 +38,8 @@ pub enum Refusal {
     },
     /// The principal has as many calls running as it may.
     TooManyCalls,
+    /// The principal has as many streams open as it may.
+    TooManyStreams,
     /// Not a method of this endpoint, as this client speaks.
     MethodNotAllowed {
         /// The methods that are.
@@ -63,6 +68,56 @@ pub enum Refusal {
     Unavailable,
     /// The upstream broke down; the id is the request's.
     UpstreamFailed(JsonRpcError),
+}
+
+/// Every [`Refusal::reason`].
+pub const REASONS: [&str; 19] = [
+    "foreign_host",
+    "foreign_origin",
+    "no_token",
+    "invalid_token",
+    "two_tokens",
+    "too_many_forged_tokens",
+    "rate_limited",
+    "too_many_calls",
+    "too_many_streams",
+    "method_not_allowed",
+    "body_too_large",
+    "body_too_slow",
+    "body_broken",
+    "not_json",
+    "protocol",
+    "insufficient_scope",
+    "no_such_session",
+    "unavailable",
+    "upstream_failed",
+];
+
+impl Refusal {
+    /// The word for it in logs and metrics: one of [`REASONS`].
+    pub const fn reason(&self) -> &'static str {
+        match self {
+            Self::ForeignHost => "foreign_host",
+            Self::ForeignOrigin => "foreign_origin",
+            Self::NoToken => "no_token",
+            Self::InvalidToken => "invalid_token",
+            Self::TwoTokens => "two_tokens",
+            Self::TooManyFailures { .. } => "too_many_forged_tokens",
+            Self::RateLimited { .. } => "rate_limited",
+            Self::TooManyCalls => "too_many_calls",
+            Self::TooManyStreams => "too_many_streams",
+            Self::MethodNotAllowed { .. } => "method_not_allowed",
+            Self::BodyTooLarge => "body_too_large",
+            Self::BodyTooSlow => "body_too_slow",
+            Self::BodyBroken => "body_broken",
+            Self::NotJson => "not_json",
+            Self::Protocol(_) => "protocol",
+            Self::InsufficientScope { .. } => "insufficient_scope",
+            Self::NoSuchSession(_) => "no_such_session",
+            Self::Unavailable => "unavailable",
+            Self::UpstreamFailed(_) => "upstream_failed",
+        }
+    }
 }
 
 /// The refusal of an operation that needs more scopes, to be completed with the id.
@@ -123,6 +178,12 @@ impl RefusalWriter {
 
     /// The answer.
     pub fn write(&self, refusal: &Refusal) -> Response<Body> {
+        let mut response = self.answer(refusal);
+        response.extensions_mut().insert(RefusalReason(refusal.reason()));
+        response
+    }
+
+    fn answer(&self, refusal: &Refusal) -> Response<Body> {
         match refusal {
             Refusal::ForeignHost => refused(StatusCode::FORBIDDEN, "This server does not answer that Host"),
             Refusal::ForeignOrigin => refused(StatusCode::FORBIDDEN, "This server does not answer that Origin"),
@@ -141,6 +202,10 @@ impl RefusalWriter {
             }
             Refusal::TooManyCalls => {
                 let response = refused(StatusCode::TOO_MANY_REQUESTS, "Too many calls are running");
+                with_retry_after(response, BUSY_RETRY_AFTER_SECONDS)
+            }
+            Refusal::TooManyStreams => {
+                let response = refused(StatusCode::TOO_MANY_REQUESTS, "Too many streams are open");
                 with_retry_after(response, BUSY_RETRY_AFTER_SECONDS)
             }
             Refusal::MethodNotAllowed { allow } => {

@@ -16,7 +16,8 @@ use axum::{
 };
 use http::{HeaderValue, Method, StatusCode, header::ALLOW};
 use shared::{
-    http::{AccessLog, ClientAddresses, Cors, Manner as _, RequestIds, SecurityHeaders},
+    http::{AccessLog, ClientAddresses, Cors, HEALTH_PATHS, Manner as _, RequestIds, SecurityHeaders},
+    metrics::RequestMetrics,
     protocol::well_known::{AUTHORIZATION_SERVER, OPENID_CONFIGURATION, PROTECTED_RESOURCE},
     random::SharedRandom,
 };
@@ -33,6 +34,17 @@ const DOCUMENTS: [(&str, Answers); 3] = [
 
 type Answers = fn() -> MethodRouter<Arc<Metadata>>;
 
+/// Every path, as axum writes it: what requests are counted by.
+pub fn routes(mcp_path: &str) -> Vec<String> {
+    let documents = DOCUMENTS.iter().flat_map(|(name, _)| places(name, mcp_path));
+    let endpoint = [mcp_path.to_owned(), format!("{mcp_path}/")];
+    endpoint.into_iter().chain(documents).chain(HEALTH_PATHS.map(str::to_owned)).collect()
+}
+
+fn places(document: &str, mcp_path: &str) -> BTreeSet<String> {
+    BTreeSet::from([document.to_owned(), format!("{document}{mcp_path}"), format!("{mcp_path}{document}")])
+}
+
 /// The MCP endpoint, the documents about it and `health`, with the manners around all of them.
 pub fn router(
     settings: &Settings,
@@ -40,11 +52,12 @@ pub fn router(
     metadata: Arc<Metadata>,
     health: Router,
     random: SharedRandom,
+    requests: Arc<RequestMetrics>,
 ) -> Router {
     let own = &settings.resource_server;
     let around = ClientAddresses::new(settings.shared.trusted_proxies.clone())
         .and(RequestIds::new(random))
-        .and(AccessLog)
+        .and(AccessLog::new(requests))
         .and(SecurityHeaders::new(&own.public_url))
         .layer();
     Router::new()
@@ -70,8 +83,7 @@ fn mcp(path: &str, pipeline: Arc<Pipeline>) -> Router {
 fn documents(path: &str, metadata: Arc<Metadata>) -> Router {
     let mut router = Router::new();
     for (name, answers) in DOCUMENTS {
-        let places = BTreeSet::from([name.to_owned(), format!("{name}{path}"), format!("{path}{name}")]);
-        for place in places {
+        for place in places(name, path) {
             router = router.route(&place, answers());
         }
     }

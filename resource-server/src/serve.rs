@@ -21,6 +21,7 @@ pub struct Server {
     app: App,
     store: Store,
     listeners: Vec<TcpListener>,
+    metrics_listeners: Vec<TcpListener>,
     cap: http::ConnectionCap,
     stop: CancellationToken,
 }
@@ -43,17 +44,29 @@ impl Server {
             handed_over => handed_over,
         };
         let listeners = http::bind(&settings.resource_server.listen)?;
+        let metrics_listeners =
+            http::bind(&settings.resource_server.metrics_listen).map_err(StartError::ListenForMetrics)?;
         let cap = http::ConnectionCap::of(&settings.shared);
         let store = open_store(&settings, random.as_ref()).await?;
         let parts = Parts { settings, store: store.clone(), clock, random, identity, stop: stop.clone() };
-        Ok(Self { app: build(parts)?, store, listeners, cap, stop })
+        Ok(Self { app: build(parts)?, store, listeners, metrics_listeners, cap, stop })
     }
 
     /// Serves until told to stop; the database closes after the last request.
     pub async fn serve(self) {
-        let Self { app, store, listeners, cap, stop } = self;
+        let Self { app, store, listeners, metrics_listeners, cap, stop } = self;
+        let (told, ended) = (app.metrics.clone(), CancellationToken::new());
+        let metrics = http::metrics_router(move || {
+            let told = told.clone();
+            async move { told.page() }
+        });
+        let metrics = tokio::spawn(http::serve(metrics_listeners, metrics, cap.clone(), ended.clone()));
         let (router, follower) = app.start();
         http::serve(listeners, router, cap, stop).await;
+        ended.cancel();
+        if let Err(cause) = metrics.await {
+            tracing::error!(%cause, "the task that tells metrics ended badly");
+        }
         if let Err(cause) = follower.await {
             tracing::error!(%cause, "the task that follows the authorization server ended badly");
         }

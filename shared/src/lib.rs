@@ -5,6 +5,7 @@ pub mod config;
 pub mod db;
 pub mod ephemeral;
 pub mod http;
+pub mod metrics;
 pub mod process;
 pub mod protocol;
 pub mod random;

@@ -31,6 +31,11 @@ impl PollPlaces {
         drop(taken);
         Some(PollPlace { places: self.clone(), receiver: receiver.to_owned() })
     }
+
+    /// How many polls are open.
+    pub fn taken(&self) -> u32 {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).values().sum()
+    }
 }
 
 impl Drop for PollPlace {

@@ -1,13 +1,13 @@
 //! How answers of the OAuth endpoints are rendered.
 
-use crate::{error::OAuthError, grants::Counted};
+use crate::{error::OAuthError, grants::Counted, metrics::RATE_LIMITED};
 use axum::{
     Json,
     response::{IntoResponse, Response},
 };
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use serde::Serialize;
-use shared::http::{set_no_store, set_rate_limit_headers};
+use shared::http::{RefusalReason, set_no_store, set_rate_limit_headers};
 
 /// The members of an error answer (RFC 6749 §5.2).
 #[derive(Serialize)]
@@ -34,6 +34,8 @@ impl IntoResponse for OAuthError {
     fn into_response(self) -> Response {
         let body = ErrorBody { error: self.code.as_str(), error_description: self.description };
         let mut response = json_no_store(self.status, &body);
+        let reason = if self.status == StatusCode::TOO_MANY_REQUESTS { RATE_LIMITED } else { self.code.as_str() };
+        response.extensions_mut().insert(RefusalReason(reason));
         let headers: &mut HeaderMap = response.headers_mut();
         set_counted(headers, self.counted.as_ref());
         if let Some(seconds) = self.retry_after_seconds {

@@ -75,9 +75,12 @@ pub fn check_grant_type(parameters: &Parameters, client: &Client) -> Result<Gran
 /// # Errors
 /// Why there is no token.
 pub async fn answer(app: &App, call: &TokenCall<'_>) -> Result<TokenAnswer, GrantRefusal> {
-    match check_grant_type(call.parameters, &call.client.client)? {
+    let grant_type = check_grant_type(call.parameters, &call.client.client)?;
+    let answer = match grant_type {
         GrantType::AuthorizationCode => authorization_code::answer(app, call).await,
         GrantType::RefreshToken => refresh_token::answer(app, call).await,
         GrantType::ClientCredentials => client_credentials::answer(app, call).await,
-    }
+    }?;
+    app.metrics.count_tokens(grant_type);
+    Ok(answer)
 }

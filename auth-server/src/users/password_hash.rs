@@ -67,6 +67,11 @@ impl PasswordHasher {
         })
     }
 
+    /// How many passwords are checked or wait for it.
+    pub fn admitted(&self) -> usize {
+        MAX_RUNNING + MAX_WAITING - self.admitted.available_permits()
+    }
+
     /// The PHC string of `password` under a fresh salt.
     ///
     /// # Errors

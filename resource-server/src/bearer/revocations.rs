@@ -77,6 +77,21 @@ impl Revocations {
         self.answered_at.store(now, Ordering::Release);
     }
 
+    /// When everything that the issuer knew was taken in; `None` before the first time.
+    pub fn confirmed_at(&self) -> Option<UnixSeconds> {
+        Some(self.answered_at.load(Ordering::Acquire)).filter(|at| *at != NEVER)
+    }
+
+    /// How many are known.
+    pub fn len(&self) -> usize {
+        self.set.read().unwrap_or_else(PoisonError::into_inner).len()
+    }
+
+    /// Whether none is known.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
     /// How fresh the set is at `now`.
     pub fn state(&self, now: UnixSeconds) -> FeedState {
         match self.answered_at.load(Ordering::Acquire) {

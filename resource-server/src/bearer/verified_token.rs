@@ -58,29 +58,53 @@ pub struct PrincipalShare {
     /// The key under which its requests are counted: of one length, however long the ids are.
     pub counter: String,
     calls: AtomicU32,
+    streams: AtomicU32,
 }
 
-/// One running call; the place is given back when this is dropped.
+/// One running call or open stream; the place is given back when this is dropped.
 #[derive(Debug)]
-pub struct Place(Arc<PrincipalShare>);
+pub struct Place {
+    share: Arc<PrincipalShare>,
+    counter: fn(&PrincipalShare) -> &AtomicU32,
+}
+
+/// How much all principals together have running.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Running {
+    /// Users with a client that were seen of late.
+    pub principals: usize,
+    /// Their calls.
+    pub calls: u64,
+    /// Their streams that listen.
+    pub streams: u64,
+}
 
 impl PrincipalShare {
     fn new(key: PrincipalKey) -> Self {
         let counter = URL_SAFE_NO_PAD.encode(Sha256::digest(key.as_str().as_bytes()));
-        Self { key, counter, calls: AtomicU32::new(0) }
+        Self { key, counter, calls: AtomicU32::new(0), streams: AtomicU32::new(0) }
     }
 
     /// Takes a place among at most `max` running calls; `None` when all are taken.
     pub fn enter(self: &Arc<Self>, max: u32) -> Option<Place> {
-        let entered =
-            self.calls.fetch_update(Ordering::AcqRel, Ordering::Acquire, |calls| (calls < max).then_some(calls + 1));
-        entered.is_ok().then(|| Place(self.clone()))
+        self.take(max, |share| &share.calls)
+    }
+
+    /// Takes a place among at most `max` streams that listen; `None` when all are taken.
+    pub fn open_stream(self: &Arc<Self>, max: u32) -> Option<Place> {
+        self.take(max, |share| &share.streams)
+    }
+
+    fn take(self: &Arc<Self>, max: u32, counter: fn(&Self) -> &AtomicU32) -> Option<Place> {
+        let one_more = |taken: u32| (taken < max).then_some(taken + 1);
+        let entered = counter(self).fetch_update(Ordering::AcqRel, Ordering::Acquire, one_more);
+        entered.is_ok().then(|| Place { share: self.clone(), counter })
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.0.calls.fetch_sub(1, Ordering::AcqRel);
+        (self.counter)(&self.share).fetch_sub(1, Ordering::AcqRel);
     }
 }
 
@@ -105,11 +129,21 @@ impl PrincipalShares {
         shares.insert(key, Arc::downgrade(&share));
         share
     }
+
+    /// How much everybody has running.
+    pub fn running(&self) -> Running {
+        let shares = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        shares.values().filter_map(Weak::upgrade).fold(Running::default(), |sum, share| Running {
+            principals: sum.principals + 1,
+            calls: sum.calls + u64::from(share.calls.load(Ordering::Relaxed)),
+            streams: sum.streams + u64::from(share.streams.load(Ordering::Relaxed)),
+        })
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::PrincipalShares;
+    use super::{PrincipalShares, Running};
     use crate::bearer::principal::PrincipalKey;
     use std::sync::Arc;
 
@@ -122,7 +156,12 @@ mod tests {
         let places: Vec<_> = (0..2).map_while(|_| one.enter(2)).collect();
         assert_eq!(places.len(), 2);
         assert!(two.enter(2).is_none());
-        drop(places);
-        assert!(two.enter(2).is_some());
+        let stream = two.open_stream(1);
+        assert!(stream.is_some() && one.open_stream(1).is_none(), "streams are counted for themselves");
+        assert_eq!(shares.running(), Running { principals: 1, calls: 2, streams: 1 });
+        drop((places, stream));
+        assert!(two.enter(2).is_some() && two.open_stream(1).is_some());
+        drop((one, two));
+        assert_eq!(shares.running(), Running::default());
     }
 }

@@ -9,6 +9,7 @@ use crate::bearer::cache::TokenDigest;
 use serde::Deserialize;
 use shared::{
     clock::{SharedClock, UnixSeconds},
+    metrics::{Counter, Page},
     protocol::jwt::CLIENT_ASSERTION_TYPE,
 };
 use std::{sync::Arc, time::Duration};
@@ -25,6 +26,9 @@ pub struct Introspection {
     tokens: Arc<MachineTokens>,
     clock: SharedClock,
     answers: moka::sync::Cache<TokenDigest, (bool, UnixSeconds)>,
+    remembered: Counter,
+    answered: Counter,
+    failed: Counter,
 }
 
 #[derive(Deserialize)]
@@ -39,7 +43,8 @@ impl Introspection {
             .max_capacity(ANSWERS_MAX)
             .time_to_live(Duration::from_secs(ANSWER_MAX_AGE_SECONDS.unsigned_abs()))
             .build();
-        Self { endpoints, fetcher, tokens, clock, answers }
+        let (remembered, answered, failed) = Default::default();
+        Self { endpoints, fetcher, tokens, clock, answers, remembered, answered, failed }
     }
 
     /// Whether `token`, whose digest is `digest`, is active.
@@ -51,8 +56,18 @@ impl Introspection {
         if let Some((active, at)) = self.answers.get(digest)
             && (0..ANSWER_MAX_AGE_SECONDS).contains(&(now - at))
         {
+            self.remembered.increment();
             return Ok(active);
         }
+        let asked = self.ask(token, now).await;
+        let counter = if asked.is_ok() { &self.answered } else { &self.failed };
+        counter.increment();
+        let active = asked?;
+        self.answers.insert(*digest, (active, now));
+        Ok(active)
+    }
+
+    async fn ask(&self, token: &str, now: UnixSeconds) -> Result<bool, FetchError> {
         let assertion = self.tokens.assertion(now)?;
         let form = [
             ("token", token),
@@ -63,7 +78,17 @@ impl Introspection {
         ];
         let url = &self.endpoints.introspection;
         let answer: Answer = send_for_json(url, self.fetcher.post_form(url, &form), "an introspection").await?;
-        self.answers.insert(*digest, (answer.active, now));
         Ok(answer.active)
+    }
+}
+
+/// Writes how often the issuer was asked.
+pub fn write_metrics(introspection: Option<&Introspection>, page: &mut Page) {
+    let mut asked =
+        page.counter("postern_introspections_total", "Tokens that the authorization server was to be asked about.");
+    if let Some(introspection) = introspection {
+        asked.value(&[("outcome", "remembered")], introspection.remembered.get());
+        asked.value(&[("outcome", "answered")], introspection.answered.get());
+        asked.value(&[("outcome", "failed")], introspection.failed.get());
     }
 }

@@ -11,6 +11,7 @@ use http::{
 };
 use shared::{
     clock::{SharedClock, UnixSeconds},
+    metrics::{Counter, Page},
     protocol::{jwk::JwkSet, jwt::VerificationKeys},
 };
 use std::sync::{Arc, PoisonError, RwLock};
@@ -124,12 +125,22 @@ pub struct JwksCache {
     clock: SharedClock,
     current: RwLock<Arc<Snapshot>>,
     in_flight: tokio::sync::Mutex<()>,
+    fetched: Counter,
+    failed: Counter,
 }
 
 impl JwksCache {
     /// An empty cache of the keys at `source`.
     pub fn new(fetcher: Fetcher, source: KeySource, clock: SharedClock) -> Self {
-        Self { fetcher, source, clock, current: RwLock::default(), in_flight: tokio::sync::Mutex::default() }
+        Self {
+            fetcher,
+            source,
+            clock,
+            current: RwLock::default(),
+            in_flight: tokio::sync::Mutex::default(),
+            fetched: Counter::default(),
+            failed: Counter::default(),
+        }
     }
 
     /// Keys to verify with at `now`. Old ones are renewed behind the caller's back; the caller waits only when there are none.
@@ -220,12 +231,14 @@ impl JwksCache {
         }
         let after = match self.fetch(&before).await {
             Ok(published) => {
+                self.fetched.increment();
                 if before.failed_at.is_some() {
                     tracing::info!(issuer = self.name(), "the issuer's keys can be fetched again");
                 }
                 before.followed_by(published, now)
             }
             Err(cause) => {
+                self.failed.increment();
                 if before.failed_at.is_none() {
                     tracing::warn!(issuer = self.name(), %cause, "the issuer's keys cannot be fetched");
                 }
@@ -290,6 +303,25 @@ fn fresh_seconds(headers: &HeaderMap) -> i64 {
         }
     });
     said.min().unwrap_or(FRESH_SECONDS).clamp(FRESH_MIN_SECONDS, FRESH_SECONDS)
+}
+
+/// Writes how old the keys of each issuer are at `now`, and how fetching them went.
+pub fn write_metrics(key_sets: &[Arc<JwksCache>], page: &mut Page, now: UnixSeconds) {
+    let mut age = page.gauge("postern_jwks_age_seconds", "Since an issuer's keys were fetched.");
+    for (set, current) in key_sets.iter().map(|set| (set, set.current())) {
+        if current.keys.is_some() {
+            age.value(&[("issuer", set.name())], now - current.fetched_at);
+        }
+    }
+    let mut keys = page.gauge("postern_jwks_keys", "Keys that tokens of an issuer are verified with.");
+    for (set, current) in key_sets.iter().map(|set| (set, set.current())) {
+        keys.value(&[("issuer", set.name())], current.keys.as_ref().map_or(0, |keys| keys.ids().count()));
+    }
+    let mut fetches = page.counter("postern_jwks_fetches_total", "Fetches of an issuer's keys.");
+    for set in key_sets {
+        fetches.value(&[("issuer", set.name()), ("outcome", "ok")], set.fetched.get());
+        fetches.value(&[("issuer", set.name()), ("outcome", "failed")], set.failed.get());
+    }
 }
 
 fn paused(snapshot: &Snapshot, now: UnixSeconds) -> bool {

@@ -1,47 +1,108 @@
-//! Open streams end: listening ones with the token, running calls with their time, all of them on revocation.
+//! Open streams end: listening ones with the token and with the server, running calls with their time, all of them on revocation, and
+//! those that nobody reads.
 
 use crate::bearer::{
     revocations::Revocations,
     verified_token::{Place, VerifiedToken},
 };
 use bytes::Bytes;
-use futures_util::FutureExt as _;
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::combinators::BoxBody;
 use std::{
     convert::Infallible,
-    future::Future,
     pin::Pin,
-    sync::Arc,
-    task::{Context, Poll},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    task::{Context, Poll, Waker},
     time::Duration,
 };
+use tokio::time::Instant;
+use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 
-/// A body that ends when its time is over, or when `over` becomes ready, whatever the inner one still had to say.
+/// A stream whose client takes nothing of what it is sent ends after this long. (A client of HTTP/1.1 that does so loses its connection
+/// then; one of HTTP/2 may go on with its other streams.)
+pub const UNREAD_MAX: Duration = Duration::from_secs(30);
+
+/// What ends a stream.
+pub struct StreamEnd {
+    /// It lasts no longer.
+    pub time_limit: Duration,
+    /// Nor this long without that anything of it is taken.
+    pub unread_max: Duration,
+    /// Ends it at once: the server stops. A running call has time to finish and is not told.
+    pub stop: Option<CancellationToken>,
+    /// Where its token may appear.
+    pub revocations: Arc<Revocations>,
+    /// Whose stream it is.
+    pub token: Arc<VerifiedToken>,
+}
+
+/// A body that ends when something says so, whatever the inner one still had to say. What ends it runs beside it: a body
+/// of which nobody takes anything is not asked, and still has to give back what it holds.
 pub struct EndingStream {
+    live: Arc<Mutex<Live>>,
+    _watch: AbortOnDropHandle<()>,
+}
+
+struct Live {
     inner: BoxBody<Bytes, Infallible>,
-    over: Pin<Box<dyn Future<Output = ()> + Send>>,
+    /// The place among the principal's; given back when the stream ends.
+    place: Option<Place>,
+    reader: Option<Waker>,
+    /// When the last frame was handed out, until the next one is asked for.
+    unread_since: Option<Instant>,
     ended: bool,
-    /// The place of the call among the principal's; given back when the stream ends.
-    _place: Option<Place>,
 }
 
 impl EndingStream {
-    /// Ends `inner` after `time_limit`, or as soon as `revocations` name `token`.
-    pub fn new(
-        inner: BoxBody<Bytes, Infallible>,
-        time_limit: Duration,
-        revocations: Arc<Revocations>,
-        token: Arc<VerifiedToken>,
-        place: Option<Place>,
-    ) -> Self {
-        let over = async move {
+    /// `inner`, holding `place`, until `end`.
+    pub fn new(inner: BoxBody<Bytes, Infallible>, place: Place, end: StreamEnd) -> Self {
+        let unread_since = Some(Instant::now());
+        let live = Live { inner, place: Some(place), reader: None, unread_since, ended: false };
+        let live = Arc::new(Mutex::new(live));
+        let watched = Arc::clone(&live);
+        let watch = tokio::spawn(async move {
+            let stopped = async {
+                match &end.stop {
+                    Some(stop) => stop.cancelled().await,
+                    None => std::future::pending().await,
+                }
+            };
             tokio::select! {
-                () = tokio::time::sleep(time_limit) => {}
-                () = revocations.revoked(&token) => {}
+                () = tokio::time::sleep(end.time_limit) => {}
+                () = end.revocations.revoked(&end.token) => {}
+                () = stopped => {}
+                () = unread_too_long(&watched, end.unread_max) => {}
             }
-        };
-        Self { inner, over: Box::pin(over), ended: false, _place: place }
+            lock(&watched).end();
+        });
+        Self { live, _watch: AbortOnDropHandle::new(watch) }
+    }
+}
+
+impl Live {
+    fn end(&mut self) {
+        self.ended = true;
+        // The upstream learns now that nobody listens, not when the connection closes.
+        (self.inner, self.place) = (BoxBody::default(), None);
+        if let Some(reader) = self.reader.take() {
+            reader.wake();
+        }
+    }
+}
+
+/// Nothing is left half done in there, so a poisoned lock is as good as any.
+fn lock(live: &Mutex<Live>) -> MutexGuard<'_, Live> {
+    live.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+async fn unread_too_long(live: &Mutex<Live>, unread_max: Duration) {
+    loop {
+        let since = lock(live).unread_since;
+        let look_at = since.unwrap_or_else(Instant::now) + unread_max;
+        if look_at <= Instant::now() {
+            return;
+        }
+        tokio::time::sleep_until(look_at).await;
     }
 }
 
@@ -49,24 +110,30 @@ impl Body for EndingStream {
     type Data = Bytes;
     type Error = Infallible;
 
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        if self.ended || self.over.poll_unpin(context).is_ready() {
-            self.ended = true;
-            // The upstream learns now that nobody listens, not when the connection closes.
-            self.inner = BoxBody::default();
+    fn poll_frame(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        let mut live = lock(&self.live);
+        if live.ended {
             return Poll::Ready(None);
         }
-        Pin::new(&mut self.inner).poll_frame(context)
+        let frame = Pin::new(&mut live.inner).poll_frame(context);
+        live.unread_since = frame.is_ready().then(Instant::now);
+        match &frame {
+            Poll::Ready(None) => live.end(),
+            Poll::Ready(Some(_)) => {}
+            Poll::Pending => live.reader = Some(context.waker().clone()),
+        }
+        frame
     }
 
     fn is_end_stream(&self) -> bool {
-        self.ended || self.inner.is_end_stream()
+        let live = lock(&self.live);
+        live.ended || live.inner.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {
         SizeHint::default()
     }
 }
+
+#[cfg(test)]
+mod tests;

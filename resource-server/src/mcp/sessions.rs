@@ -96,6 +96,11 @@ impl Sessions {
             owned.remove(id);
         }
     }
+
+    /// How many there are, those that are over and not yet looked for among them.
+    pub fn count(&self) -> usize {
+        self.table.read().unwrap_or_else(PoisonError::into_inner).by_owner.values().map(HashMap::len).sum()
+    }
 }
 
 impl Table {

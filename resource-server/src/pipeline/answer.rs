@@ -3,7 +3,12 @@
 use super::{Caller, Pipeline, SESSION_HEADER};
 use crate::{
     bearer::verified_token::Place,
-    mcp::{end_stream::EndingStream, era::Era, request_id::RequestId, tools_list},
+    mcp::{
+        end_stream::{EndingStream, StreamEnd, UNREAD_MAX},
+        era::Era,
+        request_id::RequestId,
+        tools_list,
+    },
     refusal::{Refusal, upstream_failed_error, upstream_too_slow_error},
     upstreams::{Message, ReplyBody, UpstreamError, UpstreamReply},
 };
@@ -16,7 +21,11 @@ use http::{
 };
 use http_body_util::combinators::BoxBody;
 use shared::clock::UnixSeconds;
-use std::{convert::Infallible, panic::AssertUnwindSafe, time::Duration};
+use std::{
+    convert::Infallible,
+    panic::AssertUnwindSafe,
+    time::{Duration, Instant},
+};
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
@@ -55,6 +64,8 @@ impl Pipeline {
         now: UnixSeconds,
     ) -> Result<Response, Refusal> {
         let outline = Outline::of(&message);
+        // What listens holds no place of a call, once it listens.
+        let listening = if outline.listens { Some(self.open_stream(caller)?) } else { None };
         let reply = self.call(caller, message, outline.id.as_ref()).await?;
         self.keep_session(caller, &outline, &reply, now).await;
         let mut response = no_store(Response::new(Body::empty()));
@@ -65,26 +76,34 @@ impl Pipeline {
         match reply.body {
             ReplyBody::Whole(bytes) => *response.body_mut() = Body::from(bytes),
             ReplyBody::Stream(stream) => {
-                let expires_at = caller.identified.token.principal.expires_at;
-                let time_limit = if outline.listens { until(expires_at, now) } else { self.limits.call_time };
-                self.stream(&mut response, stream, caller, time_limit, place);
+                let end = self.end_of_stream(caller, outline.listens, now);
+                self.stream(&mut response, stream, listening.unwrap_or(place), end);
             }
         }
         Ok(response)
     }
 
-    /// Makes `stream` the body of an answer: it ends in time, on revocation, and no proxy holds it back.
+    /// Makes `stream` the body of an answer: it holds `place` until its end, and no proxy holds it back.
     pub(super) fn stream(
         &self,
         response: &mut Response,
         stream: BoxBody<Bytes, Infallible>,
-        caller: &Caller,
-        time_limit: Duration,
         place: Place,
+        end: StreamEnd,
     ) {
         response.headers_mut().insert("x-accel-buffering", HeaderValue::from_static("no"));
-        let (revocations, token) = (self.revocations.clone(), caller.identified.token.clone());
-        *response.body_mut() = Body::new(EndingStream::new(stream, time_limit, revocations, token, Some(place)));
+        *response.body_mut() = Body::new(EndingStream::new(stream, place, end));
+    }
+
+    /// What listens ends with its token, or with the server; the answer to a call within its time.
+    pub(super) fn end_of_stream(&self, caller: &Caller, listens: bool, now: UnixSeconds) -> StreamEnd {
+        let (token, revocations) = (caller.identified.token.clone(), self.revocations.clone());
+        let time_limit = if listens { until(token.principal.expires_at, now) } else { self.limits.call_time };
+        StreamEnd { time_limit, unread_max: UNREAD_MAX, stop: listens.then(|| self.stop.clone()), revocations, token }
+    }
+
+    fn open_stream(&self, caller: &Caller) -> Result<Place, Refusal> {
+        caller.identified.token.share.open_stream(self.limits.open_streams).ok_or(Refusal::TooManyStreams)
     }
 
     /// One call: within its time, its panics contained, over when the token is revoked.
@@ -97,7 +116,8 @@ impl Pipeline {
         let token = &caller.identified.token;
         let call = AssertUnwindSafe(self.upstream.call(&token.principal, message)).catch_unwind();
         let failed = || Refusal::UpstreamFailed(upstream_failed_error().answering(id));
-        tokio::select! {
+        let began = Instant::now();
+        let answer = tokio::select! {
             biased;
             reply = call => match reply {
                 Ok(Ok(reply)) => Ok(reply),
@@ -114,7 +134,12 @@ impl Pipeline {
             () = tokio::time::sleep(self.limits.call_time) => {
                 Err(Refusal::UpstreamFailed(upstream_too_slow_error().answering(id)))
             }
+        };
+        self.metrics.upstream.observe(began.elapsed());
+        if matches!(answer, Err(Refusal::UpstreamFailed(_))) {
+            self.metrics.upstream_failures.increment();
         }
+        answer
     }
 
     /// Binds a session that was opened to its opener, forgets one that was ended, closes the surplus.

@@ -24,9 +24,13 @@ impl Pipeline {
     ) -> Result<(Identified, &'p str), Refusal> {
         let text = self.identify.text(parts).map_err(refusal)?;
         let digest = match self.identify.remembered(text, now) {
-            Ok(identified) => return Ok((identified, text)),
+            Ok(identified) => {
+                self.metrics.cache_hits.increment();
+                return Ok((identified, text));
+            }
             Err(digest) => digest,
         };
+        self.metrics.cache_misses.increment();
         let block = parts.extensions.get::<ClientAddress>().map(|address| address.block());
         if let Some(block) = block
             && self.identify.issuers.would_ask(text, &digest, now)

@@ -9,8 +9,10 @@ use std::time::Duration;
 pub struct PipelineLimits {
     /// Requests of a principal.
     pub requests: Limit,
-    /// Calls and streams of a principal at one time.
+    /// Calls of a principal at one time.
     pub concurrent_calls: u32,
+    /// Streams of a principal that listen, at one time.
+    pub open_streams: u32,
     /// A body.
     pub body: BodyLimit,
     /// A call, its stream included.
@@ -23,6 +25,7 @@ impl PipelineLimits {
         Self {
             requests: Limit::per_minute(settings.requests_per_minute),
             concurrent_calls: settings.concurrent_calls,
+            open_streams: settings.open_streams,
             body: BodyLimit { bytes: settings.body_max.bytes(), timeout: settings.body_timeout.duration() },
             call_time: settings.call_timeout.duration(),
         }

@@ -3,6 +3,7 @@
 mod answer;
 mod identify_caller;
 mod limits;
+mod metrics;
 mod read_message;
 mod serve_batch;
 
@@ -35,8 +36,10 @@ use shared::{
     rate_limit::{FailureBudget, RateDecision, RateLimiter},
 };
 use std::sync::Arc;
+use tokio_util::sync::CancellationToken;
 
 pub use limits::PipelineLimits;
+pub use metrics::PipelineMetrics;
 use read_message::Incoming;
 
 /// The header that names a legacy session.
@@ -72,6 +75,10 @@ pub struct Pipeline {
     pub upstream: Arc<dyn Upstream>,
     /// How refusals are said.
     pub refusals: RefusalWriter,
+    /// What is counted.
+    pub metrics: PipelineMetrics,
+    /// Ends the streams that listen.
+    pub stop: CancellationToken,
 }
 
 /// A caller with a good token that may use it.

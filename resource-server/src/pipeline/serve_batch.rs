@@ -52,7 +52,7 @@ impl Pipeline {
             *response.body_mut() = Body::from(array(answers));
         } else {
             response.headers_mut().insert(CONTENT_TYPE, event_stream());
-            self.stream(&mut response, events(answers), caller, self.limits.call_time, place);
+            self.stream(&mut response, events(answers), place, self.end_of_stream(caller, false, now));
         }
         Ok(response)
     }

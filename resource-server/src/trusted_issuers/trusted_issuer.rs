@@ -70,6 +70,11 @@ impl TrustedIssuer {
         &self.rules.issuer
     }
 
+    /// Its keys.
+    pub fn keys(&self) -> Arc<JwksCache> {
+        self.jwks.clone()
+    }
+
     /// Whether tokens that are no JWT may be its own.
     pub fn takes_opaque_tokens(&self) -> bool {
         self.rule.takes_opaque()

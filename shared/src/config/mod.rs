@@ -4,6 +4,7 @@
 mod amount;
 mod connection_url;
 mod data_dir;
+mod listeners;
 mod problem;
 mod public_url;
 mod reference;
@@ -16,6 +17,7 @@ mod value;
 pub use amount::{Amount, Between, ByteSize, Check, DurationSeconds, between};
 pub use connection_url::RedisUrl;
 pub use data_dir::DataDirError;
+pub use listeners::check_metrics_apart;
 pub use problem::{ConfigurationError, Origin, Problem, describe_failure};
 pub use public_url::PublicUrl;
 pub use reference::print_reference;

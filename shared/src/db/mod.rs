@@ -43,6 +43,7 @@ mod reader;
 mod row;
 mod statement;
 mod store;
+mod timings;
 mod train;
 mod transaction;
 

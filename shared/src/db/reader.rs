@@ -31,6 +31,7 @@ impl Reader {
     ) -> Result<Option<Row>, StoreError> {
         let binds = statement.storable(binds)?;
         self.before(statement)?;
+        let _reading = self.store.timings().read();
         let span = statement.span();
         let result = match self.store.backend() {
             Backend::SqliteFile { readers, .. } => {
@@ -59,6 +60,7 @@ impl Reader {
     ) -> Result<Vec<Row>, StoreError> {
         let binds = statement.storable(binds)?;
         self.before(statement)?;
+        let _reading = self.store.timings().read();
         let span = statement.span();
         let result: Result<Vec<Row>, sqlx::Error> = match self.store.backend() {
             Backend::SqliteFile { readers, .. } => {

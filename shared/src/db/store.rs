@@ -4,9 +4,11 @@ use super::{
     Fault, Faults, Reader, Statement, StoreError, Tx,
     backoff::Backoff,
     postgres_transaction::PostgresTransaction,
+    timings::Timings,
     train::{Outcome, Train},
     transaction::{Connection, Returned, answered},
 };
+use crate::metrics::Page;
 use sqlx::{PgPool, SqlitePool};
 use std::{future::Future, sync::Arc, time::Duration};
 use tokio::{
@@ -45,6 +47,7 @@ pub struct Store {
     faults: Option<Arc<dyn Faults>>,
     /// How many transactions that [announce](Tx::announce) were committed through this store.
     announced: watch::Sender<u64>,
+    timings: Arc<Timings>,
 }
 
 /// Why an attempt has to be repeated.
@@ -57,7 +60,16 @@ enum Lost {
 
 impl Store {
     pub(super) fn new(backend: Backend) -> Self {
-        Self { backend: Arc::new(backend), faults: None, announced: watch::Sender::new(0) }
+        Self { backend: Arc::new(backend), faults: None, announced: watch::Sender::new(0), timings: Arc::default() }
+    }
+
+    /// Writes how long the database takes.
+    pub fn write_metrics(&self, page: &mut Page) {
+        self.timings.show(page);
+    }
+
+    pub(super) fn timings(&self) -> &Timings {
+        &self.timings
     }
 
     pub(super) fn backend(&self) -> &Backend {
@@ -99,6 +111,7 @@ impl Store {
         E: From<StoreError> + Send,
     {
         self.refuse_inside_write("begin")?;
+        let _writing = self.timings.write();
         let (mut backoff, began) = (Backoff::start(), Instant::now());
         let mut alone = false;
         loop {
@@ -110,6 +123,7 @@ impl Store {
                     "commit"
                 }
             };
+            self.timings.conflict();
             tracing::debug!(statement, "conflict");
             if !backoff.wait().await {
                 let cause = format!("{statement}: conflicts with other transactions for too long");

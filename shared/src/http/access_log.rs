@@ -1,12 +1,15 @@
-//! One log line a request: what was asked for, how it ended, how long it took; never a query, token, cookie or body.
+//! One log line a request: what was asked for, how it ended, how long it took; never a query, token, cookie or body. The same is
+//! counted for whoever watches the server.
 
 use super::client_address::ClientAddress;
 use super::manner::Manner;
 use super::request_id::RequestId;
+use crate::metrics::RequestMetrics;
 use axum::extract::{MatchedPath, Request};
 use axum::response::Response;
 use http::Method;
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Instant;
 
 /// The target of the lines, for filters: `postern::access`.
@@ -17,9 +20,20 @@ const MAX_PATH_CHARACTERS: usize = 200;
 /// Path segments at least this long that do not look like words may be links with a secret in them.
 const SUSPICIOUS_SEGMENT_CHARACTERS: usize = 20;
 
-/// Logs each request when it is answered, or when its caller goes away.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct AccessLog;
+/// Why a request is refused, as an extension of its answer: one of the reasons that the server's [`RequestMetrics`] know.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RefusalReason(pub &'static str);
+
+/// Logs and counts each request when it is answered, or when its caller goes away.
+#[derive(Debug, Clone)]
+pub struct AccessLog(Arc<RequestMetrics>);
+
+impl AccessLog {
+    /// Counts in `metrics`.
+    pub fn new(metrics: Arc<RequestMetrics>) -> Self {
+        Self(metrics)
+    }
+}
 
 impl Manner for AccessLog {
     type Kept = Line;
@@ -33,12 +47,14 @@ impl Manner for AccessLog {
             client: extensions.get::<ClientAddress>().map(|address| address.ip()),
             id: extensions.get::<RequestId>().cloned(),
             started: Instant::now(),
+            metrics: Arc::clone(&self.0),
             written: false,
         })
     }
 
     fn finish(&self, mut kept: Self::Kept, response: &mut Response) {
-        kept.write(response.status().as_u16());
+        let refusal = response.extensions().get::<RefusalReason>().map(|reason| reason.0);
+        kept.write(Some(response.status().as_u16()), refusal);
     }
 }
 
@@ -50,20 +66,28 @@ pub struct Line {
     client: Option<IpAddr>,
     id: Option<RequestId>,
     started: Instant,
+    metrics: Arc<RequestMetrics>,
     written: bool,
 }
 
 impl Line {
-    fn write(&mut self, status: u16) {
+    /// `None` is the status of a request whose caller went away.
+    fn write(&mut self, status: Option<u16>, refusal: Option<&'static str>) {
         self.written = true;
+        let (route, took) = (self.route.as_ref().map(MatchedPath::as_str), self.started.elapsed());
+        self.metrics.count(route, status, took);
+        if let Some(reason) = refusal {
+            self.metrics.count_refusal(reason);
+        }
         tracing::info!(
             target: ACCESS_LOG_TARGET,
             parent: None,
             method = self.method.as_str(),
-            route = self.route.as_ref().map(MatchedPath::as_str),
+            route,
             path = self.path.as_deref(),
-            status,
-            microseconds = u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX),
+            status = status.unwrap_or(CLIENT_CLOSED_REQUEST),
+            refusal,
+            microseconds = u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
             client = self.client.map(tracing::field::display),
             request_id = self.id.as_ref().map(RequestId::as_str),
             "request",
@@ -74,7 +98,7 @@ impl Line {
 impl Drop for Line {
     fn drop(&mut self) {
         if !self.written {
-            self.write(CLIENT_CLOSED_REQUEST);
+            self.write(None, None);
         }
     }
 }

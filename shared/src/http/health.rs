@@ -15,6 +15,9 @@ use std::time::{Duration, Instant};
 use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 
+/// Where health is asked for.
+pub const HEALTH_PATHS: [&str; 3] = ["/livez", "/readyz", "/health"];
+
 /// What one check may take; what is slower cannot serve requests either.
 const CHECK_TIMEOUT: Duration = Duration::from_secs(2);
 /// What is wrong may be right again at once, above all while a server starts: it is looked at again after so long.
@@ -82,9 +85,9 @@ pub fn health_router(checks: Vec<Arc<dyn ReadinessCheck>>, clock: SharedClock, s
     let health = Arc::new(Health { checks, clock, shutdown, last: Mutex::new(None) });
     let alive = || async { answer(StatusCode::OK, &serde_json::json!({"status": "ok"})) };
     Router::new()
-        .route("/livez", get(alive))
-        .route("/readyz", get(readiness))
-        .route("/health", get(readiness))
+        .route(HEALTH_PATHS[0], get(alive))
+        .route(HEALTH_PATHS[1], get(readiness))
+        .route(HEALTH_PATHS[2], get(readiness))
         .with_state(health)
 }
 

@@ -25,9 +25,11 @@ impl FailureBudget {
     /// As [`RateLimiter::check`].
     pub async fn refusal(&self, block: AddressBlock) -> Result<Option<RateDecision>, EphemeralError> {
         let decision = self.limiter.look(self.bucket, &block.to_string(), self.limit).await?;
-        Ok(decision
-            .filter(|decision| decision.remaining == 0)
-            .map(|decision| RateDecision { allowed: false, ..decision }))
+        let spent = decision.filter(|decision| decision.remaining == 0);
+        if spent.is_some() {
+            self.limiter.count_refusal(self.bucket);
+        }
+        Ok(spent.map(|decision| RateDecision { allowed: false, ..decision }))
     }
 
     /// Counts a failure.

@@ -6,7 +6,9 @@ pub use failure_budget::FailureBudget;
 
 use crate::clock::SharedClock;
 use crate::ephemeral::{Count, Ephemeral, EphemeralError, MemoryEphemeral};
-use std::sync::Arc;
+use crate::metrics::Page;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// So many requests in a window that begins with the first of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,12 +59,14 @@ impl RateDecision {
 pub struct RateLimiter {
     counters: Arc<dyn Ephemeral>,
     fallback: Option<Arc<MemoryEphemeral>>,
+    /// By bucket; touched when something is refused, and then only.
+    refused: Arc<Mutex<BTreeMap<&'static str, u64>>>,
 }
 
 impl RateLimiter {
     /// Counts in `counters`; what cannot be counted is an error.
     pub fn new(counters: Arc<dyn Ephemeral>) -> Self {
-        Self { counters, fallback: None }
+        Self { counters, fallback: None, refused: Arc::default() }
     }
 
     /// While the shared counters do not answer, this instance counts for itself: limits still hold, each instance on
@@ -77,7 +81,7 @@ impl RateLimiter {
     ///
     /// # Errors
     /// [`EphemeralError::Unavailable`] when the shared counters do not answer and there is no fallback: 503.
-    pub async fn check(&self, bucket: &str, key: &str, limit: Limit) -> Result<RateDecision, EphemeralError> {
+    pub async fn check(&self, bucket: &'static str, key: &str, limit: Limit) -> Result<RateDecision, EphemeralError> {
         let key = counter_key(bucket, key);
         let counted = match self.counters.count_now(&key, limit.window_seconds) {
             Some(counted) => counted,
@@ -85,7 +89,11 @@ impl RateLimiter {
         };
         let count =
             counted.or_else(|error| self.instead(error, |local| local.count_now(&key, limit.window_seconds)))?;
-        Ok(RateDecision::of(limit, count))
+        let decision = RateDecision::of(limit, count);
+        if !decision.allowed {
+            self.count_refusal(bucket);
+        }
+        Ok(decision)
     }
 
     /// What the limit would say, without counting; `None` when nothing was counted in this window.
@@ -112,6 +120,18 @@ impl RateLimiter {
             (Err(EphemeralError::Unavailable(_)), Some(local)) => local.uncount(&key).await,
             (outcome, _) => outcome,
         }
+    }
+
+    /// Writes how often each limit was found used up.
+    pub fn write(&self, page: &mut Page) {
+        let mut samples = page.counter("postern_rate_limited_total", "How often a limit was found used up.");
+        for (bucket, count) in &*self.refused.lock().unwrap_or_else(PoisonError::into_inner) {
+            samples.value(&[("limit", bucket)], count);
+        }
+    }
+
+    pub(super) fn count_refusal(&self, bucket: &'static str) {
+        *self.refused.lock().unwrap_or_else(PoisonError::into_inner).entry(bucket).or_default() += 1;
     }
 
     fn instead<T>(

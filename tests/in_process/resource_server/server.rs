@@ -8,10 +8,11 @@ use axum::{
 };
 use http_body_util::BodyExt as _;
 use resource_server::{
-    app::{Parts, SCHEMA, build, build_around},
+    app::{App, Parts, SCHEMA, build, build_around},
     builtin_resource,
     config::Settings,
     issuer::machine_token::EnrolledIdentity,
+    metrics::Metrics,
     upstreams::Upstream,
 };
 use serde_json::{Value, json};
@@ -52,6 +53,7 @@ pub struct Server {
     clock: Arc<SetClock>,
     router: Router,
     stop: CancellationToken,
+    metrics: Arc<Metrics>,
 }
 
 impl Drop for Server {
@@ -118,6 +120,19 @@ pub async fn start_app_at(
     store: Store,
     clock: SharedClock,
 ) -> (Router, CancellationToken) {
+    let (app, stop) = build_app(issuer, settings, signer, upstream, store, clock);
+    let (router, _follower) = app.start();
+    (router, stop)
+}
+
+fn build_app(
+    issuer: &str,
+    settings: &str,
+    signer: Arc<AssertionSigner>,
+    upstream: Option<Arc<dyn Upstream>>,
+    store: Store,
+    clock: SharedClock,
+) -> (App, CancellationToken) {
     // One provider serves a process: that of the issuer, whose tests run in this one, too.
     keys::install_crypto_provider();
     let text = format!("[resource_server]\nissuer = \"{issuer}\"\n{settings}\n");
@@ -135,8 +150,7 @@ pub async fn start_app_at(
             build_around(upstream, scopes, parts)
         }
     };
-    let (router, _follower) = app.expect("an app").start();
-    (router, stop)
+    (app.expect("an app"), stop)
 }
 
 /// The scopes of the built-in tools; whatever tool they do not know is read.
@@ -171,18 +185,35 @@ impl Server {
     /// The same, with another upstream than the built-in tools.
     pub async fn start_around(issuer: Arc<Play>, settings: &str, upstream: Option<Arc<dyn Upstream>>) -> Self {
         let signer = Arc::new(AssertionSigner::generate(&SystemRandom).expect("a key"));
-        let (router, clock, stop) = start_app(&issuer.url, settings, signer, upstream, in_memory().await).await;
-        Self { issuer, clock, router, stop }
+        Self::start_with_store(issuer, settings, signer, upstream, in_memory().await)
     }
 
     /// A ready one over this store.
     pub async fn start_over(store: Store) -> Self {
         let issuer = issuer::start().await;
         let signer = Arc::new(AssertionSigner::generate(&SystemRandom).expect("a key"));
-        let (router, clock, stop) = start_app(&issuer.url, "", signer, None, store).await;
-        let server = Self { issuer, clock, router, stop };
+        let server = Self::start_with_store(issuer, "", signer, None, store);
         server.wait_until_ready().await;
         server
+    }
+
+    fn start_with_store(
+        issuer: Arc<Play>,
+        settings: &str,
+        signer: Arc<AssertionSigner>,
+        upstream: Option<Arc<dyn Upstream>>,
+        store: Store,
+    ) -> Self {
+        let clock = Arc::new(SetClock(NOW.into()));
+        let (app, stop) = build_app(&issuer.url, settings, signer, upstream, store, clock.clone());
+        let metrics = app.metrics.clone();
+        let (router, _follower) = app.start();
+        Self { issuer, clock, router, stop, metrics }
+    }
+
+    /// What a Prometheus server would read.
+    pub fn metrics(&self) -> String {
+        self.metrics.page().into_text()
     }
 
     pub async fn wait_until_ready(&self) {

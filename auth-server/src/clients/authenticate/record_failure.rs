@@ -39,6 +39,6 @@ pub(super) async fn record_failure(
 }
 
 /// What cannot be counted is not written: the failure itself is refused in any case.
-async fn is_within(limits: &RateLimiter, bucket: &str, key: &str, limit: Limit) -> bool {
+async fn is_within(limits: &RateLimiter, bucket: &'static str, key: &str, limit: Limit) -> bool {
     limits.check(bucket, key, limit).await.is_ok_and(|decision| decision.allowed)
 }

@@ -1,0 +1,103 @@
+use super::{EndingStream, StreamEnd};
+use crate::bearer::{
+    principal::Principal,
+    revocations::Revocations,
+    verified_token::{PrincipalShares, VerifiedToken},
+};
+use bytes::Bytes;
+use futures_util::{StreamExt as _, stream};
+use http_body::Frame;
+use http_body_util::{BodyExt as _, StreamBody, combinators::BoxBody};
+use shared::protocol::scope::ScopeSet;
+use std::{convert::Infallible, sync::Arc, time::Duration};
+use tokio_util::sync::CancellationToken;
+
+/// Longer than anything here takes; whoever waits that long has failed.
+const DEADLINE: Duration = Duration::from_secs(20);
+
+fn token() -> Arc<VerifiedToken> {
+    let principal = Principal {
+        issuer: "i".into(),
+        subject: "s".into(),
+        client_id: "c".into(),
+        scopes: ScopeSet::default(),
+        roles: vec![],
+        registered_scopes: ScopeSet::default(),
+        grant_id: None,
+        token_id: "t".into(),
+        organization_id: None,
+        tenant_id: None,
+        issued_at: 0,
+        expires_at: 900,
+    };
+    Arc::new(VerifiedToken::new(principal, "k".into(), true, 0, &PrincipalShares::default()))
+}
+
+/// As many frames as anybody takes, or one and then silence.
+fn frames(endless: bool) -> BoxBody<Bytes, Infallible> {
+    let frame = || Ok::<_, Infallible>(Frame::data(Bytes::from_static(b": hi\n\n")));
+    let silence = stream::iter([frame()]).chain(stream::pending());
+    if endless {
+        BoxBody::new(StreamBody::new(stream::repeat_with(frame)))
+    } else {
+        BoxBody::new(StreamBody::new(silence))
+    }
+}
+
+/// A stream that holds the only place of its principal.
+fn open(
+    inner: BoxBody<Bytes, Infallible>,
+    unread_max: Duration,
+    stop: &CancellationToken,
+) -> (EndingStream, Arc<VerifiedToken>) {
+    let token = token();
+    let place = token.share.open_stream(1).expect("a place");
+    let revocations = Arc::new(Revocations::new("r"));
+    let end = StreamEnd {
+        time_limit: DEADLINE * 10,
+        unread_max,
+        stop: Some(stop.clone()),
+        revocations,
+        token: token.clone(),
+    };
+    (EndingStream::new(inner, place, end), token)
+}
+
+async fn is_given_back(token: &VerifiedToken) {
+    let free = async {
+        while token.share.open_stream(1).is_none() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(DEADLINE, free).await.expect("the place is given back");
+}
+
+#[tokio::test]
+async fn a_stream_that_nobody_reads_gives_back_its_place_and_one_that_is_silent_stays() {
+    let (short, stop) = (Duration::from_millis(20), CancellationToken::new());
+    let (mut silent, silents) = open(frames(false), short, &stop);
+    silent.frame().await.expect("the first").expect("a frame");
+    // Its client waits for the next one, as it should.
+    let waiting = tokio::spawn(async move { silent.frame().await.is_none() });
+    for polled in [true, false] {
+        let (mut unread, token) = open(frames(true), short, &stop);
+        if polled {
+            unread.frame().await.expect("the first").expect("a frame");
+        }
+        is_given_back(&token).await;
+        assert!(unread.frame().await.is_none(), "and it is over");
+    }
+    assert!(!waiting.is_finished() && silents.share.open_stream(1).is_none());
+    waiting.abort();
+}
+
+#[tokio::test]
+async fn a_stream_that_listens_ends_when_the_server_stops() {
+    let stop = CancellationToken::new();
+    let (mut stream, token) = open(frames(false), DEADLINE, &stop);
+    stream.frame().await.expect("the first").expect("a frame");
+    let next = tokio::spawn(async move { stream.frame().await.is_none() });
+    stop.cancel();
+    assert!(tokio::time::timeout(DEADLINE, next).await.expect("in time").expect("no panic"), "its end is a proper one");
+    is_given_back(&token).await;
+}
