@@ -6,7 +6,7 @@ use crate::{
     clients::{ClientDirectory, authenticate::FailureBudget},
     config::Settings,
     grants::client_credentials::record_taking::Takings,
-    key_lifecycle::{KeyAct, KeyLifecycleError, SuccessorKeys, load_key_encryption_keys, signing_keys},
+    key_lifecycle::{KeyAct, KeyFile, KeyLifecycleError, SuccessorKeys, load_key_encryption_keys, signing_keys},
     metrics::Metrics,
     resources::ResourceRegistry,
     tokens::{Lifetimes, Revocations, VerifiedTokens},
@@ -70,6 +70,8 @@ pub struct App {
     pub random: SharedRandom,
     /// Seals what must not lie in the database or a form in clear.
     pub sealing: Sealing,
+    /// Where it has its keys from.
+    pub key_file: KeyFile,
     /// The keys that sign, and those that are published.
     pub keys: KeyRing,
     /// The keys that derive refresh tokens.
@@ -116,6 +118,8 @@ pub struct Parts {
     pub random: SharedRandom,
     /// Seals keys and forms.
     pub sealing: Sealing,
+    /// Where it has its keys from.
+    pub key_file: KeyFile,
     /// What may vanish.
     pub ephemeral: Arc<dyn Ephemeral>,
 }
@@ -163,7 +167,8 @@ impl App {
         let sealing = Sealing::new(key_encryption_keys, Arc::clone(&random));
         let redis_url = settings.shared.redis_url.as_ref().map(RedisUrl::expose);
         let ephemeral = ephemeral::open(redis_url, REDIS_PREFIX, &clock)?;
-        Self::build(Parts { settings, store, clock, random, sealing, ephemeral }).await
+        let key_file = KeyFile::of(&settings);
+        Self::build(Parts { settings, store, clock, random, sealing, key_file, ephemeral }).await
     }
 
     /// Makes missing keys and loads what is kept in memory.
@@ -171,7 +176,7 @@ impl App {
     /// # Errors
     /// See [`StartError`].
     pub async fn build(parts: Parts) -> Result<Arc<Self>, StartError> {
-        let Parts { settings, store, clock, random, sealing, ephemeral } = parts;
+        let Parts { settings, store, clock, random, sealing, key_file, ephemeral } = parts;
         let now = clock.now();
         let passwords = PasswordHasher::new(Arc::clone(&random))?;
         let (random_ref, by) = (random.as_ref(), &Actor::Installation);
@@ -203,6 +208,7 @@ impl App {
             clock,
             random,
             sealing,
+            key_file,
             keys,
             successor_keys,
             audit_key,
@@ -218,11 +224,12 @@ impl App {
         KeyAct { store, sealing, random, by: &Actor::Installation, now: self.clock.now() }
     }
 
-    /// Replaces the keys in memory by what the database holds; the ring signs again if it had been suspended.
+    /// Replaces the keys in memory by what the key file and the database hold; the ring signs again if it had been suspended.
     ///
     /// # Errors
     /// The database failed or a key does not open; memory then stays as it was.
     pub async fn reload_keys(&self) -> Result<(), KeyLifecycleError> {
+        self.key_file.follow(&self.store, &self.sealing).await;
         let entries = signing_keys::load(&self.store, &self.sealing).await?;
         self.keys.replace(entries).map_err(|error| KeyLifecycleError::Unusable(error.to_string()))?;
         self.successor_keys.reload(&self.store, &self.sealing).await

@@ -277,7 +277,7 @@ async fn replace(format: Format, manager: &Manager, output: &mut (dyn Write + Se
     };
     let done = replace_key_encryption_key(&act(manager, &sealing), progress).await?;
     told?;
-    let current = sealing.current_key_id().to_owned();
+    let current = sealing.current_key_id();
     let text = match no_longer_needed.as_slice() {
         [] => format!("everything is sealed under {current}, the only key given; to replace it, add a new one first"),
         old => format!("everything is sealed under {current}; ten minutes from now {} can go", old.join(" and ")),

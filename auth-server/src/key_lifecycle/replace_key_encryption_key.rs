@@ -34,7 +34,7 @@ pub async fn replace_key_encryption_key(
         done.push(resealed);
     }
     if done.iter().any(|column| column.rows > 0) {
-        let event = act.event(AuditKind::KeyEncryptionKeyReplaced).detail(act.sealing.current_key_id());
+        let event = act.event(AuditKind::KeyEncryptionKeyReplaced).detail(&act.sealing.current_key_id());
         act.store
             .write(|mut tx| {
                 let event = &event;
@@ -46,7 +46,7 @@ pub async fn replace_key_encryption_key(
 }
 
 async fn reseal_column(act: &KeyAct<'_>, column: &'static SealedColumn) -> Result<u64, KeyLifecycleError> {
-    let current = act.sealing.current_key_id();
+    let current = &act.sealing.current_key_id();
     let (mut after, mut total) = (String::new(), 0);
     loop {
         let rows = column.list(&mut act.store.read(), current, &after, ROWS_A_LOOK).await?;

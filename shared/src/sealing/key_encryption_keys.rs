@@ -146,6 +146,16 @@ impl KeyEncryptionKeys {
     }
 }
 
+impl PartialEq for KeyEncryptionKeys {
+    fn eq(&self, other: &Self) -> bool {
+        let same =
+            |(one, other): (&KeyEncryptionKey, &KeyEncryptionKey)| one.id == other.id && *one.bytes == *other.bytes;
+        self.0.len() == other.0.len() && self.0.iter().zip(&other.0).all(same)
+    }
+}
+
+impl Eq for KeyEncryptionKeys {}
+
 impl fmt::Debug for KeyEncryptionKeys {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_list().entries(self.ids()).finish()

@@ -13,7 +13,7 @@ pub use key_encryption_keys::KeyEncryptionKeys;
 use crate::random::SharedRandom;
 use aws_lc_rs::aead::{Aad, LessSafeKey, NONCE_LEN, Nonce};
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 use zeroize::Zeroizing;
 
 /// Where a sealed value lives. All parts take part in the authentication: a value opens only in the place it was sealed
@@ -70,22 +70,37 @@ pub enum SealingError {
     },
 }
 
-/// Seals and opens; cheap to clone.
+/// Seals and opens; cheap to clone. Clones share their keys, also when these are replaced.
 #[derive(Clone)]
 pub struct Sealing {
-    keys: Arc<KeyEncryptionKeys>,
+    keys: Arc<RwLock<Arc<KeyEncryptionKeys>>>,
     random: SharedRandom,
 }
 
 impl Sealing {
     /// Seals under the current one of `keys`, with nonces from `random`.
     pub fn new(keys: KeyEncryptionKeys, random: SharedRandom) -> Self {
-        Self { keys: Arc::new(keys), random }
+        Self { keys: Arc::new(RwLock::new(Arc::new(keys))), random }
+    }
+
+    /// From now on seals under the current one of `keys` and opens with them, and with no other.
+    pub fn replace_keys(&self, keys: KeyEncryptionKeys) {
+        *self.keys.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(keys);
+    }
+
+    /// Whether these are the keys it has, in the same order.
+    pub fn has_keys(&self, keys: &KeyEncryptionKeys) -> bool {
+        *self.keys() == *keys
+    }
+
+    fn keys(&self) -> Arc<KeyEncryptionKeys> {
+        Arc::clone(&self.keys.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Seals `plain` for one place, under the current key.
     pub fn seal(&self, context: &SealingContext<'_>, plain: &[u8]) -> Sealed {
-        let key = self.keys.current();
+        let keys = self.keys();
+        let key = keys.current();
         let bytes = encrypt(key.row_key(), self.fresh_nonce(), &row_aad(context, key.id()), plain);
         Sealed { key_id: key.id().to_owned(), bytes }
     }
@@ -100,13 +115,14 @@ impl Sealing {
         key_id: &str,
         bytes: &[u8],
     ) -> Result<Zeroizing<Vec<u8>>, SealingError> {
-        let key = self.keys.find(key_id)?;
+        let keys = self.keys();
+        let key = keys.find(key_id)?;
         decrypt(key.row_key(), &row_aad(context, key_id), bytes)
     }
 
     /// The id of the key that seals.
-    pub fn current_key_id(&self) -> &str {
-        self.keys.current().id()
+    pub fn current_key_id(&self) -> String {
+        self.keys().current().id().to_owned()
     }
 
     fn fresh_nonce(&self) -> [u8; NONCE_LEN] {
@@ -118,7 +134,7 @@ impl Sealing {
 
 impl std::fmt::Debug for Sealing {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Sealing").field("keys", &self.keys).finish_non_exhaustive()
+        f.debug_struct("Sealing").field("keys", &self.keys()).finish_non_exhaustive()
     }
 }
 
@@ -181,7 +197,7 @@ mod tests {
         let sealing = sealing();
         for plain in [&b""[..], b"x", &[7; 4_000]] {
             let sealed = sealing.seal(&PLACE, plain);
-            assert_eq!(sealed.key_id, sealing.keys.current().id());
+            assert_eq!(sealed.key_id, sealing.current_key_id());
             assert!(plain.len() < 2 || !sealed.bytes.windows(plain.len()).any(|window| window == plain));
             assert_eq!(*sealing.open(&PLACE, &sealed.key_id, &sealed.bytes).unwrap(), plain);
         }
@@ -240,6 +256,25 @@ mod tests {
             other => panic!("{other:?}"),
         }
         assert!(new.open(&PLACE, &sealed_anew.key_id, &sealed.bytes).is_err(), "another key's value must not open");
+    }
+
+    #[test]
+    fn replaced_keys_count_in_every_clone() {
+        let old_keys = KeyEncryptionKeys::generate(&SystemRandom);
+        let (old_text, new_text) = (old_keys.to_text(), KeyEncryptionKeys::generate(&SystemRandom).to_text());
+        let keys = |text: String| KeyEncryptionKeys::parse(&text).unwrap();
+        let both = || keys(format!("{}{}", new_text.expose(), old_text.expose()));
+        let swapped = keys(format!("{}{}", old_text.expose(), new_text.expose()));
+        let sealing = Sealing::new(old_keys, Arc::new(SystemRandom));
+        let (clone, sealed) = (sealing.clone(), sealing.seal(&PLACE, b"private"));
+        assert!(sealing.has_keys(&keys(old_text.expose().to_owned())) && !sealing.has_keys(&both()));
+        clone.replace_keys(both());
+        assert!(sealing.has_keys(&both()) && !sealing.has_keys(&swapped), "their order is part of them");
+        assert_eq!(*sealing.open(&PLACE, &sealed.key_id, &sealed.bytes).unwrap(), b"private");
+        assert_ne!(sealing.seal(&PLACE, b"private").key_id, sealed.key_id);
+        clone.replace_keys(keys(new_text.expose().to_owned()));
+        let gone = sealing.open(&PLACE, &sealed.key_id, &sealed.bytes);
+        assert!(matches!(gone, Err(SealingError::UnknownKey { .. })), "{gone:?}");
     }
 
     #[test]

@@ -16,7 +16,8 @@ impl Sealing {
     ///
     /// Whoever needs it used once only puts an id inside and consumes that id in the database.
     pub fn seal_text(&self, purpose: &str, expires_at: UnixSeconds, plain: &[u8]) -> String {
-        let key = self.keys.current();
+        let keys = self.keys();
+        let key = keys.current();
         let mut payload = Zeroizing::new(Vec::with_capacity(EXPIRY_BYTES + plain.len()));
         payload.extend_from_slice(&expires_at.to_be_bytes());
         payload.extend_from_slice(plain);
@@ -37,7 +38,8 @@ impl Sealing {
     pub fn open_text(&self, purpose: &str, now: UnixSeconds, text: &str) -> Result<Zeroizing<Vec<u8>>, SealingError> {
         let bytes = URL_SAFE_NO_PAD.decode(text).map_err(|_| SealingError::DoesNotOpen)?;
         let (key_id, encrypted) = split(&bytes).ok_or(SealingError::DoesNotOpen)?;
-        let key = self.keys.find(key_id)?;
+        let keys = self.keys();
+        let key = keys.find(key_id)?;
         let mut payload = decrypt(key.text_key(), &text_aad(purpose, key_id), encrypted)?;
         let (expiry, _) = payload.split_first_chunk::<EXPIRY_BYTES>().ok_or(SealingError::DoesNotOpen)?;
         if now >= UnixSeconds::from_be_bytes(*expiry) {

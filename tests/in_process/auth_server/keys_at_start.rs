@@ -5,7 +5,7 @@ use auth_server::{
     app::{App, Parts},
     audit::Actor,
     config::Settings,
-    key_lifecycle::{KeyAct, KeyLifecycleError, load_key_encryption_keys, signing_keys},
+    key_lifecycle::{KeyAct, KeyFile, KeyLifecycleError, load_key_encryption_keys, signing_keys},
     store,
 };
 use shared::{
@@ -39,6 +39,7 @@ pub async fn start_at(store: &Store, key_encryption_keys: &str, clock: &Arc<Manu
         clock: Arc::<ManualClock>::clone(clock),
         sealing: Sealing::new(keys, random.clone()),
         random,
+        key_file: KeyFile::default(),
         ephemeral: Arc::new(MemoryEphemeral::new(clock.clone())),
     };
     App::build(parts).await.expect("an application")

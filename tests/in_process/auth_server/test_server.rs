@@ -6,7 +6,7 @@ use auth_server::{
     audit::Actor,
     change_log::follower::catch_up,
     config::Settings,
-    key_lifecycle::{KeyAct, signing_keys},
+    key_lifecycle::{KeyAct, KeyFile, load_key_encryption_keys, signing_keys},
     resources::{
         Resource,
         enrol_resource_server::{Enrolment, enrol_resource_server},
@@ -30,7 +30,10 @@ use shared::{
     random::{SharedRandom, SystemRandom},
     sealing::{KeyEncryptionKeys, Sealing},
 };
-use std::sync::{Arc, OnceLock};
+use std::{
+    path::Path,
+    sync::{Arc, OnceLock},
+};
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
@@ -84,7 +87,8 @@ impl TestServer {
             signing_keys::insert_active(&act, key).await.expect("inserted");
         }
         let ephemeral = Arc::new(MemoryEphemeral::new(clock.clone()));
-        let parts = Parts { settings, store, clock: clock.clone(), random, sealing, ephemeral };
+        let key_file = KeyFile::default();
+        let parts = Parts { settings, store, clock: clock.clone(), random, sealing, key_file, ephemeral };
         let app = App::build(parts).await.expect("an application");
         let router = router::router(Arc::clone(&app), CancellationToken::new());
         let server = Self { app, clock, router };
@@ -92,12 +96,31 @@ impl TestServer {
         server
     }
 
+    /// An instance on this (migrated) store whose key-encryption keys lie in a file of this directory, with these settings of `[auth_server]`.
+    pub async fn start_beside_key_file(store: &Store, directory: &Path, clock: &Arc<ManualClock>, text: &str) -> Self {
+        auth_server::install_crypto_provider();
+        let sources = Sources::new().with_file_text("test.toml", &format!("[auth_server]\n{text}\n")).expect("TOML");
+        let sources = sources.with_flag("shared", "data_dir", "--data-dir", directory.display().to_string());
+        let settings = Settings::load(&sources).expect("settings");
+        let random = Arc::new(SystemRandom);
+        let keys = load_key_encryption_keys(&settings, store, &SystemRandom).await.expect("keys");
+        let (key_file, sealing) = (KeyFile::of(&settings), Sealing::new(keys, random.clone()));
+        let (store, clock) = (store.clone(), Arc::clone(clock));
+        let ephemeral = Arc::new(MemoryEphemeral::new(clock.clone()));
+        let parts = Parts { settings, store, clock: clock.clone(), random, sealing, key_file, ephemeral };
+        let app = App::build(parts).await.expect("an application");
+        let router = router::router(Arc::clone(&app), CancellationToken::new());
+        Self { app, clock, router }
+    }
+
     /// Another instance on the same database, with the same keys and clock, and these settings of `[auth_server]`.
     pub async fn another(&self, settings: &str) -> Self {
         let (store, clock, random) = (self.app.store.clone(), self.clock.clone(), Arc::new(SystemRandom));
         let (sealing, ephemeral) = (self.app.sealing.clone(), Arc::clone(&self.app.ephemeral));
         let settings = read_settings(settings);
-        let app = App::build(Parts { settings, store, clock: clock.clone(), random, sealing, ephemeral }).await;
+        let key_file = KeyFile::default();
+        let app =
+            App::build(Parts { settings, store, clock: clock.clone(), random, sealing, key_file, ephemeral }).await;
         let app = app.expect("an application");
         let router = router::router(Arc::clone(&app), CancellationToken::new());
         Self { app, clock, router }

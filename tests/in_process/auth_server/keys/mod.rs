@@ -1,6 +1,7 @@
 //! Signing keys, what they are sealed under, and the keys of refresh tokens, over their whole lives.
 
 mod command;
+mod key_file;
 mod key_set;
 mod life;
 mod revoked;
