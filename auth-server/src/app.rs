@@ -46,6 +46,7 @@ const MIGRATIONS: &[Migration] = migrations![
     "0009_resource_tokens",
     "0010_session_id",
     "0011_audit_chain",
+    "0012_sweep_time",
 ];
 
 /// The schema of this server.

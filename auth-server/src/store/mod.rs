@@ -24,5 +24,6 @@ pub mod resource_server;
 pub mod sealed_column;
 pub mod signing_key;
 pub mod successor_key;
+pub mod sweep_time;
 pub mod used_assertion;
 pub mod user_account;
