@@ -2,6 +2,7 @@
 
 use super::{
     AuthorizationError, PageRefusal, PendingRequest, Refusal,
+    check_unchanged::is_unchanged,
     next_step::{Offer, Question},
 };
 use crate::{
@@ -47,8 +48,8 @@ pub struct Allowed<'a> {
 
 /// Why nothing was decided.
 enum Undone {
-    /// The consent that was remembered is not any more.
-    Forgotten,
+    /// The consent that was remembered is not any more, or what was judged is not what there is.
+    Stale,
     Refused(AuthorizationError),
 }
 
@@ -67,12 +68,13 @@ impl From<StoreError> for Undone {
 /// Makes the grant and returns the URL that brings its code.
 ///
 /// # Errors
-/// [`PageRefusal::AlreadyDecided`] for the second of two decisions; a session or account that ended meanwhile is [`PageRefusal::Expired`].
+/// [`PageRefusal::AlreadyDecided`] for the second of two decisions; a session or account that ended meanwhile, and a client or resource that
+/// ended or changed, is [`PageRefusal::Expired`].
 pub async fn allow(app: &App, allowed: &Allowed<'_>, now: UnixSeconds) -> Result<String, AuthorizationError> {
     match make_grant(app, allowed, false, now).await {
         Ok(location) => Ok(location),
         Err(Undone::Refused(cause)) => Err(cause),
-        Err(Undone::Forgotten) => Err(PageRefusal::Expired.into()),
+        Err(Undone::Stale) => Err(PageRefusal::Expired.into()),
     }
 }
 
@@ -89,7 +91,7 @@ pub async fn allow_again(
     match make_grant(app, allowed, true, now).await {
         Ok(location) => Ok(Some(location)),
         Err(Undone::Refused(cause)) => Err(cause),
-        Err(Undone::Forgotten) => Ok(None),
+        Err(Undone::Stale) => Ok(None),
     }
 }
 
@@ -129,9 +131,12 @@ async fn make_grant(
             let tx = &mut tx;
             consume(tx, app.session_lifetimes, request, session, now).await?;
             check_membership(tx, grant).await?;
+            if !is_unchanged(tx, question, now).await? {
+                return Err(Undone::Stale);
+            }
             let subject = subject(allowed);
             if only_if_remembered && !consent::remember::is_remembered(tx, &subject, scope).await? {
-                return Err(Undone::Forgotten);
+                return Err(Undone::Stale);
             }
             authorization_grant::insert(tx, grant).await?;
             if store::client::confirm(tx, grant.client_id, now).await? {

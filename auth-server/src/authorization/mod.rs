@@ -13,6 +13,7 @@ mod check_resource;
 mod check_response_mode;
 mod check_response_type;
 mod check_scope;
+mod check_unchanged;
 pub mod decide;
 pub mod error;
 mod machine;

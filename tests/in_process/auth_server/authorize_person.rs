@@ -8,7 +8,12 @@ use super::{
     test_server::START,
     visitors::{Ask, PASSWORD, WEBSITE, brought, consent_form},
 };
-use auth_server::authorization::{self, decide, next_step};
+use auth_server::{
+    audit::Actor,
+    authorization::{self, PendingRequest, decide, next_step},
+    clients::{Client, remove_client::remove_client},
+    store,
+};
 use serde_json::json;
 use shared::db::StoreError;
 
@@ -257,4 +262,50 @@ async fn a_consent_that_is_revoked_meanwhile_is_not_used() {
     let answer = decide::allow_again(app, &decided, START).await.expect("an answer");
     assert_eq!((answer, server.grants().await), (None, grants));
     assert!(decide::allow(app, &decided, START).await.is_ok(), "the request itself was not used up");
+}
+
+/// The client goes, or client or resource become something else, between the look at them and the decision: nothing is granted.
+#[tokio::test]
+async fn what_was_judged_is_looked_at_again_by_the_decision() {
+    let (server, client) = server().await;
+    let browser = Browser::signed_in(&server, ADA, PASSWORD).await;
+    let app = &server.app;
+    let cookie = &browser.cookies["postern-9400"];
+    let session = auth_server::users::session::find(&app.store, app.session_lifetimes, cookie, START).await;
+    let session = session.expect("read").expect("signed in");
+    let decide = async |judged: (&PendingRequest, &next_step::Question)| {
+        let (request, question) = judged;
+        let offer = question.only_offer().expect("one");
+        let scope = &offer.scopes;
+        let allowed = decide::Allowed { request, session: &session, question, offer, scope, remember: false };
+        decide::allow(app, &allowed, START).await
+    };
+    let judge = async |client: &str| {
+        let path = ask(client).path();
+        let (_, query) = path.split_once('?').expect("a query");
+        let parameters = auth_server::parameters::Parameters::from_query(Some(query)).expect("parameters");
+        let request = authorization::check(app, &parameters, START).await.expect("a good request");
+        let question = next_step::question(app, &request, &session).await.expect("a question");
+        (request, question)
+    };
+    let (request, question) = judge(&client).await;
+    assert!(decide((&request, &question)).await.is_ok(), "unchanged");
+    let grants = server.grants().await;
+
+    let (request, question) = judge(&client).await;
+    server.change_tools().await;
+    assert!(decide((&request, &question)).await.is_err(), "other tools than were shown");
+
+    let (request, question) = judge(&client).await;
+    let changed = &Client { name: "Another".to_owned(), ..(*question.client).clone() };
+    let rename = |mut tx| async move { store::client::change(&mut tx, changed).await };
+    assert!(app.store.write::<_, StoreError, _, _>(rename).await.expect("changed"));
+    assert!(decide((&request, &question)).await.is_err(), "another client than was shown");
+    app.clients.forget(&client);
+
+    let (request, question) = judge(&client).await;
+    let (id, by) = (client.as_str(), &Actor::CommandLine);
+    assert!(remove_client(&app.store, &*app.random, by, id, START).await.expect("removed"));
+    assert!(decide((&request, &question)).await.is_err(), "a client that is no more");
+    assert_eq!(server.grants().await, grants);
 }

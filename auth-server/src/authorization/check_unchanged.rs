@@ -1,0 +1,31 @@
+//! Client and resource are, in the transaction that decides, what they were when the question was put together: it was put together from
+//! caches, and a page may have been open for minutes.
+
+use super::next_step::Question;
+use crate::{clients::Client, store};
+use shared::{
+    clock::UnixSeconds,
+    db::{StoreError, Tx},
+};
+
+/// Whether what was judged and shown still stands.
+///
+/// # Errors
+/// The database does not answer.
+pub async fn is_unchanged(tx: &mut Tx, question: &Question, now: UnixSeconds) -> Result<bool, StoreError> {
+    let client = store::client::find(tx, &question.client.id).await?;
+    if !client.is_some_and(|client| client.is_alive(now) && is_same(&client, &question.client)) {
+        return Ok(false);
+    }
+    let resource = &*question.resource;
+    if resource.is_management() || resource.is_identity() {
+        return Ok(true);
+    }
+    Ok(store::resource::find_by_id(tx, &resource.id).await?.as_ref() == Some(resource))
+}
+
+/// Whether they differ in nothing but what nobody is asked about: that somebody consented before, and the secret.
+fn is_same(client: &Client, seen: &Client) -> bool {
+    let Client { confirmed_at, secret_hash, previous_secret, .. } = client.clone();
+    *client == Client { confirmed_at, secret_hash, previous_secret, ..seen.clone() }
+}
