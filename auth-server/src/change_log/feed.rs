@@ -19,6 +19,11 @@ use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 
+/// How long a poll waits here. A receiver knows no more than what was so when it asked, and must not count as silent while it asks again: two
+/// waits are well within the silence after which it introspects.
+const POLL_WAIT_SECONDS: u64 = 10;
+const _: () = assert!(POLL_WAIT_SECONDS <= POLL_WAIT_MAX_SECONDS);
+
 /// How many rows of the change log one page covers, revocations or not.
 const ROWS_A_PAGE: i64 = 1000;
 
@@ -43,7 +48,7 @@ impl Page {
 }
 
 /// Answers at once when there is something to tell, the receiver is new here or wants no waiting; else when something comes, after
-/// [`POLL_WAIT_MAX_SECONDS`], or when the server stops. What it answers was read from the database after the wait.
+/// [`POLL_WAIT_SECONDS`], or when the server stops. What it answers was read from the database after the wait.
 ///
 /// # Errors
 /// The database does not answer: the receiver must not take that for silence.
@@ -58,7 +63,7 @@ pub async fn poll(
     let may_wait = !request.return_immediately && most > 0;
     let mut positions = app.follower.positions();
     let mut page = read(&app.store, held_position(request), most, now).await?;
-    let deadline = Instant::now() + Duration::from_secs(POLL_WAIT_MAX_SECONDS);
+    let deadline = Instant::now() + Duration::from_secs(POLL_WAIT_SECONDS);
     while may_wait && page.is_idle() && Instant::now() < deadline && !stop.is_cancelled() {
         tokio::select! {
             _ = timeout_at(deadline, positions.changed()) => {}

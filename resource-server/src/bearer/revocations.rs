@@ -72,7 +72,7 @@ impl Revocations {
         }
     }
 
-    /// Everything that the issuer knew at `now` was taken in: the last page came.
+    /// Everything that the issuer knew at `now` was taken in: the last page came of what was asked for then.
     pub fn confirm(&self, now: UnixSeconds) {
         self.answered_at.store(now, Ordering::Release);
     }

@@ -129,6 +129,8 @@ impl Follower {
             *enrolled = true;
             return Ok(());
         }
+        // What the answer says was so at some time after this; how long it was on its way, nobody can tell.
+        let asked_at = self.clock.now();
         let answer = self.feed.ask(&place.request()).await?;
         let now = self.clock.now();
         let heard = self.feed.hear(&answer, now).await?;
@@ -145,7 +147,7 @@ impl Follower {
         }
         place.moves_on(answer, heard.taken);
         if place.at_the_end {
-            self.revocations.confirm(now);
+            self.revocations.confirm(asked_at);
         }
         Ok(())
     }

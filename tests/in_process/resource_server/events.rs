@@ -226,3 +226,24 @@ async fn nothing_is_judged_before_the_last_page_and_a_restart_begins_anew() {
         issuer.polls.lock().expect("unpoisoned").clear();
     }
 }
+
+/// An answer says what was so when it was asked for; how long it was on its way, nobody can tell.
+#[tokio::test]
+async fn silence_counts_from_the_question_and_not_from_its_answer() {
+    let server = start().await;
+    let token = server.token("mcp.read");
+    let answered = async |jti: &str| {
+        server.issuer.revoke(RevocationKind::Grant, "another", server.now());
+        polled(&server, |poll| poll.ack.iter().any(|taken| taken == jti)).await;
+    };
+    answered("history.1.x").await;
+    // The next poll waits for so long.
+    server.advance(25);
+    answered("history.2.x").await;
+    server.advance(5);
+    assert_eq!(server.list(&token).await.status, StatusCode::OK);
+    assert_eq!(server.issuer.introspected.load(Ordering::SeqCst), 0, "30 s after it asked");
+    server.advance(1);
+    assert_eq!(server.list(&token).await.status, StatusCode::OK);
+    assert!(server.issuer.introspected.load(Ordering::SeqCst) > 0, "31 s after it asked");
+}

@@ -44,8 +44,8 @@ use tower::{ServiceExt as _, service_fn};
 const ROTATIONS: usize = 20;
 /// A machine that builds something else meanwhile is slow.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// Less than the silence of the feed that makes a resource server ask about each token.
-const STEP_SECONDS: i64 = 24;
+/// Twice this is less than the silence of the feed that makes a resource server ask about each token: it counts from when it asked.
+const STEP_SECONDS: i64 = 14;
 /// Where a resource server hears of revocations.
 const FEED: &str = "/api/events";
 /// Each client asks so often: a machine that does nothing else would starve the servers beside it, which is another test.
