@@ -3,7 +3,10 @@
 //! A cause is logged once, here, when it is ours (a store, a key); only a registered code and a constant sentence reach the wire.
 
 use crate::{
-    clients::{authenticate::AuthenticationError, registration::RegistrationRefusal},
+    clients::{
+        authenticate::{AuthenticationError, SpendError},
+        registration::RegistrationRefusal,
+    },
     grants::{Counted, GrantRefusal, revoke_token::RevokeTokenRefusal},
     parameters::FormError,
     resources::{register_resource::RegisterRefusal, registry::TargetError},
@@ -166,6 +169,15 @@ fn invalid_client(used_basic: bool) -> OAuthError {
     if used_basic { error.with_challenge("Basic realm=\"postern\", charset=\"UTF-8\"") } else { error }
 }
 
+impl From<SpendError> for OAuthError {
+    fn from(cause: SpendError) -> Self {
+        match cause {
+            SpendError::Replayed => invalid_client(false),
+            SpendError::Store(cause) => cause.into(),
+        }
+    }
+}
+
 impl From<RevocationsUnknown> for OAuthError {
     /// Logged where it happened.
     fn from(_: RevocationsUnknown) -> Self {
@@ -221,6 +233,7 @@ impl From<RevokeTokenRefusal> for OAuthError {
                 ErrorCode::UnsupportedTokenType,
                 "Access tokens and refresh tokens can be revoked; this is neither.",
             ),
+            RevokeTokenRefusal::AssertionReplayed => invalid_client(false),
             RevokeTokenRefusal::TooMany { retry_after_seconds } => Self::too_many_requests(retry_after_seconds),
             RevokeTokenRefusal::RevocationsUnknown(cause) => cause.into(),
             RevokeTokenRefusal::Store(cause) => cause.into(),
@@ -232,6 +245,7 @@ impl From<GrantRefusal> for OAuthError {
     fn from(cause: GrantRefusal) -> Self {
         match cause {
             GrantRefusal::Missing(_) => Self::invalid_request("A required parameter is missing."),
+            GrantRefusal::AssertionReplayed => invalid_client(false),
             GrantRefusal::UnsupportedGrantType => {
                 Self::new(ErrorCode::UnsupportedGrantType, "This grant type is not served.")
             }

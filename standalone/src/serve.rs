@@ -6,7 +6,9 @@ use crate::{
     settings::Settings,
 };
 use auth_server::{
+    app::StartError,
     audit::Actor,
+    change_log::follower::catch_up,
     resources::enrol_resource_server::{Enrolment, enrol_resource_server},
     serve::Server as AuthServer,
     users::set_up,
@@ -46,6 +48,8 @@ pub async fn serve(settings: Settings, surroundings: Surroundings) -> Result<(),
     };
     enrol_resource_server(&app.store, &app.issuer, &enrolment, random.as_ref(), &Actor::Installation, clock.now())
         .await?;
+    // Its old key ended what it bought; what the new one buys is dated behind that as soon as it is known here.
+    catch_up(&app).await.map_err(StartError::from)?;
     let identity = EnrolledIdentity { client_id: RESOURCE_SERVER_CLIENT_ID.to_owned(), signer };
     let protected =
         ResourceServer::open(resource_server, clock.clone(), random.clone(), Some(identity), stop.clone()).await?;

@@ -128,6 +128,13 @@ impl Client {
         is_named || resource.is_identity() || self.resources.is_empty()
     }
 
+    /// Whether it proves itself by a key that `other` has not.
+    pub fn has_key_beyond(&self, other: &Self) -> bool {
+        let keys = |client: &Self| client.jwks.clone().unwrap_or_default();
+        let others = keys(other);
+        keys(self).keys().iter().any(|key| others.keys().iter().all(|other| other.key() != key.key()))
+    }
+
     /// Whether it exists at `now`: not removed, and confirmed or still young.
     pub fn is_alive(&self, now: UnixSeconds) -> bool {
         self.removed_at.is_none()

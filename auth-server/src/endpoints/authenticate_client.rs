@@ -15,8 +15,8 @@ use shared::{clock::UnixSeconds, http::AddressBlock};
 use url::Url;
 
 /// Authenticates the client of a request to the endpoint at `path`. A client assertion may be for the issuer, for the token
-/// endpoint, its alias, or the endpoint that is called (RFC 7523 §3; clients differ). Whom `may_ask` refuses has proved
-/// itself, but its assertion is not used up and leaves no row.
+/// endpoint, its alias, or the endpoint that is called (RFC 7523 §3; clients differ). Whoever is answered has the assertion used up by what
+/// the answer gives; whom `may_ask` refuses has proved itself, but its assertion leaves no row.
 ///
 /// # Errors
 /// RFC 6749 §5.2.

@@ -24,5 +24,7 @@ pub async fn introspect(
     let token =
         parameters.get("token").ok_or_else(|| OAuthError::invalid_request("The parameter token is missing."))?;
     let answer = introspect::introspect(&app, &caller.client, token, now).await?;
+    // Nothing else is written: the assertion is used up by itself, before the answer is shown.
+    caller.spend_alone(&app.store).await?;
     Ok(json_no_store(StatusCode::OK, &answer))
 }

@@ -7,7 +7,7 @@ use crate::{
     clients::{
         Client,
         authenticate::AuthenticationError,
-        registration::{self, Policy, authorize_management, replace_registration},
+        registration::{self, Policy, ReplaceRefusal, authorize_management, replace_registration},
         remove_client::remove_registration,
     },
     config::RegistrationPolicy,
@@ -66,11 +66,8 @@ pub async fn replace(
         open_scopes: app.resources.all_scopes(),
     };
     let asked = registration::negotiate(document, &policy, now)?;
-    let (client, secret) = registration::merge(&current, asked, &*app.random)?;
-    let block = address.block();
-    if !replace_registration(&app.store, &*app.random, &current, &client, block, now).await? {
-        return Err(unauthorized(true));
-    }
+    let replaced = replace_registration(&app.store, &*app.random, &current, &asked, address.block(), now).await;
+    let (client, secret) = replaced.map_err(not_replaced)?;
     follow(&app).await;
     let secret = secret.as_ref().map(Secret::expose);
     Ok(json_no_store(StatusCode::OK, &RegisteredClient::of(&app.issuer, &client, secret, token)))
@@ -125,6 +122,14 @@ fn unauthorized(sent_a_token: bool) -> OAuthError {
         false => Challenge::without_token(),
     };
     OAuthError::new(ErrorCode::InvalidToken, description).with_challenge(challenge.to_string())
+}
+
+fn not_replaced(cause: ReplaceRefusal) -> OAuthError {
+    match cause {
+        ReplaceRefusal::Unusable(refusal) => refusal.into(),
+        ReplaceRefusal::Gone => unauthorized(true),
+        ReplaceRefusal::Store(cause) => cause.into(),
+    }
 }
 
 /// Whoever changed something may go on with it at once.

@@ -28,12 +28,12 @@ pub async fn token(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, OAuthError> {
-    let now = app.clock.now();
+    let (now, known) = (app.clock.now(), app.revocations.generation());
     let parameters = form::read(&headers, body).await?;
     let block = address.block();
     let may_ask = |client: &Client| Ok(grants::check_grant_type(&parameters, client).map(drop)?);
     let client = authenticate_client(&app, &headers, &parameters, block, paths::TOKEN, now, may_ask).await?;
-    let call = TokenCall { parameters: &parameters, client: &client, address_block: Some(block), now };
+    let call = TokenCall { parameters: &parameters, client: &client, address_block: Some(block), now, known };
     let answer = grants::answer(&app, &call).await?;
     let mut response = json_no_store(StatusCode::OK, &TokenResponse::of(&answer));
     set_counted(response.headers_mut(), answer.counted.as_ref());

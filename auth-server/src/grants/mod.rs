@@ -1,7 +1,7 @@
 //! One file a grant type, through the machines of oxide-auth.
 //!
-//! The order for every grant: the client's proof fits, the grant type is allowed, the client is authenticated (by the endpoint;
-//! only now is its assertion used up), our checks pass and theft is decided, then the machine runs, the token is signed, and the transaction decides whether it is shown.
+//! The order for every grant: the client's proof fits, the grant type is allowed, the client is authenticated (by the endpoint), our checks pass
+//! and theft is decided, then the machine runs, the token is signed, and the transaction that uses the client's assertion up decides whether it is shown.
 
 pub mod authorization_code;
 pub mod check_target;
@@ -21,9 +21,12 @@ pub use refusal::GrantRefusal;
 
 use crate::{
     app::App,
-    clients::{Client, GrantType, authenticate::AuthenticatedClient},
+    clients::{
+        Client, GrantType,
+        authenticate::{AuthenticatedClient, Spent},
+    },
     parameters::Parameters,
-    tokens::AccessToken,
+    tokens::{AccessToken, Generation},
 };
 use shared::{
     clock::UnixSeconds,
@@ -43,6 +46,8 @@ pub struct TokenCall<'a> {
     pub address_block: Option<AddressBlock>,
     /// The time of the request.
     pub now: UnixSeconds,
+    /// What was known to be revoked before anything was read for it.
+    pub known: Generation,
 }
 
 /// What a grant buys (RFC 6749 §5.1).
@@ -58,6 +63,8 @@ pub struct TokenAnswer {
     pub scope: ScopeSet,
     /// What the limit said that this was counted under.
     pub counted: Option<Counted>,
+    /// That the client's proof was used up for this.
+    pub spent: Spent,
 }
 
 /// The grant type a request names, if its client may use it. Writes nothing.
@@ -76,11 +83,15 @@ pub fn check_grant_type(parameters: &Parameters, client: &Client) -> Result<Gran
 /// Why there is no token.
 pub async fn answer(app: &App, call: &TokenCall<'_>) -> Result<TokenAnswer, GrantRefusal> {
     let grant_type = check_grant_type(call.parameters, &call.client.client)?;
-    let answer = match grant_type {
+    let answered = match grant_type {
         GrantType::AuthorizationCode => authorization_code::answer(app, call).await,
         GrantType::RefreshToken => refresh_token::answer(app, call).await,
         GrantType::ClientCredentials => client_credentials::answer(app, call).await,
-    }?;
-    app.metrics.count_tokens(grant_type);
-    Ok(answer)
+    };
+    match &answered {
+        Ok(_) => app.metrics.count_tokens(grant_type),
+        Err(refusal) if refusal.is_ours() => {}
+        Err(_) => call.client.spend_in_vain(&app.store).await?,
+    }
+    answered
 }

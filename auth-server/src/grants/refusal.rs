@@ -1,7 +1,7 @@
 //! Why a grant request gets no token. `error.rs` says which code and status each has.
 
 use super::Counted;
-use crate::resources::registry::TargetError;
+use crate::{clients::authenticate::SpendError, resources::registry::TargetError};
 use keys::SigningError;
 use oxide_auth::code_grant::error::AccessTokenErrorType;
 use shared::db::StoreError;
@@ -18,6 +18,9 @@ pub enum GrantRefusal {
     /// The client may not use this grant.
     #[error("the client may not use this grant")]
     UnauthorizedClient,
+    /// The client's assertion was used by another request meanwhile.
+    #[error("the assertion was used before")]
+    AssertionReplayed,
     /// The code never existed.
     #[error("unknown code")]
     CodeUnknown,
@@ -89,6 +92,15 @@ pub enum GrantRefusal {
     /// The store decided nothing.
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+impl From<SpendError> for GrantRefusal {
+    fn from(cause: SpendError) -> Self {
+        match cause {
+            SpendError::Replayed => Self::AssertionReplayed,
+            SpendError::Store(cause) => Self::Store(cause),
+        }
+    }
 }
 
 impl GrantRefusal {

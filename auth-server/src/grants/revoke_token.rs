@@ -6,7 +6,7 @@ use crate::{
     app::App,
     audit::{self, AuditEvent, AuditKind},
     change_log::{self, Change},
-    clients::Client,
+    clients::authenticate::{AuthenticatedClient, SpendError},
     store::{authorization_grant::RevocationReason, refresh_token},
     tokens::inspect::{RevocationsUnknown, inspect},
 };
@@ -23,7 +23,7 @@ pub struct TokenToRevoke<'a> {
     /// What was sent as the token. `token_type_hint` is not needed: a token says what it is.
     pub token: &'a str,
     /// The authenticated client.
-    pub caller: &'a Client,
+    pub caller: &'a AuthenticatedClient,
     /// Where the request came from.
     pub address_block: AddressBlock,
     /// The time of the request.
@@ -45,6 +45,9 @@ pub enum RevokeTokenRefusal {
     /// A secret of ours that is no token of a client: `unsupported_token_type` (RFC 7009 §2.2.1).
     #[error("neither an access token nor a refresh token")]
     NeitherKind,
+    /// The client's assertion was used by another request meanwhile.
+    #[error("the assertion was used before")]
+    AssertionReplayed,
     /// Whether the token still stands is not known.
     #[error(transparent)]
     RevocationsUnknown(#[from] RevocationsUnknown),
@@ -59,7 +62,16 @@ pub enum RevokeTokenRefusal {
     Store(#[from] StoreError),
 }
 
-/// Ends a token of the caller.
+impl From<SpendError> for RevokeTokenRefusal {
+    fn from(cause: SpendError) -> Self {
+        match cause {
+            SpendError::Replayed => Self::AssertionReplayed,
+            SpendError::Store(cause) => Self::Store(cause),
+        }
+    }
+}
+
+/// Ends a token of the caller, and uses its proof up.
 ///
 /// # Errors
 /// See [`RevokeTokenRefusal`]; then nothing has ended.
@@ -79,28 +91,31 @@ async fn revoke_refresh_token(
     token: &OpaqueToken,
 ) -> Result<Revoked, RevokeTokenRefusal> {
     let Some(stored) = refresh_token::find(&mut app.store.read(), &token.hash()).await? else {
-        return Ok(Revoked::Nothing);
+        return nothing(app, asked).await;
     };
     let grant = &stored.grant;
-    if grant.client_id != asked.caller.id {
+    if grant.client_id != asked.caller.client.id {
         let owner = Owner { user_id: &grant.user_id, grant_id: &grant.id };
         return record_foreign(app, asked, Some(owner), &grant.id).await;
     }
     if grant.revoked_at.is_some() {
-        return Ok(Revoked::Nothing);
+        return nothing(app, asked).await;
     }
     let event = &event(app, asked, AuditKind::GrantRevokedByClient).user(&grant.user_id).grant(&grant.id);
     let revoked = app
         .store
-        .write(|mut tx| async move { revoke_grant(&mut tx, grant, RevocationReason::Client, event, asked.now).await })
-        .await
-        .map_err(|error: StoreError| error)?;
+        .write(|mut tx| async move {
+            asked.caller.spend(&mut tx).await?;
+            let revoked = revoke_grant(&mut tx, grant, RevocationReason::Client, event, asked.now).await?;
+            Ok::<_, RevokeTokenRefusal>(revoked)
+        })
+        .await?;
     Ok(if revoked { Revoked::Something } else { Revoked::Nothing })
 }
 
 async fn revoke_access_token(app: &App, asked: &TokenToRevoke<'_>) -> Result<Revoked, RevokeTokenRefusal> {
-    let Some(claims) = inspect(app, asked.token, asked.now).await? else { return Ok(Revoked::Nothing) };
-    if claims.client_id != asked.caller.id {
+    let Some(claims) = inspect(app, asked.token, asked.now).await? else { return nothing(app, asked).await };
+    if claims.client_id != asked.caller.client.id {
         let owner = claims.grant_id.as_deref().map(|grant_id| Owner { user_id: &claims.sub, grant_id });
         return record_foreign(app, asked, owner, &claims.jti).await;
     }
@@ -114,11 +129,11 @@ async fn revoke_access_token(app: &App, asked: &TokenToRevoke<'_>) -> Result<Rev
     let (event, jti) = (&event, claims.jti.as_str());
     app.store
         .write(|mut tx| async move {
+            asked.caller.spend(&mut tx).await?;
             change_log::append(&mut tx, Change::TokenRevoked(jti), asked.now).await?;
-            audit::record(&mut tx, event).await
+            Ok::<_, RevokeTokenRefusal>(audit::record(&mut tx, event).await?)
         })
-        .await
-        .map_err(|error: StoreError| error)?;
+        .await?;
     Ok(Revoked::Something)
 }
 
@@ -135,20 +150,31 @@ async fn record_foreign(
     owner: Option<Owner<'_>>,
     name: &str,
 ) -> Result<Revoked, RevokeTokenRefusal> {
-    if rate_limits::is_foreign_attempt_news(app, name, &asked.caller.id).await {
-        let mut event = event(app, asked, AuditKind::RevocationByAnotherClient);
-        if let Some(owner) = owner {
-            event = event.user(owner.user_id).grant(owner.grant_id);
-        }
-        let event = &event;
-        app.store
-            .write(|mut tx| async move { audit::record(&mut tx, event).await })
-            .await
-            .map_err(|error: StoreError| error)?;
+    if !rate_limits::is_foreign_attempt_news(app, name, &asked.caller.client.id).await {
+        return nothing(app, asked).await;
     }
+    let mut event = event(app, asked, AuditKind::RevocationByAnotherClient);
+    if let Some(owner) = owner {
+        event = event.user(owner.user_id).grant(owner.grant_id);
+    }
+    let event = &event;
+    app.store
+        .write(|mut tx| async move {
+            asked.caller.spend(&mut tx).await?;
+            Ok::<_, RevokeTokenRefusal>(audit::record(&mut tx, event).await?)
+        })
+        .await?;
+    Ok(Revoked::Nothing)
+}
+
+/// There was nothing to write but that the client's proof is used up.
+async fn nothing(app: &App, asked: &TokenToRevoke<'_>) -> Result<Revoked, RevokeTokenRefusal> {
+    asked.caller.spend_alone(&app.store).await?;
     Ok(Revoked::Nothing)
 }
 
 fn event(app: &App, asked: &TokenToRevoke<'_>, kind: AuditKind) -> AuditEvent {
-    AuditEvent::new(kind, &*app.random, asked.now).client(&asked.caller.id).from_block(Some(&asked.address_block))
+    AuditEvent::new(kind, &*app.random, asked.now)
+        .client(&asked.caller.client.id)
+        .from_block(Some(&asked.address_block))
 }

@@ -1,6 +1,6 @@
 //! Enrolment: an administrator lets a resource server register what lies under its origins.
 
-use super::Resource;
+use super::{Resource, remove_resource::remove_outside};
 use crate::{
     audit::{self, Actor, AuditEvent, AuditKind},
     change_log::{self, Change},
@@ -49,7 +49,8 @@ pub enum EnrolRefusal {
     Store(#[from] StoreError),
 }
 
-/// Enrols a resource server, or replaces name, keys and origins of the one with that id; either is audited.
+/// Enrols a resource server, or replaces name, keys and origins of the one with that id; either is audited. When a key is taken from it, what it
+/// got by then ends, and so does every resource under an origin that is taken from it.
 ///
 /// # Errors
 /// See [`EnrolRefusal`].
@@ -128,6 +129,7 @@ async fn write(
     events: &Events,
     now: UnixSeconds,
 ) -> Result<(), EnrolRefusal> {
+    let mut change = Change::ClientChanged(&client.id);
     match store::client::find(tx, &client.id).await? {
         None => {
             store::client::insert(tx, client).await?;
@@ -144,11 +146,15 @@ async fn write(
             {
                 audit::record(tx, &events.changed).await?;
             }
+            if existing.has_key_beyond(client) {
+                change = Change::ClientRevoked(&client.id);
+            }
             store::client::renew_enrolment(tx, client).await?;
+            remove_outside(tx, &client.id, enrolment.origins, now).await?;
         }
     }
     store::resource_server::put(tx, &client.id, enrolment.origins).await?;
-    change_log::append(tx, Change::ClientChanged(&client.id), now).await?;
+    change_log::append(tx, change, now).await?;
     Ok(())
 }
 

@@ -12,6 +12,7 @@ use crate::{
 use shared::{
     clock::UnixSeconds,
     db::{Store, StoreError, Tx},
+    protocol::resource_indicator::ResourceIndicator,
     random::Random,
 };
 
@@ -51,6 +52,26 @@ pub(super) async fn remove(tx: &mut Tx, id: &str, now: UnixSeconds) -> Result<bo
         change_log::append(tx, Change::ResourceRevoked(id), now).await?;
     }
     Ok(is_removed)
+}
+
+/// Removes the resources of the resource server `client_id` that lie under none of `origins`: it may not register them any more.
+///
+/// # Errors
+/// The database failed.
+pub(super) async fn remove_outside(
+    tx: &mut Tx,
+    client_id: &str,
+    origins: &[String],
+    now: UnixSeconds,
+) -> Result<(), StoreError> {
+    for id in store::resource::list_of_owner(tx, client_id).await? {
+        let is_inside =
+            ResourceIndicator::parse(&id).is_ok_and(|id| origins.iter().any(|origin| origin == id.origin()));
+        if !is_inside {
+            remove(tx, &id, now).await?;
+        }
+    }
+    Ok(())
 }
 
 /// Removes every resource of the resource server `client_id`: the grants and tokens for them end.

@@ -10,7 +10,7 @@ use shared::{
     db::{Store, StoreError},
     protocol::{
         access_token_claims::AccessTokenClaims,
-        revocation_set::{REVOCATION_MEMORY_SECONDS, RevocableToken, RevocationSet},
+        revocation_set::{REVOCATION_MEMORY_SECONDS, RevocableToken, RevocationSet, TokenHolder},
     },
 };
 use std::sync::{PoisonError, RwLock};
@@ -82,26 +82,20 @@ impl Revocations {
         }
     }
 
-    /// What is known now. Ask before reading who the user is.
+    /// What is known now. Ask before reading who the client and the user are.
     pub fn generation(&self) -> Generation {
         self.0.read().unwrap_or_else(PoisonError::into_inner).generation
     }
 
-    /// The `iat` of a token for somebody whose roles were read after `read_after` had been known. A revocation covers the seconds around it; a
-    /// token by the roles that hold since then is dated behind them, or it would be refused for as long as it lives. If anything was revoked
-    /// meanwhile, nobody knows which roles those are: then it stays `now`.
-    pub fn issue_time(
-        &self,
-        user_id: &str,
-        organization_id: Option<&str>,
-        read_after: Generation,
-        now: UnixSeconds,
-    ) -> UnixSeconds {
+    /// The `iat` of a token for `holder`, whose client, keys and roles were read after `read_after` had been known. A revocation covers the seconds
+    /// around it; a token by what holds since then is dated behind them, or it would be refused for as long as it lives. If anything was revoked
+    /// meanwhile, nobody knows what was read: then it stays `now`.
+    pub fn issue_time(&self, holder: &TokenHolder<'_>, read_after: Generation, now: UnixSeconds) -> UnixSeconds {
         let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
         if known.generation != read_after {
             return now;
         }
-        let ended_until = known.set.person_ended_until(user_id, organization_id);
+        let ended_until = known.set.ended_until(holder);
         ended_until.filter(|until| (now..now + AHEAD_MAX_SECONDS).contains(until)).map_or(now, |until| until + 1)
     }
 
@@ -113,7 +107,7 @@ impl Revocations {
 
 #[cfg(test)]
 mod tests {
-    use super::Revocations;
+    use super::{Revocations, TokenHolder};
     use crate::{change_log::ChangeKind, store::change_log::ChangeRow};
     use shared::protocol::{access_token_claims::AccessTokenClaims, scope::ScopeSet};
 
@@ -144,14 +138,27 @@ mod tests {
             |kind, subject: &str| ChangeRow { position: 1, kind: Some(kind), subject: subject.to_owned(), at: 1001 };
         revocations.apply(&[row(ChangeKind::User, "user")]);
         let after = revocations.generation();
-        let at = |user, read_after, now| revocations.issue_time(user, None, read_after, now);
+        let of = |subject| TokenHolder { subject, client_id: "client", organization_id: None };
+        let at = |user, read_after, now| revocations.issue_time(&of(user), read_after, now);
         assert_eq!(at("user", before, 1000), 1000, "its roles may be those of before");
         assert_eq!((at("user", after, 1000), at("user", after, 1001)), (1002, 1002));
         assert_eq!((at("user", after, 1002), at("other", after, 1000)), (1002, 1000));
         assert_eq!(at("user", after, 900), 900, "no token from the future");
         revocations.apply(&[row(ChangeKind::UserInOrganization, "user/organization")]);
         let after = revocations.generation();
-        assert_eq!(revocations.issue_time("user", Some("organization"), after, 1000), 1002);
+        let in_organization = TokenHolder { organization_id: Some("organization"), ..of("user") };
+        assert_eq!(revocations.issue_time(&in_organization, after, 1000), 1002);
+        for (kind, subject) in [(ChangeKind::Client, "client"), (ChangeKind::AllBefore, "")] {
+            let revocations = Revocations::default();
+            revocations.apply(&[row(kind, subject)]);
+            let at = |client_id, read_after| {
+                let machine = TokenHolder { subject: client_id, client_id, organization_id: None };
+                revocations.issue_time(&machine, read_after, 1000)
+            };
+            let known = revocations.generation();
+            assert_eq!((at("client", known), at("client", before)), (1002, 1000), "{kind:?}");
+            assert_eq!(at("other", known), if kind == ChangeKind::Client { 1000 } else { 1002 }, "{kind:?}");
+        }
     }
 
     #[test]

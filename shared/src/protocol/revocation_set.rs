@@ -43,6 +43,17 @@ pub struct RevocableToken<'a> {
     pub issued_at: UnixSeconds,
 }
 
+/// For whom a token is to be made.
+#[derive(Debug, Clone, Copy)]
+pub struct TokenHolder<'a> {
+    /// `sub`.
+    pub subject: &'a str,
+    /// `client_id`.
+    pub client_id: &'a str,
+    /// The organization that the grant chose.
+    pub organization_id: Option<&'a str>,
+}
+
 impl<'a> RevocableToken<'a> {
     /// The token with these claims, which the key `key_id` signed.
     pub fn new(claims: &'a AccessTokenClaims, key_id: &'a str) -> Self {
@@ -92,15 +103,15 @@ impl RevocationSet {
             })
     }
 
-    /// Until when what was issued to this user, for this organization, has ended. The user may hold something again since.
-    pub fn person_ended_until(&self, user_id: &str, organization_id: Option<&str>) -> Option<UnixSeconds> {
-        use RevocationKind::{Organization, User, UserInOrganization};
+    /// Until when what `holder` was issued has ended. It may hold something again since.
+    pub fn ended_until(&self, holder: &TokenHolder<'_>) -> Option<UnixSeconds> {
+        use RevocationKind::{AllBefore, Client, Organization, User, UserInOrganization};
         let at = |kind, subject: &str| self.latest.get(&kind).and_then(|subjects| subjects.get(subject)).copied();
-        let of_organization = organization_id.and_then(|organization| {
-            let member = user_in_organization_subject(user_id, organization);
+        let of_organization = holder.organization_id.and_then(|organization| {
+            let member = user_in_organization_subject(holder.subject, organization);
             at(Organization, organization).max(at(UserInOrganization, &member))
         });
-        at(User, user_id).max(of_organization)
+        at(User, holder.subject).max(of_organization).max(at(Client, holder.client_id)).max(at(AllBefore, ""))
     }
 
     /// Forgets what no living token can carry any more at `now`, and when something newer was revoked: both clocks must say so, because one

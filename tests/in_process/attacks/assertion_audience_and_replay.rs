@@ -1,9 +1,16 @@
 //! Client assertions elsewhere and again (RFC 7523 §3, §5): one is good at the server it names, for the client it names, once.
 
-use crate::auth_server::{Answer, TestServer, given::confidential_client, test_server::START};
+use super::nth_fault::{FAULTS, POINTS_MAX, server_with_faults};
+use crate::auth_server::{
+    Answer, TestServer,
+    database::for_each_database,
+    given::{Given, VERIFIER, confidential_client},
+    test_server::START,
+};
 use auth_server::clients::{AuthMethod, Client};
 use keys::SigningKey;
 use serde_json::{Value, json};
+use shared::db::{Fault, Store};
 use shared::protocol::{jwk::JwkSet, jwt::CLIENT_ASSERTION_TYPE, token_algorithm::TokenAlgorithm};
 
 const ISSUER: &str = "http://localhost:9400";
@@ -130,4 +137,118 @@ async fn a_client_speaks_for_itself_alone() {
     let with_secret = present_text(&server, TOKEN, &good, &[("client_secret", "x")]).await;
     assert_eq!(with_secret.refusal(), (400, "invalid_request".to_owned()), "one proof a request");
     assert_eq!(present_text(&server, TOKEN, &good, &[]).await.status, 200);
+}
+
+for_each_database!(
+    racers_with_one_assertion_buy_one_token,
+    one_assertion_redeems_one_of_two_codes_and_burns_no_other,
+    one_request_that_is_sent_twice_at_once_buys_once_and_ends_nothing,
+    an_assertion_is_used_up_with_what_it_buys_or_not_at_all,
+);
+
+const RACERS: usize = 12;
+
+/// Posts the same form to the token endpoint so many times at once; the answers of those that bought something. All others are `invalid_client`.
+async fn race(server: &TestServer, forms: &[Vec<(&str, &str)>]) -> Vec<(usize, Answer)> {
+    let answers = forms.iter().map(|form| server.post_form(TOKEN, form));
+    let answers = futures_util::future::join_all(answers).await;
+    let (won, lost): (Vec<_>, Vec<_>) = answers.into_iter().enumerate().partition(|(_, answer)| answer.status == 200);
+    for (_, answer) in lost {
+        assert_eq!(answer.refusal(), invalid_client());
+    }
+    won
+}
+
+fn proof(assertion: &str) -> [(&str, &str); 2] {
+    [("client_assertion_type", CLIENT_ASSERTION_TYPE), ("client_assertion", assertion)]
+}
+
+fn assertion(key: &SigningKey, jti: &str) -> String {
+    key.sign("JWT", &claims("signer", json!(ISSUER), jti, START)).expect("signed")
+}
+
+/// A server with the client `signer` and what a person allowed it.
+async fn with_signer(store: &Store) -> (TestServer, SigningKey) {
+    let server = TestServer::start_on(store.clone(), "").await.and_app().await;
+    let key = add(&server, "signer").await;
+    (server, key)
+}
+
+const SIGNERS: Given<'static> = Given { client: "signer", ..Given::USUAL };
+
+fn redemption(code: &str) -> [(&str, &str); 3] {
+    [("grant_type", "authorization_code"), ("code", code), ("code_verifier", VERIFIER)]
+}
+
+async fn racers_with_one_assertion_buy_one_token(store: &Store) {
+    let (server, key) = with_signer(store).await;
+    let assertion = assertion(&key, "raced");
+    let form = [&[("grant_type", "client_credentials"), ("scope", "mcp.read")], &proof(&assertion)[..]].concat();
+    assert_eq!(race(&server, &vec![form; RACERS]).await.len(), 1);
+    assert_eq!(server.used_assertions("signer").await, 1);
+}
+
+async fn one_assertion_redeems_one_of_two_codes_and_burns_no_other(store: &Store) {
+    let (server, key) = with_signer(store).await;
+    for round in 0..4 {
+        let codes = [server.give(&SIGNERS).await, server.give(&SIGNERS).await];
+        let raced = assertion(&key, &format!("raced {round}"));
+        let forms = codes.each_ref().map(|code| [&redemption(code)[..], &proof(&raced)].concat());
+        let won = race(&server, &forms).await;
+        let [(winner, _)] = won.as_slice() else { panic!("{won:?}") };
+        let fresh = assertion(&key, &format!("fresh {round}"));
+        let other = [&redemption(&codes[1 - winner])[..], &proof(&fresh)].concat();
+        assert_eq!(
+            server.post_form(TOKEN, &other).await.status,
+            200,
+            "a code that nobody authenticated for is not spent"
+        );
+    }
+}
+
+/// A second presentation of a code ends its grant, and of a refresh token may do so: not when it comes without an authenticated client.
+async fn one_request_that_is_sent_twice_at_once_buys_once_and_ends_nothing(store: &Store) {
+    let (server, key) = with_signer(store).await;
+    let (code, raced) = (server.give(&SIGNERS).await, assertion(&key, "code"));
+    let form = [&redemption(&code)[..], &proof(&raced)].concat();
+    let won = race(&server, &vec![form.clone(); RACERS]).await;
+    let [(_, answer)] = won.as_slice() else { panic!("{won:?}") };
+    assert_eq!(server.post_form(TOKEN, &form).await.refusal(), invalid_client(), "nor later");
+
+    let (refresh_token, raced) = (answer.text("refresh_token"), assertion(&key, "refresh"));
+    let form = [&[("grant_type", "refresh_token"), ("refresh_token", &*refresh_token)], &proof(&raced)[..]].concat();
+    assert_eq!(race(&server, &vec![form; RACERS]).await.len(), 1);
+    assert_eq!((server.revoked_grants().await, server.audited("code_replayed").await), (0, 0));
+    assert_eq!(server.used_assertions("signer").await, 2);
+}
+
+async fn an_assertion_is_used_up_with_what_it_buys_or_not_at_all(store: &Store) {
+    let (server, faults) = server_with_faults(store).await;
+    let key = add(&server, "signer").await;
+    let mut met = 0;
+    for fault in FAULTS {
+        for n in 1..POINTS_MAX {
+            let (code, once) = (server.give(&SIGNERS).await, assertion(&key, &format!("{fault:?} {n}")));
+            let form = [&redemption(&code)[..], &proof(&once)].concat();
+            faults.arm(n, fault);
+            let answer = server.post_form(TOKEN, &form).await;
+            if !faults.disarm() {
+                assert_eq!(answer.status, 200);
+                break;
+            }
+            met += 1;
+            let context = format!("{fault:?} at {n}: {answer:?}");
+            if answer.status == 200 {
+                assert!(matches!(fault, Fault::Conflict), "{context}");
+                continue;
+            }
+            assert_eq!(answer.status, 503, "{context}");
+            let again = server.post_form(TOKEN, &form).await;
+            // An unknown COMMIT that did happen has used both up; before it, nothing has.
+            let committed =
+                again.status != 200 && again.refusal() == invalid_client() && matches!(fault, Fault::FailAfter);
+            assert!(again.status == 200 || committed, "{context} {again:?}");
+        }
+    }
+    assert!(met > 12, "{met} statements");
 }

@@ -253,14 +253,6 @@ async fn a_wrong_assertion_is_refused() {
 }
 
 #[tokio::test]
-async fn thirty_two_racers_use_one_assertion_once() {
-    let (server, key) = with_key().await;
-    let token = key.sign("JWT", &assertion(&json!(ISSUER), "raced")).expect("signed");
-    let answers = futures_util::future::join_all((0..32).map(|_| present(&server, TOKEN, &token))).await;
-    assert_eq!(answers.iter().filter(|answer| is_authenticated(answer)).count(), 1);
-}
-
-#[tokio::test]
 async fn refused_assertions_leave_a_bounded_number_of_rows() {
     let (server, key) = with_key_of(ClientOrigin::Dynamic).await;
     let sign = |jti: &str| key.sign("JWT", &assertion(&json!(ISSUER), jti)).expect("signed");

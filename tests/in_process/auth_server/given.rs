@@ -211,6 +211,12 @@ impl TestServer {
         self.send(request).await
     }
 
+    /// Whether an access token is good, as this server sees it.
+    pub async fn accepts(&self, access_token: &str) -> bool {
+        let now = shared::clock::Clock::now(&*self.clock);
+        auth_server::tokens::inspect(&self.app, access_token, now).await.expect("known").is_some()
+    }
+
     /// How many events of this kind the audit log holds.
     pub async fn audited(&self, kind: &str) -> i64 {
         self.count(&COUNT_EVENTS, kind).await

@@ -224,3 +224,33 @@ async fn a_client_that_nobody_consented_to_leaves_few_rows() {
     let answer = present(&server, id, &key.sign(&claims(id, "confirmed"))).await;
     assert_eq!(answer.refusal(), (400, "invalid_grant".to_owned()), "somebody did");
 }
+
+#[tokio::test]
+async fn other_keys_end_the_access_tokens_of_the_old_ones_and_no_grant() {
+    let server = TestServer::with_app().await;
+    let (old, new) = (AssertionKey::generate("ES256"), AssertionKey::generate("ES256"));
+    let registered = register(&server, &document(&json!({ "keys": [old.public_jwk()] }))).await;
+    let client = registered.text("client_id");
+    let code = server.give(&Given { client: &client, ..Given::USUAL }).await;
+    let form = [("grant_type", "authorization_code"), ("code", &*code), ("code_verifier", VERIFIER)];
+    let first = request(&server, &client, &old, &form).await;
+    server.follow().await;
+    let path = registered.text("registration_client_uri").replace(ISSUER, "");
+    let replace = async |key: &AssertionKey, name: &str| {
+        let mut document = document(&json!({ "keys": [key.public_jwk()] }));
+        (document["client_id"], document["client_name"]) = (json!(client), json!(name));
+        let token = registered.text("registration_access_token");
+        let answer = server.call("PUT", &path, &token, &document).await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+    };
+    let is_good = async |answer: &Answer| server.accepts(&answer.text("access_token")).await;
+    replace(&old, "Another name").await;
+    assert!(is_good(&first).await, "the same keys");
+    replace(&new, "Another name").await;
+    assert!(!is_good(&first).await);
+    let refresh_token = first.text("refresh_token");
+    let form = [("grant_type", "refresh_token"), ("refresh_token", &*refresh_token)];
+    assert_eq!(request(&server, &client, &old, &form).await.refusal(), (401, "invalid_client".to_owned()));
+    let fresh = request(&server, &client, &new, &form).await;
+    assert!(is_good(&fresh).await, "in the same second: {fresh:?}");
+}

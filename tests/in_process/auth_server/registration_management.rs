@@ -351,3 +351,26 @@ async fn browsers_of_other_sites_manage_nothing_by_form() {
     foreign.action.clone_from(&mine.path);
     assert_eq!(ada.submit_from(&foreign, &[("origin", "https://evil.example")]).await.status, 405);
 }
+
+/// What is replaced is what the database holds, not what this instance remembers of it.
+#[tokio::test]
+async fn a_replacement_knows_what_another_instance_wrote_a_moment_ago() {
+    let server = TestServer::start().await;
+    let (mine, _) = register(&server, &public()).await;
+    let other = server.another("").await;
+    assert_eq!(ask(&other, "GET", &mine, &Value::Null).await.status, 200, "remembered as public");
+    let confidential = by(&mine, json!({ "redirect_uris": [WEBSITE], "client_name": "Client" }));
+    let replaced = ask(&server, "PUT", &mine, &confidential).await;
+    let secret = replaced.text("client_secret");
+    let refused = ask(&other, "PUT", &mine, &by(&mine, public())).await;
+    assert_eq!(refused.refusal(), (400, "invalid_client_metadata".to_owned()), "it proves itself since");
+    let again = ask(&other, "PUT", &mine, &confidential).await;
+    assert_eq!(again.status, 200, "{again:?}");
+    assert!(again.json().get("client_secret").is_none(), "it has one");
+    for server in [&server, &other] {
+        server.follow().await;
+        let form = [("grant_type", "refresh_token"), ("refresh_token", "unknown")];
+        let answer = server.post_form_as(TOKEN, &basic(&mine.id, &secret), &form).await;
+        assert_eq!(answer.refusal(), (400, "invalid_grant".to_owned()), "the secret that it was given is right");
+    }
+}

@@ -2,7 +2,7 @@
 
 use super::{
     TestServer,
-    test_server::{RESOURCE, START, resource_server_key_of_this_run},
+    test_server::{RESOURCE, RESOURCE_SERVER, START, resource_server_key_of_this_run},
 };
 use auth_server::{
     audit::Actor,
@@ -14,7 +14,7 @@ use auth_server::{
 };
 use serde_json::{Value, json};
 use shared::{
-    protocol::{jwk::JwkSet, security_event::RevocationKind},
+    protocol::{jwk::JwkSet, jwt::AssertionSigner, security_event::RevocationKind},
     random::SystemRandom,
 };
 
@@ -173,4 +173,60 @@ async fn enrolment_is_audited_when_it_changes_something() {
     assert_eq!(audited().await, (1, 0), "the same keys and origins");
     server.add_resource("http://localhost:9600/mcp").await;
     assert_eq!(audited().await, (1, 1), "another origin");
+}
+
+/// Enrols the test resource server anew.
+async fn enrol(server: &TestServer, signer: &AssertionSigner, origins: &[&str]) {
+    enrol_with(server, &[signer], origins).await;
+}
+
+async fn enrol_with(server: &TestServer, signers: &[&AssertionSigner], origins: &[&str]) {
+    let jwks = JwkSet::new(signers.iter().map(|signer| signer.public_jwk().clone()).collect()).expect("a set");
+    let origins: Vec<String> = origins.iter().map(|origin| (*origin).to_owned()).collect();
+    let enrolment = Enrolment { client_id: RESOURCE_SERVER, name: "Anew", origins: &origins, jwks: &jwks };
+    let (app, by) = (&server.app, &Actor::CommandLine);
+    enrol_resource_server(&app.store, &app.issuer, &enrolment, &SystemRandom, by, START).await.expect("enrolled");
+    server.follow().await;
+}
+
+#[tokio::test]
+async fn a_replaced_key_ends_what_the_old_one_bought_and_the_new_one_works_at_once() {
+    let server = TestServer::start().await;
+    let (key, origin) = (resource_server_key_of_this_run(), "http://localhost:9500");
+    let put = async |token: &str| server.call("PUT", RESOURCES, token, &document("http://localhost:9500/notes")).await;
+    let old = server.machine_token().await;
+    enrol(&server, key, &[origin, "http://localhost:9600"]).await;
+    assert_eq!(put(&old).await.status, 200, "the same key");
+
+    let new_key = AssertionSigner::generate(&SystemRandom).expect("a key");
+    enrol_with(&server, &[key, &new_key], &[origin]).await;
+    assert_eq!(put(&old).await.status, 200, "a key more");
+    enrol(&server, &new_key, &[origin]).await;
+    assert_eq!(put(&old).await.status, 401);
+    let fresh = server.machine_token_by(&new_key).await;
+    assert_eq!(put(&fresh).await.status, 200, "in the same second");
+    let heard = super::events::hear(&server, &fresh).await;
+    let told = |kind| heard.iter().filter(|revocation| revocation.kind == kind).count();
+    assert_eq!((told(RevocationKind::Client), told(RevocationKind::Resource)), (1, 0), "everybody is told");
+}
+
+#[tokio::test]
+async fn an_origin_that_is_taken_away_takes_its_resources_with_it() {
+    let server = TestServer::with_app().await;
+    let (kept, taken) = ("http://localhost:9600/notes", RESOURCE);
+    server.add_resource(kept).await;
+    let family = server.redeem(&server.give(&super::given::Given::USUAL).await).await;
+    assert_eq!(family.status, 200, "{family:?}");
+    let access_token = family.text("access_token");
+    let inspected = async || server.accepts(&access_token).await;
+    assert!(inspected().await);
+
+    enrol(&server, resource_server_key_of_this_run(), &["http://localhost:9600"]).await;
+    assert!(server.app.resources.find(taken).is_none() && server.app.resources.resolve(&[taken]).is_err());
+    assert!(server.app.resources.find(kept).is_some(), "those of other origins stay");
+    assert!(!inspected().await, "its tokens ended");
+    assert_eq!(server.refresh(&family.text("refresh_token")).await.refusal(), (400, "invalid_grant".to_owned()));
+    let token = server.machine_token().await;
+    assert_eq!(server.call("PUT", RESOURCES, &token, &document(taken)).await.status, 403);
+    assert_eq!(revoked_resources(&server, &token).await, [taken]);
 }

@@ -12,7 +12,7 @@ use auth_server::{
         enrol_resource_server::{Enrolment, enrol_resource_server},
         register_resource::register_resource,
     },
-    router,
+    router, store,
 };
 use axum::{Router, body::Body, extract::Request};
 use keys::SigningKey;
@@ -126,12 +126,16 @@ impl TestServer {
         Self { app, clock, router }
     }
 
-    /// Registers a resource with the built-in scopes, under its own origin.
+    /// Registers a resource with the built-in scopes, under its own origin, which the resource server has beside those of others.
     pub async fn add_resource(&self, id: &str) -> Resource {
         let origin = url::Url::parse(id).expect("a URL").origin().ascii_serialization();
         let key = resource_server_key_of_this_run();
         let jwks = JwkSet::new(vec![key.public_jwk().clone()]).expect("a set");
-        let origins = [origin];
+        let had = store::resource_server::find_origins(&mut self.app.store.read(), RESOURCE_SERVER).await;
+        let mut origins = had.expect("read").unwrap_or_default();
+        if !origins.contains(&origin) {
+            origins.push(origin);
+        }
         let enrolment =
             Enrolment { client_id: RESOURCE_SERVER, name: "Test resource server", origins: &origins, jwks: &jwks };
         enrol_resource_server(&self.app.store, &self.app.issuer, &enrolment, &SystemRandom, &Actor::CommandLine, START)
@@ -162,9 +166,13 @@ impl TestServer {
 
     /// A token by which the test resource server uses this server's own interface.
     pub async fn machine_token(&self) -> String {
-        let assertion = resource_server_key_of_this_run()
-            .sign(RESOURCE_SERVER, &self.app.issuer, self.app.clock.now(), &SystemRandom)
-            .expect("an assertion");
+        self.machine_token_by(resource_server_key_of_this_run()).await
+    }
+
+    /// The same, for whoever has this key.
+    pub async fn machine_token_by(&self, key: &AssertionSigner) -> String {
+        let assertion =
+            key.sign(RESOURCE_SERVER, &self.app.issuer, self.app.clock.now(), &SystemRandom).expect("an assertion");
         let management = format!("{}/api", self.app.issuer);
         let form = [
             ("grant_type", "client_credentials"),

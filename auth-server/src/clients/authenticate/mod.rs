@@ -3,6 +3,7 @@
 //! The order: one method only → the client → its registered method → the proof → the failure budget, of which only failures
 //! know. A look-up that fails is 503, never `invalid_client`, because clients throw their registration away on that.
 
+pub mod authenticated_client;
 pub mod basic;
 pub mod credentials;
 pub mod failure_budget;
@@ -10,6 +11,7 @@ pub mod private_key_jwt;
 mod record_failure;
 pub mod secret;
 
+pub use authenticated_client::{AuthenticatedClient, SpendError, Spent};
 pub use credentials::{Credentials, SecretChannel};
 pub use failure_budget::FailureBudget;
 
@@ -92,20 +94,6 @@ pub struct ProvenClient {
     assertion: Option<ClientAssertion>,
 }
 
-/// A client that proved who it is (a public one only says so).
-#[derive(Debug, Clone)]
-pub struct AuthenticatedClient {
-    /// The client.
-    pub client: Arc<Client>,
-}
-
-impl AuthenticatedClient {
-    /// Whether it proved anything (RFC 6749 §2.1).
-    pub fn is_confidential(&self) -> bool {
-        !self.client.is_public()
-    }
-}
-
 /// What client authentication needs to see of a request.
 #[derive(Clone, Copy)]
 pub struct ClientRequest<'a> {
@@ -125,7 +113,7 @@ pub struct ClientRequest<'a> {
 pub struct Authenticator<'a> {
     /// The registered clients.
     pub clients: &'a ClientDirectory,
-    /// Where used assertions are kept.
+    /// Where used assertions, and failures, are kept.
     pub store: &'a Store,
     /// Failures so far.
     pub failures: &'a FailureBudget,
@@ -157,7 +145,8 @@ impl Authenticator<'_> {
         }
     }
 
-    /// Authenticates a proven client: its assertion is used up.
+    /// Authenticates a proven client. An assertion that was used before is refused here; whoever races its first use is refused by the transaction
+    /// that uses it up.
     ///
     /// # Errors
     /// The assertion was used before, or there were too many; or the store did not answer.
@@ -168,14 +157,17 @@ impl Authenticator<'_> {
         now: UnixSeconds,
     ) -> Result<AuthenticatedClient, AuthenticationError> {
         let ProvenClient { client, assertion } = proven;
-        if let Some(assertion) = assertion {
-            private_key_jwt::check_limit(self.limits, &client).await?;
-            if let Err(error) = private_key_jwt::use_up(self.store, &client.id, &assertion).await {
-                let error = self.count_failure(error, &client.id, request, now);
+        let has_assertion = assertion.is_some();
+        let authenticated = AuthenticatedClient { client, assertion };
+        if has_assertion {
+            let client = &authenticated.client;
+            private_key_jwt::check_limit(self.limits, client).await?;
+            if authenticated.is_spent(self.store).await? {
+                let error = self.count_failure(private_key_jwt::replayed(), &client.id, request, now);
                 return Err(self.recorded(error, Some(&client.id), request, now).await);
             }
         }
-        Ok(AuthenticatedClient { client })
+        Ok(authenticated)
     }
 
     /// The same error, written down if it is a failure; another one if that is not possible.

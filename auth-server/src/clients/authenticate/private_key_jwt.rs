@@ -1,14 +1,10 @@
-//! `private_key_jwt` (RFC 7523 §2.2 and §3): a signed assertion, whose `jti` is used up as a row before the client counts as
-//! authenticated. If the store cannot say whether it was used, the answer is 503.
+//! `private_key_jwt` (RFC 7523 §2.2 and §3): a signed assertion, whose `jti` is used up as a row by what it buys. If the store cannot say
+//! whether it was used, the answer is 503.
 
 use super::{AuthenticationError, FailureCause};
-use crate::{
-    clients::{Client, ClientOrigin},
-    store::used_assertion,
-};
+use crate::clients::{Client, ClientOrigin};
 use shared::{
     clock::UnixSeconds,
-    db::{Store, StoreError},
     protocol::jwt::{self, ClientAssertion, VerificationKeys},
     rate_limit::{Limit, RateLimiter},
     secret::Secret,
@@ -25,7 +21,7 @@ pub fn claimed_client_id(assertion: &str) -> Option<String> {
     jwt::claimed_client_id(assertion).filter(|id| !id.contains('\0'))
 }
 
-/// Verifies the assertion with the client's own keys. It is not used up.
+/// Verifies the assertion with the client's own keys. It is not used up, nor looked up.
 ///
 /// # Errors
 /// [`AuthenticationError::Failed`].
@@ -66,18 +62,9 @@ pub async fn check_limit(limits: &RateLimiter, client: &Client) -> Result<(), Au
     }
 }
 
-/// Uses a verified assertion up.
-///
-/// # Errors
-/// [`AuthenticationError::Failed`] when it was used before, or [`AuthenticationError::Store`].
-pub async fn use_up(store: &Store, client_id: &str, assertion: &ClientAssertion) -> Result<(), AuthenticationError> {
-    let fresh = store
-        .write(|mut tx| async move {
-            let fresh = used_assertion::consume(&mut tx, client_id, &assertion.jti, assertion.exp).await?;
-            Ok::<_, StoreError>(fresh)
-        })
-        .await?;
-    if fresh { Ok(()) } else { Err(failed(FailureCause::AssertionReplayed)) }
+/// What whoever presents an assertion again is told.
+pub(super) fn replayed() -> AuthenticationError {
+    failed(FailureCause::AssertionReplayed)
 }
 
 fn failed(cause: FailureCause) -> AuthenticationError {

@@ -18,7 +18,7 @@ pub use budget::check_budget;
 pub use document::{RegistrationDocument, read, read_replacement};
 pub use negotiate::{OFFLINE_ACCESS, Policy, negotiate};
 pub use refusal::RegistrationRefusal;
-pub use replace_registration::{merge, replace_registration};
+pub use replace_registration::{ReplaceRefusal, replace_registration};
 
 use super::Client;
 use crate::store;

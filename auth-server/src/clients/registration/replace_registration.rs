@@ -12,30 +12,35 @@ use shared::{
     clock::UnixSeconds,
     db::{Store, StoreError},
     http::AddressBlock,
-    protocol::opaque_token::{OpaqueToken, TokenKind},
+    protocol::opaque_token::{OpaqueToken, TokenHash, TokenKind},
     random::Random,
     secret::Secret,
 };
 
-/// `current` with what `asked`, which was negotiated, changes; and the secret, if it needs one and had none.
-///
-/// # Errors
-/// [`RegistrationRefusal::WouldStopAuthenticating`].
-pub fn merge(
-    current: &Client,
-    asked: Client,
-    random: &dyn Random,
-) -> Result<(Client, Option<Secret>), RegistrationRefusal> {
+/// Why a registration was not replaced.
+#[derive(Debug, thiserror::Error)]
+pub enum ReplaceRefusal {
+    /// Nobody could be registered so.
+    #[error("the registration is refused")]
+    Unusable(RegistrationRefusal),
+    /// The client is gone, or managed by another token.
+    #[error("the client is gone")]
+    Gone,
+    /// The database failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// `current` with what `asked`, which was negotiated, changes; and with the secret `fresh`, if it needs one and had none.
+fn merge(current: &Client, asked: &Client, fresh: TokenHash) -> Result<Client, RegistrationRefusal> {
     if asked.is_public() && !current.is_public() {
         return Err(RegistrationRefusal::WouldStopAuthenticating);
     }
-    let (has, needs) = (current.auth_method.has_secret(), asked.auth_method.has_secret());
-    let fresh = (needs && !has).then(|| OpaqueToken::generate(TokenKind::ClientSecret, random));
-    let kept = current.secret_hash.filter(|_| needs && has);
-    let client = Client {
+    let kept = if current.auth_method.has_secret() { current.secret_hash } else { Some(fresh) };
+    Ok(Client {
         id: current.id.clone(),
         origin: current.origin,
-        secret_hash: fresh.as_ref().map(OpaqueToken::hash).or(kept),
+        secret_hash: kept.filter(|_| asked.auth_method.has_secret()),
         previous_secret: None,
         resources: current.resources.clone(),
         refresh_grace_seconds: current.refresh_grace_seconds,
@@ -44,46 +49,56 @@ pub fn merge(
         created_at: current.created_at,
         confirmed_at: current.confirmed_at,
         removed_at: None,
-        ..asked
-    };
-    Ok((client, fresh.map(|secret| Secret::new(secret.expose()))))
+        ..asked.clone()
+    })
 }
 
-/// Writes `replacement` in place of `current`. People allowed what they were shown: when a name or an address changes, nothing
-/// that was remembered counts any more. `false`: the client is gone.
+/// Replaces the registration of the client that `seen` was by what `asked`, which was negotiated, changes of it; returns it with its secret, if it
+/// needs one and had none. What it is changed from is read in the same transaction.
+///
+/// People allowed what they were shown: when a name or an address changes, nothing that was remembered counts any more. When a key goes, the
+/// access tokens that it got by then end.
 ///
 /// # Errors
-/// The database failed.
+/// [`ReplaceRefusal`].
 pub async fn replace_registration(
     store: &Store,
     random: &dyn Random,
-    current: &Client,
-    replacement: &Client,
+    seen: &Client,
+    asked: &Client,
     block: AddressBlock,
     now: UnixSeconds,
-) -> Result<bool, StoreError> {
-    let voids_consents = !is_shown_alike(current, replacement);
-    // Anybody may register and replace; only what somebody consented to is worth a lasting row.
-    let event = current.confirmed_at.map(|_| {
-        AuditEvent::new(AuditKind::RegistrationReplaced, random, now).client(&current.id).from_block(Some(&block))
-    });
-    let event = event.as_ref();
-    store
+) -> Result<(Client, Option<Secret>), ReplaceRefusal> {
+    let fresh = OpaqueToken::generate(TokenKind::ClientSecret, random);
+    let event =
+        &AuditEvent::new(AuditKind::RegistrationReplaced, random, now).client(&seen.id).from_block(Some(&block));
+    let fresh_hash = fresh.hash();
+    let client = store
         .write(|mut tx| async move {
             let tx = &mut tx;
-            if !store::client::replace_registration(tx, replacement).await? {
-                return Ok(false);
+            let current = store::client::find(tx, &seen.id).await?.ok_or(ReplaceRefusal::Gone)?;
+            let replacement = merge(&current, asked, fresh_hash).map_err(ReplaceRefusal::Unusable)?;
+            // By predicate: it is there, and the token by which `seen` was found manages it still.
+            let written = Client { registration_token_hash: seen.registration_token_hash, ..replacement.clone() };
+            if !store::client::replace_registration(tx, &written).await? {
+                return Err(ReplaceRefusal::Gone);
             }
-            if voids_consents {
+            if !is_shown_alike(&current, &replacement) {
                 remembered_consent::forget_of_client(tx, &replacement.id).await?;
             }
-            change_log::append(tx, Change::ClientChanged(&replacement.id), now).await?;
-            if let Some(event) = event {
+            let id = &replacement.id;
+            let loses_key = current.has_key_beyond(&replacement);
+            let change = if loses_key { Change::ClientRevoked(id) } else { Change::ClientChanged(id) };
+            change_log::append(tx, change, now).await?;
+            // Anybody may register and replace; only what somebody consented to is worth a lasting row.
+            if current.confirmed_at.is_some() {
                 audit::record(tx, event).await?;
             }
-            Ok(true)
+            Ok(replacement)
         })
-        .await
+        .await?;
+    let secret = (client.secret_hash == Some(fresh_hash)).then(|| Secret::new(fresh.expose()));
+    Ok((client, secret))
 }
 
 fn is_shown_alike(current: &Client, replacement: &Client) -> bool {
@@ -97,7 +112,7 @@ fn is_shown_alike(current: &Client, replacement: &Client) -> bool {
 mod tests {
     use super::{RegistrationRefusal, merge};
     use crate::clients::{AuthMethod, Client, client::tests::client};
-    use shared::{protocol::opaque_token::TokenHash, random::SystemRandom};
+    use shared::protocol::opaque_token::TokenHash;
 
     fn method(auth_method: AuthMethod) -> Client {
         let secret_hash = auth_method.has_secret().then(|| TokenHash::of("secret"));
@@ -115,9 +130,9 @@ mod tests {
             (Public, Public, false, false),
         ] {
             let asked = Client { secret_hash: None, id: String::new(), confirmed_at: None, ..method(after) };
-            let (client, secret) = merge(&method(before), asked, &SystemRandom).expect("allowed");
+            let client = merge(&method(before), &asked, TokenHash::of("fresh")).expect("allowed");
             assert_eq!(client.secret_hash == Some(TokenHash::of("secret")), kept, "{before:?} {after:?}");
-            assert_eq!(secret.is_some(), fresh, "{before:?} {after:?}");
+            assert_eq!(client.secret_hash == Some(TokenHash::of("fresh")), fresh, "{before:?} {after:?}");
             assert_eq!(client.secret_hash.is_some(), after.has_secret());
             assert_eq!((client.id.as_str(), client.confirmed_at), ("c", Some(1500)));
         }
@@ -126,7 +141,7 @@ mod tests {
     #[test]
     fn who_proves_itself_goes_on_doing_so() {
         for before in [AuthMethod::ClientSecretBasic, AuthMethod::ClientSecretPost, AuthMethod::PrivateKeyJwt] {
-            let refused = merge(&method(before), method(AuthMethod::None), &SystemRandom).err();
+            let refused = merge(&method(before), &method(AuthMethod::None), TokenHash::of("fresh")).err();
             assert_eq!(refused, Some(RegistrationRefusal::WouldStopAuthenticating));
         }
     }

@@ -7,18 +7,15 @@ use crate::{
     grants::{GrantRefusal, TokenCall},
     store::authorization_grant::{self, AuthorizationGrant},
 };
-use shared::db::StoreError;
 
-/// Burns the code; what to answer, which is another thing when somebody else presented it first.
-///
-/// # Errors
-/// The store decided nothing: the code is as it was.
+/// Burns the code; what to answer, which is another thing when somebody else presented it first, and when the store decided nothing: then the
+/// code is as it was.
 pub async fn burn_code(
     app: &App,
     call: &TokenCall<'_>,
     grant: &AuthorizationGrant,
     refusal: GrantRefusal,
-) -> Result<GrantRefusal, StoreError> {
+) -> GrantRefusal {
     let refused = AuditEvent::new(AuditKind::CodeRefused, &*app.random, call.now)
         .user(&grant.user_id)
         .client(&call.client.client.id)
@@ -27,20 +24,22 @@ pub async fn burn_code(
         .from_block(call.address_block.as_ref());
     let replayed = theft_event(app, call, grant);
     let (refused, replayed) = (&refused, &replayed);
-    let first = app
+    let burnt = app
         .store
         .write(|mut tx| async move {
+            call.client.spend(&mut tx).await?;
             let first = authorization_grant::attempt_code(&mut tx, &grant.id, call.now).await?;
             if first {
                 audit::record(&mut tx, refused).await?;
             } else {
                 revoke_in(&mut tx, grant, replayed, call.now).await?;
             }
-            Ok::<_, StoreError>(first)
+            Ok::<_, GrantRefusal>(first)
         })
-        .await?;
-    if first {
-        return Ok(refusal);
+        .await;
+    match burnt {
+        Ok(true) => refusal,
+        Ok(false) => GrantRefusal::CodeReplayed,
+        Err(refusal) => refusal,
     }
-    Ok(GrantRefusal::CodeReplayed)
 }

@@ -1,7 +1,8 @@
 //! `grant_type=authorization_code` (RFC 6749 §4.1.3, RFC 7636 §4.5, OAuth 2.1 §4.1.3).
 //!
 //! A code burns at its first presentation, whatever comes of it; a second one, however late, revokes the whole grant
-//! (RFC 6749 §4.1.2). Only what we could not answer (a store, a key) leaves a code as it was.
+//! (RFC 6749 §4.1.2). Only what we could not answer (a store, a key) and a client that is not authenticated, its assertion being used, leave a
+//! code as it was.
 
 pub mod burn_code;
 pub mod check_redirect_uri;
@@ -15,7 +16,6 @@ use crate::{
     organizations::{Standing, find_standing},
     resources::Resource,
     store::authorization_grant::{self, AuthorizationGrant},
-    tokens::Generation,
 };
 use shared::protocol::{opaque_token::TokenHash, scope::ScopeSet};
 use std::sync::Arc;
@@ -29,8 +29,6 @@ pub struct Purchase {
     pub standing: Standing,
     /// The scope of the access token.
     pub scope: ScopeSet,
-    /// What was known to be revoked before the standing was read.
-    pub known: Generation,
 }
 
 /// Redeems a code.
@@ -43,12 +41,12 @@ pub async fn answer(app: &App, call: &TokenCall<'_>) -> Result<TokenAnswer, Gran
         .await?
         .ok_or(GrantRefusal::CodeUnknown)?;
     if grant.code_attempted_at.is_some() {
-        return Err(revoke_replayed::revoke_replayed(app, call, &grant).await?);
+        return Err(revoke_replayed::revoke_replayed(app, call, &grant).await);
     }
     match judge(app, call, &grant).await {
         Ok(purchase) => redeem_code::redeem_code(app, call, &grant, &purchase).await,
         Err(refusal) if refusal.is_ours() => Err(refusal),
-        Err(refusal) => Err(burn_code::burn_code(app, call, &grant, refusal).await?),
+        Err(refusal) => Err(burn_code::burn_code(app, call, &grant, refusal).await),
     }
 }
 
@@ -57,12 +55,12 @@ async fn judge(app: &App, call: &TokenCall<'_>, grant: &AuthorizationGrant) -> R
     check_client(call, grant)?;
     check_redirect_uri::check_redirect_uri(call.parameters, grant)?;
     let resource = check_target(&app.resources, call.parameters, &grant.resource)?;
-    let (organization_id, known) = (grant.organization_id.as_deref(), app.revocations.generation());
+    let organization_id = grant.organization_id.as_deref();
     let standing = find_standing(&mut app.store.read(), &grant.user_id, organization_id).await?;
     let standing = standing.ok_or(GrantRefusal::UserGone)?;
     let scope = held_scope(&grant.scope, &call.client.client, &standing.roles, &resource)?;
     let scope = drive_machine::drive_machine(call, grant, &scope)?;
-    Ok(Purchase { resource, standing, scope, known })
+    Ok(Purchase { resource, standing, scope })
 }
 
 /// A code belongs to the client it was sent to (RFC 6749 §4.1.3).

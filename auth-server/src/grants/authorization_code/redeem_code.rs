@@ -7,7 +7,7 @@ use super::{
 use crate::{
     app::App,
     change_log::{self, Change},
-    clients::GrantType,
+    clients::{GrantType, authenticate::Spent},
     grants::{GrantRefusal, TokenAnswer, TokenCall},
     store::{
         authorization_grant::{self, AuthorizationGrant},
@@ -19,7 +19,10 @@ use crate::{
 use keys::SigningError;
 use shared::{
     db::{StoreError, Tx},
-    protocol::opaque_token::{OpaqueToken, TokenKind},
+    protocol::{
+        opaque_token::{OpaqueToken, TokenKind},
+        revocation_set::TokenHolder,
+    },
     secret::Secret,
 };
 
@@ -30,7 +33,7 @@ struct NewFamily {
 }
 
 enum Outcome {
-    Redeemed,
+    Redeemed(Spent),
     Replayed,
     Ended,
 }
@@ -52,26 +55,28 @@ pub async fn redeem_code(
     let outcome = app
         .store
         .write(|mut tx| async move {
+            let spent = call.client.spend(&mut tx).await?;
             let key = family_ref.map(|family| family.successor_key_id.as_str());
             if authorization_grant::redeem_code(&mut tx, &grant.id, key, call.now).await? {
                 store_purchase(&mut tx, app, call, grant, family_ref).await?;
-                return Ok(Outcome::Redeemed);
+                return Ok(Outcome::Redeemed(spent));
             }
             if authorization_grant::attempt_code(&mut tx, &grant.id, call.now).await? {
                 return Ok(Outcome::Ended);
             }
             revoke_in(&mut tx, grant, replayed, call.now).await?;
-            Ok::<_, StoreError>(Outcome::Replayed)
+            Ok::<_, GrantRefusal>(Outcome::Replayed)
         })
         .await?;
     match outcome {
-        Outcome::Redeemed => Ok(TokenAnswer {
+        Outcome::Redeemed(spent) => Ok(TokenAnswer {
             access_token,
             id_token,
             refresh_token: family.map(|family| family.token),
             scope: purchase.scope.clone(),
             // A code buys once: there is nothing to count.
             counted: None,
+            spent,
         }),
         Outcome::Ended => Err(GrantRefusal::CodeEnded),
         Outcome::Replayed => Err(GrantRefusal::CodeReplayed),
@@ -85,8 +90,9 @@ fn sign(
     grant: &AuthorizationGrant,
     purchase: &Purchase,
 ) -> Result<(AccessToken, Option<Secret>), SigningError> {
-    let organization_id = grant.organization_id.as_deref();
-    let issued_at = app.revocations.issue_time(&grant.user_id, organization_id, purchase.known, call.now);
+    let (subject, client_id) = (grant.user_id.as_str(), grant.client_id.as_str());
+    let holder = TokenHolder { subject, client_id, organization_id: grant.organization_id.as_deref() };
+    let issued_at = app.revocations.issue_time(&holder, call.known, call.now);
     let access_token = mint(
         &AccessTokenRequest {
             issuer: &app.issuer,

@@ -11,21 +11,23 @@ use shared::{
     db::{StoreError, Tx},
 };
 
-/// Revokes the grant of a code that was presented before; what to answer.
-///
-/// # Errors
-/// The store decided nothing.
-pub async fn revoke_replayed(
-    app: &App,
-    call: &TokenCall<'_>,
-    grant: &AuthorizationGrant,
-) -> Result<GrantRefusal, StoreError> {
+/// Revokes the grant of a code that was presented before; what to answer, also when the store decided nothing.
+pub async fn revoke_replayed(app: &App, call: &TokenCall<'_>, grant: &AuthorizationGrant) -> GrantRefusal {
     if grant.revoked_at.is_none() {
         let event = theft_event(app, call, grant);
         let event = &event;
-        app.store.write(|mut tx| async move { revoke_in(&mut tx, grant, event, call.now).await }).await?;
+        let revoked = app
+            .store
+            .write(|mut tx| async move {
+                call.client.spend(&mut tx).await?;
+                Ok::<_, GrantRefusal>(revoke_in(&mut tx, grant, event, call.now).await?)
+            })
+            .await;
+        if let Err(refusal) = revoked {
+            return refusal;
+        }
     }
-    Ok(GrantRefusal::CodeReplayed)
+    GrantRefusal::CodeReplayed
 }
 
 /// The event that [`revoke_in`] records.

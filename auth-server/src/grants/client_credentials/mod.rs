@@ -13,7 +13,7 @@ use crate::{
     resources::Resource,
     tokens::{AccessTokenRequest, mint},
 };
-use shared::protocol::scope::ScopeSet;
+use shared::protocol::{revocation_set::TokenHolder, scope::ScopeSet};
 use std::sync::Arc;
 
 /// Issues a token to a machine.
@@ -28,7 +28,6 @@ pub async fn answer(app: &App, call: &TokenCall<'_>) -> Result<TokenAnswer, Gran
     let held = client.scope.intersection(&resource.all_scopes());
     let scope = fixed_scope(call.parameters.get("scope"), &held)?;
     let scope = drive_machine::drive_machine(call, &resource, scope)?;
-    record_taking::record_taking(app, client, call).await?;
     let request = AccessTokenRequest {
         issuer: &app.issuer,
         subject: &client.id,
@@ -38,8 +37,11 @@ pub async fn answer(app: &App, call: &TokenCall<'_>) -> Result<TokenAnswer, Gran
         registered_scope: &held,
         user: None,
     };
-    let access_token = mint(&request, &app.keys, &app.lifetimes, &*app.random, call.now)?;
-    Ok(TokenAnswer { access_token, id_token: None, refresh_token: None, scope, counted })
+    let holder = TokenHolder { subject: &client.id, client_id: &client.id, organization_id: None };
+    let issued_at = app.revocations.issue_time(&holder, call.known, call.now);
+    let access_token = mint(&request, &app.keys, &app.lifetimes, &*app.random, issued_at)?;
+    let spent = record_taking::record_taking(app, client, call).await?;
+    Ok(TokenAnswer { access_token, id_token: None, refresh_token: None, scope, counted, spent })
 }
 
 /// Open registration is no way to a token without a user, whatever a row may say.

@@ -4,11 +4,11 @@
 use crate::{
     app::App,
     audit::{self, AuditEvent, AuditKind},
-    clients::Client,
+    clients::{Client, authenticate::Spent},
     grants::{GrantRefusal, TokenCall},
 };
 use moka::sync::Cache;
-use shared::http::AddressBlock;
+use shared::{db::Tx, http::AddressBlock};
 use std::time::Duration;
 
 /// How long one event stands for all tokens.
@@ -25,20 +25,25 @@ impl Default for Takings {
     }
 }
 
-/// Records that the client takes tokens from where the call came from, unless that was recorded within the hour by this process.
+/// Uses the client's proof up and records that it takes tokens from where the call came from, unless that was recorded within the hour by this process.
 ///
 /// # Errors
-/// The database does not answer; then there is no token.
-pub(super) async fn record_taking(app: &App, client: &Client, call: &TokenCall<'_>) -> Result<(), GrantRefusal> {
+/// The database does not answer, or the proof was used before; then there is no token.
+pub(super) async fn record_taking(app: &App, client: &Client, call: &TokenCall<'_>) -> Result<Spent, GrantRefusal> {
     let key = (client.id.clone(), call.address_block);
     if app.takings.0.contains_key(&key) {
-        return Ok(());
+        return Ok(call.client.spend_alone(&app.store).await?);
     }
     let event = &AuditEvent::new(AuditKind::MachineTokensTaken, &*app.random, call.now)
         .client(&client.id)
         .by_client(&client.id)
         .from_block(call.address_block.as_ref());
-    app.store.write(|mut tx| async move { audit::record(&mut tx, event).await }).await?;
+    let take = |mut tx: Tx| async move {
+        let spent = call.client.spend(&mut tx).await?;
+        audit::record(&mut tx, event).await?;
+        Ok::<_, GrantRefusal>(spent)
+    };
+    let spent = app.store.write(take).await?;
     app.takings.0.insert(key, ());
-    Ok(())
+    Ok(spent)
 }

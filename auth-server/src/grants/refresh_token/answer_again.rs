@@ -1,7 +1,7 @@
 //! Rule 3: a token that was used or replaced a moment ago gets the family's live token again. Nothing rotates, and no end
 //! moves.
 
-use super::{Outcome, Presentation, chain::Chain, decide::REPLAYS_MAX};
+use super::{Outcome, Presentation, Undone, chain::Chain, decide::REPLAYS_MAX};
 use crate::{
     audit::{self, AuditEvent, AuditKind},
     grants::GrantRefusal,
@@ -34,21 +34,29 @@ pub(super) async fn answer_again(presentation: &Presentation<'_>, counted: bool)
             .from_block(call.address_block.as_ref())
     });
     if !counted && event.is_none() {
-        let stands = still_stands(presentation, &live).await?;
-        return Ok(if stands { Outcome::Answered(successor) } else { Outcome::LostRace });
+        if !still_stands(presentation, &live).await? {
+            return Ok(Outcome::LostRace);
+        }
+        return Ok(Outcome::Answered(successor, call.client.spend_alone(&app.store).await?));
     }
     let (answer, event) = (&answer, event.as_ref());
-    let stands = app
+    let done = app
         .store
         .write(|mut tx| async move {
-            let stands = refresh_token::answer_again(&mut tx, answer, call.now).await?;
-            if let Some(event) = event.filter(|_| stands) {
+            let spent = call.client.spend(&mut tx).await?;
+            if !refresh_token::answer_again(&mut tx, answer, call.now).await? {
+                return Err(Undone::LostRace);
+            }
+            if let Some(event) = event {
                 audit::record(&mut tx, event).await?;
             }
-            Ok::<_, StoreError>(stands)
+            Ok(spent)
         })
-        .await?;
-    Ok(if stands { Outcome::Answered(successor) } else { Outcome::LostRace })
+        .await;
+    match done {
+        Ok(spent) => Ok(Outcome::Answered(successor, spent)),
+        Err(undone) => undone.outcome(),
+    }
 }
 
 /// A racer's answer writes nothing, so that racers do not stand in each other's way: it only looks once more.

@@ -22,18 +22,21 @@ use super::{
 use crate::{
     app::App,
     change_log::follower::catch_up,
+    clients::authenticate::{SpendError, Spent},
     organizations::Standing,
     resources::Resource,
     store::refresh_token::{self, LiveToken, PresentedToken},
     tokens::{
-        AccessToken, AccessTokenRequest, Generation, GrantClaims, IdTokenRequest, lifetimes::REFRESH_GRACE_MAX_SECONDS,
-        mint, mint_id_token,
+        AccessToken, AccessTokenRequest, GrantClaims, IdTokenRequest, lifetimes::REFRESH_GRACE_MAX_SECONDS, mint,
+        mint_id_token,
     },
 };
 use decide::{Family, Live, Presented, RefreshDecision, decide};
 use shared::{
+    db::StoreError,
     protocol::{
         opaque_token::{OpaqueToken, TokenKind},
+        revocation_set::TokenHolder,
         scope::ScopeSet,
     },
     secret::Secret,
@@ -51,16 +54,44 @@ pub(super) struct Presentation<'a> {
     stored: PresentedToken,
     live: Option<LiveToken>,
     block: Option<String>,
-    /// What was known to be revoked before all this was read.
-    known: Generation,
 }
 
 /// What a transaction made of the request.
 pub(super) enum Outcome {
     /// Hand out this refresh token.
-    Answered(OpaqueToken),
+    Answered(OpaqueToken, Spent),
     /// Somebody else was faster: read again.
     LostRace,
+}
+
+/// Why a transaction was rolled back.
+pub(super) enum Undone {
+    /// Another one was first.
+    LostRace,
+    /// There is no token.
+    Refused(GrantRefusal),
+}
+
+impl Undone {
+    /// What a lost race is, apart from a refusal.
+    fn outcome(self) -> Result<Outcome, GrantRefusal> {
+        match self {
+            Self::LostRace => Ok(Outcome::LostRace),
+            Self::Refused(refusal) => Err(refusal),
+        }
+    }
+}
+
+impl From<StoreError> for Undone {
+    fn from(cause: StoreError) -> Self {
+        Self::Refused(cause.into())
+    }
+}
+
+impl From<SpendError> for Undone {
+    fn from(cause: SpendError) -> Self {
+        Self::Refused(cause.into())
+    }
 }
 
 /// Answers a refresh request.
@@ -111,8 +142,9 @@ async fn attempt(
         RefreshDecision::Theft => return revoke_family::revoke_family(&presentation).await,
     };
     Ok(match outcome {
-        Outcome::Answered(refresh_token) => {
-            Some(TokenAnswer { access_token, id_token, refresh_token: Some(refresh_token), scope, counted: *counted })
+        Outcome::Answered(token, spent) => {
+            let refresh_token = Some(token);
+            Some(TokenAnswer { access_token, id_token, refresh_token, scope, counted: *counted, spent })
         }
         Outcome::LostRace => None,
     })
@@ -124,7 +156,6 @@ async fn recover<'a>(
     call: &'a TokenCall<'a>,
     token: &'a OpaqueToken,
 ) -> Result<Presentation<'a>, GrantRefusal> {
-    let known = app.revocations.generation();
     let mut reader = app.store.read();
     let stored = refresh_token::find(&mut reader, &token.hash()).await?.ok_or(GrantRefusal::RefreshTokenEnded)?;
     if stored.grant.successor_key_id.as_deref().is_some_and(|id| app.successor_keys.find(id).is_none()) {
@@ -137,7 +168,7 @@ async fn recover<'a>(
     } else {
         None
     };
-    Ok(Presentation { app, call, token, stored, live, block, known })
+    Ok(Presentation { app, call, token, stored, live, block })
 }
 
 impl Presentation<'_> {
@@ -198,8 +229,9 @@ impl Presentation<'_> {
                 authenticated_at: grant.authenticated_at,
             }),
         };
-        let organization = standing.organization.as_ref().map(|organization| organization.id.as_str());
-        let issued_at = app.revocations.issue_time(&grant.user_id, organization, self.known, self.call.now);
+        let (subject, client_id) = (grant.user_id.as_str(), grant.client_id.as_str());
+        let holder = TokenHolder { subject, client_id, organization_id: standing.organization_id() };
+        let issued_at = app.revocations.issue_time(&holder, self.call.known, self.call.now);
         Ok(mint(&request, &app.keys, &app.lifetimes, &*app.random, issued_at)?)
     }
 

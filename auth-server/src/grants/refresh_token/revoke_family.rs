@@ -1,6 +1,6 @@
 //! Rule 5: the family moved on without this token, so two parties hold it, and one of them stole it. Both lose it.
 
-use super::Presentation;
+use super::{Presentation, Undone};
 use crate::{
     audit::{AuditEvent, AuditKind},
     grants::{GrantRefusal, TokenAnswer, revoke_grant::revoke_grant},
@@ -22,18 +22,21 @@ pub(super) async fn revoke_family(presentation: &Presentation<'_>) -> Result<Opt
         .by_client(&call.client.client.id)
         .from_block(call.address_block.as_ref());
     let event = &event;
-    let stands = app
+    let done = app
         .store
         .write(|mut tx| async move {
+            call.client.spend(&mut tx).await?;
             if !is_unchanged(&mut tx, presentation).await? {
-                return Ok(false);
+                return Err(Undone::LostRace);
             }
             revoke_grant(&mut tx, grant, RevocationReason::RefreshTokenReplayed, event, call.now).await?;
-            Ok::<_, StoreError>(true)
+            Ok(())
         })
-        .await?;
-    if !stands {
-        return Ok(None);
+        .await;
+    match done {
+        Ok(()) => {}
+        Err(Undone::LostRace) => return Ok(None),
+        Err(Undone::Refused(refusal)) => return Err(refusal),
     }
     tracing::warn!(grant_id = %grant.id, client_id = %grant.client_id, "a refresh token was replayed; its family is revoked");
     Err(GrantRefusal::RefreshTokenTheft)

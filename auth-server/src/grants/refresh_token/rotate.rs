@@ -1,11 +1,10 @@
 //! Rule 2: a live token is consumed and its successor created, in one transaction. The row count decides the race.
 
-use super::{Outcome, Presentation, chain::Chain};
+use super::{Outcome, Presentation, Undone, chain::Chain};
 use crate::{
     grants::GrantRefusal,
     store::refresh_token::{self, NewRefreshToken},
 };
-use shared::db::StoreError;
 
 /// Rotates.
 ///
@@ -26,15 +25,19 @@ pub(super) async fn rotate(presentation: &Presentation<'_>) -> Result<Outcome, G
         address_block: block,
     };
     let (presented, row) = (&presented, &row);
-    let won = app
+    let done = app
         .store
         .write(|mut tx| async move {
-            let won = refresh_token::consume(&mut tx, presented, block, call.now).await?;
-            if won {
-                refresh_token::insert(&mut tx, row).await?;
+            let spent = call.client.spend(&mut tx).await?;
+            if !refresh_token::consume(&mut tx, presented, block, call.now).await? {
+                return Err(Undone::LostRace);
             }
-            Ok::<_, StoreError>(won)
+            refresh_token::insert(&mut tx, row).await?;
+            Ok(spent)
         })
-        .await?;
-    Ok(if won { Outcome::Answered(successor) } else { Outcome::LostRace })
+        .await;
+    match done {
+        Ok(spent) => Ok(Outcome::Answered(successor, spent)),
+        Err(undone) => undone.outcome(),
+    }
 }

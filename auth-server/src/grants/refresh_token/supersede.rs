@@ -2,25 +2,11 @@
 //! the chain takes its place and its end, and the token counts as answered now: a lost answer never costs the user the
 //! connection, and racers get one answer.
 
-use super::{Outcome, Presentation, chain::Chain};
+use super::{Outcome, Presentation, Undone, chain::Chain};
 use crate::{
     grants::GrantRefusal,
     store::refresh_token::{self, NewRefreshToken},
 };
-use shared::db::StoreError;
-
-/// Why the transaction was rolled back.
-#[derive(Debug)]
-enum Undone {
-    LostRace,
-    Store(StoreError),
-}
-
-impl From<StoreError> for Undone {
-    fn from(cause: StoreError) -> Self {
-        Self::Store(cause)
-    }
-}
 
 /// Supersedes: the answer moves and the unpresented token goes, both or neither.
 ///
@@ -47,6 +33,7 @@ pub(super) async fn supersede(presentation: &Presentation<'_>) -> Result<Outcome
     let done = app
         .store
         .write(|mut tx| async move {
+            let spent = call.client.spend(&mut tx).await?;
             if !refresh_token::move_answer(&mut tx, presented, answered_at, block, call.now).await? {
                 return Err(Undone::LostRace);
             }
@@ -54,12 +41,11 @@ pub(super) async fn supersede(presentation: &Presentation<'_>) -> Result<Outcome
                 return Err(Undone::LostRace);
             }
             refresh_token::insert(&mut tx, row).await?;
-            Ok(())
+            Ok(spent)
         })
         .await;
     match done {
-        Ok(()) => Ok(Outcome::Answered(successor)),
-        Err(Undone::LostRace) => Ok(Outcome::LostRace),
-        Err(Undone::Store(cause)) => Err(cause.into()),
+        Ok(spent) => Ok(Outcome::Answered(successor, spent)),
+        Err(undone) => undone.outcome(),
     }
 }
