@@ -1,5 +1,6 @@
-//! What an attacker would try against the authorization server: one module a threat.
+//! What an attacker would try against either server: one module a threat.
 
+mod access_token_headers;
 mod algorithm_and_key_confusion;
 mod assertion_audience_and_replay;
 mod audit_tampering;
@@ -18,6 +19,7 @@ mod forms;
 mod header_and_log_injection;
 mod id_tokens;
 mod idor;
+mod issuer_confusion;
 mod mix_up;
 mod nth_fault;
 mod open_redirect;
@@ -33,6 +35,7 @@ mod revocation_flood;
 mod session_fixation;
 mod sign_in_attacks;
 mod sign_in_races;
+mod token_floods;
 mod token_substitution;
 mod user_enumeration;
 mod wrong_tokens;
