@@ -20,6 +20,7 @@ mod rotation_under_load;
 mod scopes;
 pub mod server;
 mod sessions;
+mod step_up;
 mod tokens;
 mod tools;
 pub mod trusted_issuers;
