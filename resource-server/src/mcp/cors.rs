@@ -29,8 +29,9 @@ impl Manner for McpCors {
     type Kept = Option<<Cors as Manner>::Kept>;
 
     fn begin(&self, request: &mut Request) -> Result<Self::Kept, Box<Response>> {
-        let Some(origin) = request.headers().get(header::ORIGIN) else { return Ok(None) };
-        if origin.to_str().is_ok_and(|origin| self.allowed.allows_origin(origin)) {
+        let mut origins = request.headers().get_all(header::ORIGIN).iter();
+        let Some(origin) = origins.next() else { return Ok(None) };
+        if origins.next().is_none() && origin.to_str().is_ok_and(|origin| self.allowed.allows_origin(origin)) {
             return self.public.begin(request).map(Some);
         }
         let preflight = request.method() == Method::OPTIONS

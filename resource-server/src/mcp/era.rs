@@ -4,7 +4,9 @@
 
 use super::{
     envelope::{Envelope, Kind},
-    json_rpc_error::{HEADER_MISMATCH, INVALID_PARAMS, INVALID_REQUEST, JsonRpcError, UNSUPPORTED_PROTOCOL_VERSION},
+    json_rpc_error::{
+        HEADER_MISMATCH, INVALID_PARAMS, INVALID_REQUEST, JsonRpcError, METHOD_NOT_FOUND, UNSUPPORTED_PROTOCOL_VERSION,
+    },
 };
 use base64::Engine as _;
 use http::{HeaderMap, StatusCode};
@@ -26,6 +28,9 @@ pub const METHOD_HEADER: &str = "mcp-method";
 /// The header that mirrors the tool, prompt, resource or task.
 pub const NAME_HEADER: &str = "mcp-name";
 
+/// Methods that ended with the revisions before 2026-07-28; an upstream may still know them.
+const REMOVED_METHODS: [&str; 4] = ["ping", "logging/setLevel", "resources/subscribe", "resources/unsubscribe"];
+
 /// The two ways of speaking.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Era {
@@ -46,8 +51,9 @@ pub fn of_headers(headers: &HeaderMap) -> Era {
 /// The era of a message.
 ///
 /// # Errors
-/// The JSON-RPC answer to send with HTTP status 400: -32022 for a revision nobody speaks, -32020 for headers that
-/// are missing, repeated or contradict the body, -32602 for missing metadata.
+/// The JSON-RPC answer to send, with HTTP status 400: -32022 for a revision nobody speaks, -32020 for headers that
+/// are missing, repeated or contradict the body, -32602 for missing metadata; with 404: -32601 for a method that the
+/// stateless revision removed.
 pub fn of_message(envelope: &Envelope, headers: &HeaderMap) -> Result<Era, JsonRpcError> {
     decide(envelope, headers).map_err(|error| error.answering(envelope.id()))
 }
@@ -105,6 +111,9 @@ fn decide(envelope: &Envelope, headers: &HeaderMap) -> Result<Era, JsonRpcError>
         check_metadata(envelope)?;
     }
     check_mirrored_headers(envelope, headers)?;
+    if REMOVED_METHODS.contains(&&*envelope.method) {
+        return Err(JsonRpcError::new(StatusCode::NOT_FOUND, METHOD_NOT_FOUND, "Method not found"));
+    }
     Ok(Era::Modern)
 }
 

@@ -1,6 +1,5 @@
 //! MCP over HTTP: eras, the JSON-RPC envelope, bodies, sessions, streams.
 
-pub mod allow_link;
 pub mod batch;
 pub mod cors;
 pub mod end_stream;

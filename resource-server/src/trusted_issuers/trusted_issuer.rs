@@ -50,8 +50,7 @@ impl TrustedIssuer {
         random: &SharedRandom,
     ) -> Result<Self, AssertionSignerError> {
         let (issuer, hosts) = (settings.issuer.clone(), settings.hosts.clone());
-        let discovery = Discovery::new(issuer, hosts, settings.introspection, fetcher.clone(), clock.clone());
-        let discovery = Arc::new(discovery);
+        let discovery = Arc::new(Discovery::new(issuer, hosts, fetcher.clone(), clock.clone()));
         let introspection = settings.proof()?.map(|(id, proof)| {
             let client = ClientAtIssuer { id, proof, random: random.clone() };
             Arc::new(TokenIntrospection::new(discovery.clone(), fetcher.clone(), client, clock.clone()))
