@@ -7,10 +7,10 @@
 mod clients;
 mod documents;
 mod events;
-mod foreign_issuers;
 mod forms;
 mod headers;
 mod keys;
+mod mcp;
 mod people;
 mod settings;
 mod tokens;
@@ -42,8 +42,6 @@ targets![
     documents::strict_json,
     events::event_poll,
     events::security_events,
-    foreign_issuers::foreign_issuer_metadata,
-    foreign_issuers::introspection_answer,
     forms::form_parameters,
     forms::sealed_form,
     headers::cookie,
@@ -54,6 +52,9 @@ targets![
     keys::jwk,
     keys::jwk_set,
     keys::key_encryption_keys,
+    mcp::json_rpc_batch,
+    mcp::json_rpc_envelope,
+    mcp::mirrored_name,
     people::email,
     people::password,
     settings::configuration,
