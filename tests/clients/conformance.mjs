@@ -1,38 +1,18 @@
 // The official MCP conformance suite for authorization servers. It prints an authorization URL and waits for the callback; a person in
 // Chromium opens it, signs in and allows. Input: issuer, client_id, resource, port, email, password, java_script.
-import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readFile, readdir, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
 
 import { authorize, newPerson, withBrowser } from './browser.mjs';
 import { input, run, step } from './steps.mjs';
-
-const SUITE = fileURLToPath(new URL('node_modules/@modelcontextprotocol/conformance/dist/index.js', import.meta.url));
+import { readChecks, startSuite, withResults } from './suite.mjs';
 
 /** Starts the suite; `report` receives its lines as they come. */
-function startSuite(results, report) {
+function startAuthorization(results, report) {
   const options = ['--url', input.issuer, '--client-id', input.client_id, '--resource', input.resource];
-  const places = ['--port', String(input.port), '--output-dir', results];
-  const suite = spawn(process.execPath, [SUITE, 'authorization', ...options, ...places], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
+  const suite = startSuite('authorization', [...options, '--port', String(input.port)], results);
   createInterface({ input: suite.stdout }).on('line', report);
   return suite;
-}
-
-/** Every check that the suite wrote down, with the scenario's folder that it lies in. */
-async function readChecks(results) {
-  const files = await readdir(results, { recursive: true });
-  const reports = files.filter((file) => file.endsWith('checks.json')).sort();
-  const read = reports.map(async (file) => {
-    const checks = JSON.parse(await readFile(join(results, file), 'utf8'));
-    return checks.map(({ id, status, errorMessage }) => ({ id, status, message: errorMessage, report: file }));
-  });
-  return (await Promise.all(read)).flat();
 }
 
 /** The person follows what the suite prints, and the suite sees the end of it at its callback. */
@@ -50,19 +30,16 @@ async function throughThePages(url) {
   });
 }
 
-await run(async () => {
-  const results = await mkdtemp(join(tmpdir(), 'conformance-'));
-  try {
+await run(() =>
+  withResults(async (results) => {
     const visits = [];
     const lines = [];
-    const suite = startSuite(results, (line) => {
+    const suite = startAuthorization(results, (line) => {
       lines.push(line);
       if (/^https?:\S+[?&]code_challenge=/.test(line)) visits.push(throughThePages(line));
     });
     const [status] = await once(suite, 'close');
     await Promise.all(visits);
     step('checked', { status, checks: await readChecks(results), printed: lines });
-  } finally {
-    await rm(results, { recursive: true, force: true });
-  }
-});
+  }),
+);

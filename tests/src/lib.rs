@@ -1,5 +1,6 @@
 //! What the tests stand on: the release binaries as processes, real clients and a real browser, the README as a script.
 
+pub mod conformance_server;
 pub mod fuzz_targets;
 pub mod oauth_client;
 pub mod person;

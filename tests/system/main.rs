@@ -6,4 +6,5 @@ mod kill_nine;
 mod machine_and_curl;
 mod one_command;
 mod screenshots;
+mod server_conformance;
 mod typescript_client;

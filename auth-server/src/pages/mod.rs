@@ -11,7 +11,6 @@ pub mod reset_password;
 pub mod set_up;
 pub mod sign_in;
 pub mod site;
-pub mod step_up;
 
 pub use change_password::ChangePasswordPage;
 pub use consent::{ConsentPage, ConsentProblem, OrganizationChoice, ScopeChoice};
@@ -23,7 +22,6 @@ pub use reset_password::ResetPasswordPage;
 pub use set_up::SetUpPage;
 pub use sign_in::SignInPage;
 pub use site::Site;
-pub use step_up::StepUpPage;
 
 /// A page that can be rendered.
 pub use askama::Template;

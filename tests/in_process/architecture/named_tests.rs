@@ -24,8 +24,12 @@ const REQUIRED: [&str; 91] = [
     "E82", "E84", "E91", "G2", "G3", "G5", "G6", "G7", "G18", "G19", "A4", "A14", "A15", "AS-1", "AS-9", "AS-13",
     "AS-22",
 ];
-/// How the requirements of the Model Context Protocol are named, and how many there are under each name, from 1 on.
-const MCP_REQUIREMENTS: [(&str, usize); 2] = [("AS", 22), ("RS", 15)];
+/// How the requirements of the Model Context Protocol are named (T: its stateless transport, L: those before it), and how many there are
+/// under each name, from 1 on.
+const MCP_REQUIREMENTS: [(&str, usize); 4] = [("AS", 22), ("RS", 15), ("T", 22), ("L", 9)];
+/// JSON-RPC codes that MCP 2026-07-28 retired, and those that it defines of the range that is its own.
+const RETIRED_CODES: [&str; 2] = ["-32002", "-32042"];
+const DEFINED_CODES: [&str; 3] = ["-32020", "-32021", "-32022"];
 
 /// The code spans of a line that name a test.
 fn names(line: &str) -> impl Iterator<Item = &str> {
@@ -90,6 +94,22 @@ fn missing(document: &str) -> Vec<String> {
     wanted.filter(|id| !there.contains(id.as_str())).map(|id| format!("{id} has no row")).collect()
 }
 
+/// Codes in the product that the revision retired, or never defined.
+fn retired_codes(sources: &[Source]) -> Vec<String> {
+    let mut found = Vec::new();
+    for source in sources.iter().filter(|source| source.path.starts_with("resource-server/src/")) {
+        let code = source.code();
+        for (at, _) in code.match_indices("-320") {
+            let number: String = code[at..].chars().take_while(|c| c.is_ascii_digit() || *c == '-').collect();
+            let reserved = ("-32020".."-32100").contains(&number.as_str()) && number.len() == 6;
+            if RETIRED_CODES.contains(&number.as_str()) || reserved && !DEFINED_CODES.contains(&number.as_str()) {
+                found.push(format!("{} sends {number}", source.path));
+            }
+        }
+    }
+    found
+}
+
 fn text(path: &str) -> String {
     repository().into_iter().find(|source| source.path == path).expect("the document is there").text
 }
@@ -109,6 +129,14 @@ fn every_claim_is_shown() {
 #[test]
 fn every_requirement_has_a_row() {
     super::assert_none("a requirement is missing", &missing(&text("docs/conformance.md")));
+}
+
+#[test]
+fn no_retired_code_is_sent() {
+    super::assert_none("a code that MCP 2026-07-28 does not define", &retired_codes(&repository()));
+    let found = |text: &str| retired_codes(&[Source::new("resource-server/src/mcp/x.rs", text)]).len();
+    assert_eq!(found("const A: i64 = -32002; fn b() { c(-32042, -32077) }"), 3);
+    assert_eq!(found("const A: i64 = -32020; const B: i64 = -32602; const C: i64 = -32000;"), 0);
 }
 
 #[test]
@@ -138,7 +166,7 @@ fn a_row_that_is_missing_or_empty_is_found() {
     assert!(unproven(table).is_empty());
     assert_eq!(unproven(&format!("{table}| AS-3 | z | it is fine |\n")), ["AS-3 has no test"]);
     assert!(!missing(table).contains(&"AS-1 has no row".to_owned()));
-    for id in ["AS-3", "RS-1", "RS-15", "E31"] {
+    for id in ["AS-3", "RS-1", "RS-15", "T-22", "L-9", "E31"] {
         assert!(missing(table).contains(&format!("{id} has no row")), "{id}");
     }
 }

@@ -1,6 +1,5 @@
-//! What an attacker would try against either server: one module a threat.
+//! What an attacker would try against the two servers: one module a threat.
 
-mod access_token_headers;
 mod algorithm_and_key_confusion;
 mod assertion_audience_and_replay;
 mod audit_tampering;
@@ -16,10 +15,11 @@ mod faults_at_the_pages;
 mod faults_at_the_token_endpoint;
 mod faults_in_key_acts;
 mod forms;
+mod header_and_body;
 mod header_and_log_injection;
+mod hostile_bodies;
 mod id_tokens;
 mod idor;
-mod issuer_confusion;
 mod mix_up;
 mod nth_fault;
 mod open_redirect;
@@ -27,15 +27,17 @@ mod organizations;
 mod oxide_auth_traps;
 mod parameter_pollution;
 mod pkce_downgrade;
+mod rebinding;
 mod redirect_manipulation;
 mod refresh_interleavings;
 mod refresh_races;
 mod registration_abuse;
 mod revocation_flood;
 mod session_fixation;
+mod sessions_of_others;
 mod sign_in_attacks;
 mod sign_in_races;
-mod token_floods;
+mod smuggled_calls;
 mod token_substitution;
 mod user_enumeration;
 mod wrong_tokens;

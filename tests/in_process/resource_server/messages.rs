@@ -100,6 +100,23 @@ async fn other_content_types_are_415_and_accept_is_no_hurdle() {
     }
 }
 
+/// What a script sends that knows nothing of MCP: no handshake, no `Accept`, no version. It is answered as 2025-03-26 would be.
+#[tokio::test]
+async fn a_plain_post_without_anything_is_answered_in_json() {
+    for settings in ["", "legacy_sessions = true"] {
+        let server = Server::start_with(settings).await;
+        let token = server.token("mcp.read");
+        let listed = server.list(&token).await;
+        assert_eq!((listed.status, listed.header("content-type")), (StatusCode::OK, "application/json"), "{settings}");
+        assert!(listed.json()["result"]["tools"].as_array().is_some_and(|tools| !tools.is_empty()));
+        assert_eq!((&listed.json()["id"], &listed.json()["result"]["resultType"]), (&json!(1), &Value::Null));
+        let called = server.call(&token, "whoami", json!({})).await;
+        assert_eq!((called.status, called.header("content-type")), (StatusCode::OK, "application/json"), "{settings}");
+        assert_eq!(called.json()["result"]["structuredContent"]["subject"], "alice");
+        assert!(!called.headers.contains_key("mcp-session-id"), "{settings}");
+    }
+}
+
 #[tokio::test]
 async fn without_sessions_only_post_is_a_method() {
     let server = Server::start().await;
