@@ -14,7 +14,11 @@ use crate::{
 };
 use http::StatusCode;
 use oxide_auth::code_grant::error::AccessTokenErrorType;
-use shared::{db::StoreError, http::BodyRefusal, protocol::error_code::ErrorCode};
+use shared::{
+    db::StoreError,
+    http::BodyRefusal,
+    protocol::{error_code::ErrorCode, scope::ScopeSet},
+};
 use std::borrow::Cow;
 
 /// What a client is told to wait when a store, a key or a cache cannot be reached.
@@ -32,6 +36,8 @@ pub struct OAuthError {
     pub status: StatusCode,
     /// A constant sentence for developers.
     pub description: &'static str,
+    /// The scope that is missing, where that is what is wrong.
+    pub scope: Option<String>,
     /// Sent as `Retry-After`.
     pub retry_after_seconds: Option<u32>,
     /// What a limit said, for the headers that tell it.
@@ -44,7 +50,7 @@ impl OAuthError {
     /// A refusal with the status that belongs to its code.
     pub fn new(code: ErrorCode, description: &'static str) -> Self {
         let status = StatusCode::from_u16(code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        Self { code, status, description, retry_after_seconds: None, counted: None, challenge: None }
+        Self { code, status, description, scope: None, retry_after_seconds: None, counted: None, challenge: None }
     }
 
     /// `invalid_request` (RFC 6749 §5.2).
@@ -81,6 +87,13 @@ impl OAuthError {
     #[must_use]
     pub fn retry_after(mut self, seconds: u32) -> Self {
         self.retry_after_seconds = Some(seconds.max(1));
+        self
+    }
+
+    /// The same refusal, naming the scope that is missing.
+    #[must_use]
+    pub fn with_scope(mut self, scope: &ScopeSet) -> Self {
+        self.scope = Some(scope.to_string());
         self
     }
 
@@ -197,6 +210,9 @@ impl From<IntrospectionError> for OAuthError {
 
 impl From<RegistrationRefusal> for OAuthError {
     fn from(refusal: RegistrationRefusal) -> Self {
+        if refusal == RegistrationRefusal::Closed {
+            return Self::new(ErrorCode::AccessDenied, refusal.description()).with_status(StatusCode::FORBIDDEN);
+        }
         let code = match refusal.is_about_redirect_uris() {
             true => ErrorCode::InvalidRedirectUri,
             false => ErrorCode::InvalidClientMetadata,

@@ -2,7 +2,7 @@
 
 use crate::{
     clock::{SharedClock, SystemClock},
-    config::describe_failure,
+    config::{TableDescription, describe_failure, misspelt_variables},
     http::cancel_on_signal,
     random::{SharedRandom, SystemRandom},
     telemetry::{self, LogFormat, TelemetryError, TelemetryGuard},
@@ -35,6 +35,14 @@ impl Surroundings {
             random: Arc::new(SystemRandom),
             environment: std::env::vars_os().collect(),
             stop,
+        }
+    }
+
+    /// Says on standard error which variables of the environment look like settings of `tables` and are not read.
+    pub fn warn_of_misspelt(&self, program: &str, tables: &[TableDescription]) {
+        for warning in misspelt_variables(&self.environment, tables) {
+            // A warning that nobody can be told is no reason to fail.
+            let _ = writeln!(std::io::stderr(), "{program}: warning: {warning}");
         }
     }
 

@@ -2,12 +2,12 @@
 
 use crate::{serve, settings::Settings};
 use auth_server::{
-    cli::{CommandError as AuthCommandError, ConfigCommand, ManageCommand, manage},
+    cli::{CommandError as AuthCommandError, ManageCommand, manage},
     resources::enrol_resource_server::EnrolRefusal,
 };
 use clap::{Parser, Subcommand};
 use shared::{
-    config::{ConfigurationError, Sources, TableDescription},
+    config::{ConfigCommand, ConfigurationError, Sources, TableDescription},
     db::StoreError,
     process::Surroundings,
     protocol::{jwk::JwkError, jwt::AssertionSignerError},
@@ -101,12 +101,17 @@ impl CommandError {
 /// [`CommandError`].
 pub async fn execute(arguments: Arguments, surroundings: Surroundings) -> Result<(), CommandError> {
     let mut output = std::io::stdout();
+    surroundings.warn_of_misspelt("postern", &tables());
+    let environment = surroundings.environment.clone();
+    let (config, data_dir) = (arguments.config.as_deref(), arguments.data_dir);
+    let sources = || -> Result<Sources, ConfigurationError> {
+        Ok(Sources::read(config, environment)?.with_optional_flag("shared", "data_dir", "--data-dir", data_dir))
+    };
     if let Some(Command::Config(ConfigCommand::Print(format))) = &arguments.command {
-        return Ok(format.print(&tables(), &mut output)?);
+        let text = format.text(&tables(), || Settings::load(&sources()?).map(|settings| settings.sources))?;
+        return Ok(output.write_all(text.as_bytes())?);
     }
-    let sources = Sources::read(arguments.config.as_deref(), surroundings.environment.clone())?;
-    let sources = sources.with_optional_flag("shared", "data_dir", "--data-dir", arguments.data_dir);
-    let settings = Settings::load(&sources)?;
+    let settings = Settings::load(&sources()?)?;
     match arguments.command {
         None => {
             let _logs = surroundings.install_logs(settings.auth_server.shared.log_format)?;
@@ -128,7 +133,7 @@ pub async fn execute(arguments: Arguments, surroundings: Surroundings) -> Result
 }
 
 /// Every table there is, each once.
-fn tables() -> Vec<TableDescription> {
+pub fn tables() -> Vec<TableDescription> {
     let mut tables = auth_server::cli::tables();
     let names: Vec<_> = tables.iter().map(|table| table.table).collect();
     tables.extend(resource_server::cli::tables().into_iter().filter(|table| !names.contains(&table.table)));

@@ -21,12 +21,12 @@ pub struct Greeting<'a> {
     pub data_dir: &'a Path,
 }
 
-/// Says it on standard output. Without a terminal the set-up link goes into a file of its owner's instead: output that
+/// Says it on standard output. Without a terminal the set-up link goes into a file of its owner's instead, which is returned: output that
 /// nobody watches ends in a log.
 ///
 /// # Errors
 /// The file or the output cannot be written.
-pub fn greet(greeting: &Greeting<'_>) -> io::Result<()> {
+pub fn greet(greeting: &Greeting<'_>) -> io::Result<Option<PathBuf>> {
     let mut output = io::stdout();
     let file = greeting.data_dir.join(SETUP_LINK_FILE);
     remove_if_there(&file)?;
@@ -39,7 +39,11 @@ pub fn greet(greeting: &Greeting<'_>) -> io::Result<()> {
         None => Shown::Nothing,
     };
     write(greeting, &shown, &mut output)?;
-    output.flush()
+    output.flush()?;
+    Ok(match shown {
+        Shown::File(file) => Some(file),
+        Shown::Link(_) | Shown::Nothing => None,
+    })
 }
 
 enum Shown<'a> {
@@ -70,7 +74,8 @@ fn write(greeting: &Greeting<'_>, shown: &Shown<'_>, output: &mut impl Write) ->
     writeln!(output, "Stop with Ctrl-C. `postern --help` lists the commands.")
 }
 
-fn remove_if_there(file: &Path) -> io::Result<()> {
+/// Removes the file; that it is not there is as good.
+pub fn remove_if_there(file: &Path) -> io::Result<()> {
     match std::fs::remove_file(file) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
         _ => Ok(()),

@@ -2,11 +2,11 @@
 
 use crate::{
     cli::CommandError,
-    greeting::{Greeting, greet},
+    greeting::{Greeting, greet, remove_if_there},
     settings::Settings,
 };
 use auth_server::{
-    app::StartError,
+    app::{App, StartError},
     audit::Actor,
     change_log::follower::catch_up,
     resources::enrol_resource_server::{Enrolment, enrol_resource_server},
@@ -19,11 +19,15 @@ use shared::{
     protocol::{jwk::JwkSet, jwt::AssertionSigner},
     secret::Secret,
 };
-use std::sync::Arc;
+use std::{path::PathBuf, sync::Arc, time::Duration};
 use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
 
 /// The client that the resource server beside us is. Its key is new at each start and never leaves the memory.
 const RESOURCE_SERVER_CLIENT_ID: &str = "postern-resource-server";
+
+/// How often is looked whether the link is used, while its file is there.
+const SET_UP_LOOK_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Serves until told to stop.
 ///
@@ -31,7 +35,7 @@ const RESOURCE_SERVER_CLIENT_ID: &str = "postern-resource-server";
 /// Either server does not start, or ended before it was told to.
 pub async fn serve(settings: Settings, surroundings: Surroundings) -> Result<(), CommandError> {
     let Surroundings { clock, random, stop, .. } = surroundings;
-    let Settings { auth_server, resource_server } = settings;
+    let Settings { auth_server, resource_server, .. } = settings;
     let data_dir = auth_server.shared.data_dir.clone();
     let (resource, origin) =
         (resource_server.resource(), resource_server.resource_server.public_url.origin().to_owned());
@@ -56,8 +60,13 @@ pub async fn serve(settings: Settings, surroundings: Surroundings) -> Result<(),
 
     let link = set_up::fresh_link(&app.store, random.as_ref(), clock.now()).await?;
     let link: Option<Secret> = link.map(|link| set_up::link_url(&app.issuer, &link));
-    greet(&Greeting { resource: &resource, issuer: &app.issuer, set_up_link: link.as_ref(), data_dir: &data_dir })?;
-    drop((link, app));
+    let greeting =
+        Greeting { resource: &resource, issuer: &app.issuer, set_up_link: link.as_ref(), data_dir: &data_dir };
+    let link_file = greet(&greeting)?;
+    drop(link);
+    if let Some(file) = link_file {
+        tokio::spawn(remove_when_set_up(file, app, stop.clone()));
+    }
 
     let mut servers = JoinSet::new();
     servers.spawn(authorization.serve());
@@ -68,4 +77,21 @@ pub async fn serve(settings: Settings, surroundings: Surroundings) -> Result<(),
         stop.cancel();
     }
     if ended_early { Err(CommandError::EndedEarly) } else { Ok(()) }
+}
+
+/// Removes the file of the set-up link as soon as somebody administers the installation, however that was done.
+async fn remove_when_set_up(file: PathBuf, app: Arc<App>, stop: CancellationToken) {
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(SET_UP_LOOK_INTERVAL) => {}
+        }
+        // A database that does not answer is asked again.
+        if set_up::is_done(&app.store).await.unwrap_or(false) {
+            if let Err(error) = remove_if_there(&file) {
+                tracing::warn!(%error, "the file of the set-up link, which is used, cannot be removed");
+            }
+            return;
+        }
+    }
 }

@@ -9,6 +9,8 @@ pub struct Settings {
     pub auth_server: auth_server::config::Settings,
     /// The resource server's.
     pub resource_server: resource_server::config::Settings,
+    /// What they were read from, with what this program decides for them.
+    pub sources: Sources,
 }
 
 impl Settings {
@@ -20,7 +22,10 @@ impl Settings {
     pub fn load(sources: &Sources) -> Result<Self, ConfigurationError> {
         let auth_server = auth_server::config::Settings::load(sources);
         let issuer = auth_server.as_ref().ok().map(|settings| settings.auth_server.public_url.as_str().to_owned());
-        let sources = sources.clone().with_optional_flag("resource_server", "issuer", "postern", issuer);
+        let sources = match issuer {
+            Some(issuer) => sources.clone().with_own("postern", "resource_server", "issuer", issuer),
+            None => sources.clone(),
+        };
         let resource_server = resource_server::config::Settings::load(&sources);
         let (mut auth_server, resource_server) = match (auth_server, resource_server) {
             (Ok(auth_server), Ok(resource_server)) => (auth_server, resource_server),
@@ -33,8 +38,13 @@ impl Settings {
             return Err(ConfigurationError { problems: vec![problem] });
         }
         let default_resource = &mut auth_server.auth_server.default_resource;
-        default_resource.get_or_insert_with(|| resource_server.resource());
-        Ok(Self { auth_server, resource_server })
+        let mut sources = sources;
+        if default_resource.is_none() {
+            let own = resource_server.resource();
+            sources = sources.with_own("postern", "auth_server", "default_resource", own.clone());
+            *default_resource = Some(own);
+        }
+        Ok(Self { auth_server, resource_server, sources })
     }
 }
 
@@ -62,6 +72,14 @@ mod tests {
     fn the_resource_server_trusts_the_issuer_beside_it() {
         let settings = load("[auth_server]\npublic_url = \"https://auth.example.com\"\n").expect("usable");
         assert_eq!(settings.resource_server.resource_server.issuer.as_str(), "https://auth.example.com");
+        let text = shared::config::PrintFormat { effective: true, markdown: false };
+        let text = text.text(&crate::cli::tables(), || Ok(settings.sources)).expect("usable");
+        for line in [
+            "issuer = \"https://auth.example.com\"  # set by postern",
+            "public_url = \"https://auth.example.com\"  # postern.toml line 2",
+        ] {
+            assert!(text.lines().any(|each| each == line), "{line}\n{text}");
+        }
         let default_resource = settings.auth_server.auth_server.default_resource;
         assert_eq!(default_resource.as_deref(), Some("http://localhost:9500/mcp"));
     }

@@ -39,6 +39,11 @@ async fn a_first_start_says_where_to_go() -> anyhow::Result<()> {
         assert_eq!(entry.metadata()?.permissions().mode() & 0o077, 0, "{:?} is for its owner only", entry.path());
     }
     assert_eq!(keys(&home).await?.len(), 2, "one RS256 and one ES256 key");
+    let form = [("email", "root@example.com"), ("display_name", "Root"), ("password", PASSWORD)];
+    let made = reqwest::Client::new().post(&link).form(&form).send().await?;
+    assert!(made.status().is_success(), "{made:?}");
+    let is_gone = || async { (!home.data().join("setup-link").exists()).then_some(()) };
+    system_tests::poll::until("the used link goes", STOPS_WITHIN, is_gone).await?;
     Ok(())
 }
 

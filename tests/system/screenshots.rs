@@ -56,7 +56,7 @@ async fn every_page_is_photographed_and_sound() -> anyhow::Result<()> {
     }
     script.step("make_reset_link").await?;
     let link = home.json(&["user", "reset-password", "mary@example.com"]).await?;
-    script.go_on(link["link"].as_str().unwrap_or_default()).await?;
+    script.go_on(link["password_link"].as_str().unwrap_or_default()).await?;
     is_sound(&mut script, "reset-password").await?;
     let browser = script.step("browser").await?;
     assert_eq!(browser["complaints"], json!([]));

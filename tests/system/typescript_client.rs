@@ -103,7 +103,7 @@ async fn loses_access(script: &mut Script, home: &Home, client_id: &str) -> anyh
     script.step("revoke_now").await?;
     let grants = home.json(&["grant", "list"]).await?;
     let of_client = |grant: &&Value| grant["client_id"] == client_id;
-    let grants: Vec<Value> = grants.as_array().into_iter().flatten().filter(of_client).cloned().collect();
+    let grants: Vec<Value> = grants["items"].as_array().into_iter().flatten().filter(of_client).cloned().collect();
     assert!(!grants.is_empty(), "the grant is listed");
     for grant in &grants {
         home.run(&["grant", "revoke", grant["id"].as_str().unwrap_or_default()], "").await?.success()?;

@@ -2,7 +2,7 @@
 
 use super::{
     Call, Collection, Operation, Refusal, Reply,
-    page::{Asked, Page},
+    page::{Asked, Page, PageQuery},
     schema,
     views::{AuditEventView, AuditVerdictView},
 };
@@ -36,13 +36,9 @@ pub(super) const COLLECTION: Collection = Collection {
 
 /// Which events.
 #[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
 struct Listing {
-    /// How many items the page has at most.
-    #[schemars(range(min = 1, max = 200))]
-    limit: Option<u32>,
-    /// Where the page begins: `next_cursor` of the page before.
-    cursor: Option<String>,
+    #[serde(flatten)]
+    page: PageQuery,
     /// Only what was done so: the id of a user or a client, or administrator, client, user, local, installation.
     actor: Option<String>,
     /// Only events of this kind.
@@ -60,7 +56,7 @@ struct Listing {
 
 async fn list(call: &Call<'_>) -> Result<Reply, Refusal> {
     let query: Listing = call.query(schema::of::<Listing>)?;
-    let asked = Asked::of(NAME, query.limit, query.cursor.as_deref())?;
+    let asked = Asked::of(NAME, &query.page)?;
     let before =
         if asked.after.is_empty() { Before::NOTHING } else { before(&asked.after).ok_or_else(Refusal::cursor)? };
     let kind = query.kind.as_deref().map(known_kind).transpose()?;
@@ -96,8 +92,9 @@ async fn verify(call: &Call<'_>) -> Result<Reply, Refusal> {
     let query: Verification = call.query(schema::of::<Verification>)?;
     let noted = query.checkpoint.map(|text| text.parse::<Checkpoint>()).transpose();
     let noted = noted.map_err(|_| Refusal::invalid("A checkpoint is SEQUENCE:HASH.").about("checkpoint"))?;
-    let found = verify_chain(&call.app.store, &call.app.audit_key, noted.as_ref()).await?;
-    Ok(Reply::shows(&AuditVerdictView::from(found)))
+    let found = verify_chain(&call.app.store, &call.app.audit_key, noted.as_slice()).await?;
+    let wrong = found.as_ref().err().map(ToString::to_string);
+    Ok(Reply { wrong, ..Reply::shows(&AuditVerdictView::from(found)) })
 }
 
 fn before(key: &str) -> Option<Before<'_>> {

@@ -2,7 +2,7 @@
 
 use super::{
     Call, Collection, Operation, Refusal, Reply,
-    page::{Asked, Page},
+    page::{Asked, Page, PageQuery},
     refusal::Change,
     schema,
     views::{ClientView, NewSecretView},
@@ -70,13 +70,9 @@ pub(super) const COLLECTION: Collection = Collection {
 
 /// Which clients.
 #[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
 struct Listing {
-    /// How many items the page has at most.
-    #[schemars(range(min = 1, max = 200))]
-    limit: Option<u32>,
-    /// Where the page begins: `next_cursor` of the page before.
-    cursor: Option<String>,
+    #[serde(flatten)]
+    page: PageQuery,
     /// Only clients that were made so.
     origin: Option<Origin>,
 }
@@ -95,7 +91,7 @@ enum Origin {
 
 async fn list(call: &Call<'_>) -> Result<Reply, Refusal> {
     let query: Listing = call.query(schema::of::<Listing>)?;
-    let asked = Asked::of(NAME, query.limit, query.cursor.as_deref())?;
+    let asked = Asked::of(NAME, &query.page)?;
     let origin = query.origin.map_or("", |origin| match origin {
         Origin::Dynamic => "dynamic",
         Origin::Administered => "administered",
@@ -254,7 +250,7 @@ async fn new_secret(call: &Call<'_>) -> Result<Reply, Refusal> {
         }
         RotateSecretRefusal::Store(cause) => cause.into(),
     })?;
-    Ok(Reply::shows(&NewSecretView::of(client, Some(&secret))))
+    Ok(Reply::shows(&NewSecretView::replaced(client, &secret, call.now + i64::from(overlap))))
 }
 
 async fn delete(call: &Call<'_>) -> Result<Reply, Refusal> {

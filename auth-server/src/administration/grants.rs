@@ -2,7 +2,7 @@
 
 use super::{
     Call, Collection, Operation, Refusal, Reply,
-    page::{Asked, Page},
+    page::{Asked, Page, PageQuery},
     schema,
     views::GrantView,
 };
@@ -35,13 +35,9 @@ pub(super) const COLLECTION: Collection = Collection {
 
 /// Which grants.
 #[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
 struct Listing {
-    /// How many items the page has at most.
-    #[schemars(range(min = 1, max = 200))]
-    limit: Option<u32>,
-    /// Where the page begins: `next_cursor` of the page before.
-    cursor: Option<String>,
+    #[serde(flatten)]
+    page: PageQuery,
     /// Only what this user allowed.
     user_id: Option<String>,
     /// Only what was allowed to this client.
@@ -52,7 +48,7 @@ struct Listing {
 
 async fn list(call: &Call<'_>) -> Result<Reply, Refusal> {
     let query: Listing = call.query(schema::of::<Listing>)?;
-    let asked = Asked::of(NAME, query.limit, query.cursor.as_deref())?;
+    let asked = Asked::of(NAME, &query.page)?;
     let after =
         if asked.after.is_empty() { After::NOTHING } else { after(&asked.after).ok_or_else(Refusal::cursor)? };
     let filter = GrantFilter {

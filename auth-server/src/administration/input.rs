@@ -1,7 +1,7 @@
 //! What was sent with an operation, however it was sent.
 
 use super::{Operation, Refusal, schema::properties};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 
 /// Path, query and body of one call.
@@ -31,7 +31,7 @@ impl Input {
         for (name, text) in texts {
             let property = declared.iter().find(|property| property.name == name);
             let property = property.ok_or_else(|| match operation.query {
-                Some(query) => Refusal::malformed(query),
+                Some(query) => Refusal::malformed(query, &json!({ name: text })),
                 None => Refusal::invalid("This operation takes no query parameters."),
             })?;
             self.query.insert(name.to_owned(), property.form.read(text));

@@ -81,7 +81,7 @@ async fn rotate(call: &Call<'_>) -> Result<Reply, Refusal> {
         let name = algorithm.as_str();
         items.push(match rotate_signing_key(&act(call), algorithm, pace).await? {
             Rotation::Prepared { kid, signs_at } => RotatedKeyView::next(name, kid, signs_at),
-            Rotation::Activated(key) => RotatedKeyView::active(name, key.kid),
+            Rotation::Activated(key) => RotatedKeyView::active(name, key),
             Rotation::TooManyKeys { .. } => {
                 return Err(Refusal::conflict("So many retired keys are still published that another would not fit."));
             }

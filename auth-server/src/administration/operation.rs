@@ -238,7 +238,7 @@ impl Call<'_> {
 }
 
 fn read<T: DeserializeOwned>(value: Value, schema: SchemaOf) -> Result<T, Refusal> {
-    serde_json::from_value(value).map_err(|_| Refusal::malformed(schema))
+    T::deserialize(&value).map_err(|_| Refusal::malformed(schema, &value))
 }
 
 /// What an operation answers.
@@ -250,6 +250,8 @@ pub struct Reply {
     pub location: Option<String>,
     /// The entity tag of what is shown.
     pub version: Option<String>,
+    /// What is wrong with what was looked at: the shell ends with it, although the operation itself did what was asked.
+    pub wrong: Option<String>,
 }
 
 impl Reply {

@@ -2,7 +2,7 @@
 
 use super::{
     Call, Collection, Operation, Refusal, Reply,
-    page::{Asked, Page},
+    page::{Asked, Page, PageQuery},
     refusal::Change,
     schema,
     views::{MemberView, OrganizationView},
@@ -27,7 +27,7 @@ pub(super) const COLLECTION: Collection = Collection {
     operations: &[
         Operation::get((NAME, "list"), "/organizations", |call| Box::pin(list(call)))
             .does("List organizations, by slug", "organizations list")
-            .query(schema::of::<Listing>)
+            .query(schema::of::<PageQuery>)
             .answers(schema::of::<Page<OrganizationView>>)
             .columns(COLUMNS),
         Operation::post((NAME, "create"), "/organizations", |call| Box::pin(create(call)))
@@ -55,7 +55,7 @@ pub(super) const COLLECTION: Collection = Collection {
             .answers(schema::of::<OrganizationView>),
         Operation::get((NAME, "members"), "/organizations/{id}/members", |call| Box::pin(members(call)))
             .does("List who belongs to an organization, by user id", "organizations members K3b1ZW1hbm5uMjAwMTIzNA")
-            .query(schema::of::<Listing>)
+            .query(schema::of::<PageQuery>)
             .answers(schema::of::<Page<MemberView>>)
             .columns(MEMBER_COLUMNS),
         Operation::get((NAME, "show-member"), "/organizations/{id}/members/{user_id}", |call| {
@@ -87,20 +87,9 @@ pub(super) const COLLECTION: Collection = Collection {
     ],
 };
 
-/// Which page.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-struct Listing {
-    /// How many items the page has at most.
-    #[schemars(range(min = 1, max = 200))]
-    limit: Option<u32>,
-    /// Where the page begins: `next_cursor` of the page before.
-    cursor: Option<String>,
-}
-
 async fn list(call: &Call<'_>) -> Result<Reply, Refusal> {
-    let query: Listing = call.query(schema::of::<Listing>)?;
-    let asked = Asked::of(NAME, query.limit, query.cursor.as_deref())?;
+    let query: PageQuery = call.query(schema::of::<PageQuery>)?;
+    let asked = Asked::of(NAME, &query)?;
     let rows = organization::list_page(&mut call.app.store.read(), &asked.after, asked.rows()).await?;
     Ok(Reply::shows(&asked.page(rows, |organization| organization.slug.clone(), OrganizationView::from)))
 }
@@ -157,8 +146,8 @@ async fn enable(call: &Call<'_>) -> Result<Reply, Refusal> {
 }
 
 async fn members(call: &Call<'_>) -> Result<Reply, Refusal> {
-    let query: Listing = call.query(schema::of::<Listing>)?;
-    let asked = Asked::of("members", query.limit, query.cursor.as_deref())?;
+    let query: PageQuery = call.query(schema::of::<PageQuery>)?;
+    let asked = Asked::of("members", &query)?;
     let id = find(call).await?.id;
     let rows = organization_member::list_page(&mut call.app.store.read(), &id, &asked.after, asked.rows()).await?;
     Ok(Reply::shows(&asked.page(rows, |member| member.user_id.clone(), MemberView::from)))

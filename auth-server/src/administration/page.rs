@@ -3,7 +3,7 @@
 use super::Refusal;
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Items of a page, unless it is said otherwise.
 pub const PAGE_DEFAULT_ITEMS: u32 = 50;
@@ -20,7 +20,17 @@ pub struct Page<T> {
     pub next_cursor: Option<String>,
 }
 
-/// Which page is asked for.
+/// Which page a query asks for. Lists with more parameters flatten it into theirs; whoever hands a query over has refused unknown ones.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+pub(super) struct PageQuery {
+    /// How many items the page has at most.
+    #[schemars(range(min = 1, max = 200))]
+    pub(super) limit: Option<u32>,
+    /// Where the page begins: `next_cursor` of the page before.
+    pub(super) cursor: Option<String>,
+}
+
+/// Which page is asked for, as it was understood.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Asked {
     collection: &'static str,
@@ -34,12 +44,12 @@ impl Asked {
     ///
     /// # Errors
     /// A limit out of bounds, or a cursor that is none of this collection.
-    pub(super) fn of(collection: &'static str, limit: Option<u32>, cursor: Option<&str>) -> Result<Self, Refusal> {
-        let limit = limit.unwrap_or(PAGE_DEFAULT_ITEMS);
+    pub(super) fn of(collection: &'static str, query: &PageQuery) -> Result<Self, Refusal> {
+        let limit = query.limit.unwrap_or(PAGE_DEFAULT_ITEMS);
         if !(1..=PAGE_MAX_ITEMS).contains(&limit) {
             return Err(Refusal::invalid("A page has 1 to 200 items.").about("limit"));
         }
-        let after = match cursor {
+        let after = match query.cursor.as_deref() {
             None => String::new(),
             Some(cursor) => decode(collection, cursor).ok_or_else(Refusal::cursor)?,
         };
@@ -73,7 +83,7 @@ fn decode(collection: &str, cursor: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Asked, decode, encode};
+    use super::{Asked, PageQuery, decode, encode};
 
     #[test]
     fn a_cursor_is_good_in_its_own_collection_only() {
@@ -90,7 +100,8 @@ mod tests {
     fn the_last_page_has_no_cursor() {
         let page = |after: &str, rows: Vec<u8>| {
             let cursor = (!after.is_empty()).then(|| encode("users", after));
-            let asked = Asked::of("users", Some(2), cursor.as_deref()).expect("in bounds");
+            let query = PageQuery { limit: Some(2), cursor };
+            let asked = Asked::of("users", &query).expect("in bounds");
             assert_eq!((asked.after.as_str(), asked.rows()), (after, 3));
             asked.page(rows, u8::to_string, |row| row)
         };
@@ -98,6 +109,8 @@ mod tests {
         assert_eq!(first.items, [1, 2]);
         assert_eq!(decode("users", &first.next_cursor.expect("more")).as_deref(), Some("2"));
         assert!(page("2", vec![3]).next_cursor.is_none());
-        assert!(Asked::of("users", Some(0), None).is_err() && Asked::of("users", Some(201), None).is_err());
+        for limit in [0, 201] {
+            assert!(Asked::of("users", &PageQuery { limit: Some(limit), cursor: None }).is_err(), "{limit}");
+        }
     }
 }

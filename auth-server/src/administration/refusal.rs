@@ -1,9 +1,10 @@
 //! Why an operation was not done: the table from the causes of rules to what an administrator is told. Constant texts, in the shape of OAuth
-//! errors with the name of the member that is to blame; what the request said is never repeated.
+//! errors with the name of the member that is to blame; of what the request said, nothing but the name
+//! of an unknown member is repeated.
 
 use super::{
     Call,
-    schema::{SchemaOf, properties},
+    schema::{Property, SchemaOf, properties},
 };
 use crate::{
     clients::{add_client::AddClientRefusal, change_client::ChangeClientRefusal},
@@ -17,6 +18,7 @@ use crate::{
 use http::StatusCode;
 use schemars::JsonSchema;
 use serde::Serialize;
+use serde_json::Value;
 use shared::db::StoreError;
 use std::borrow::Cow;
 
@@ -30,7 +32,7 @@ pub struct Refusal {
     pub error_description: Cow<'static, str>,
     /// The member or parameter that is to blame.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub field: Option<&'static str>,
+    pub field: Option<Cow<'static, str>>,
     /// The HTTP status.
     #[serde(skip)]
     pub status: StatusCode,
@@ -49,17 +51,28 @@ impl Refusal {
         Self::new(StatusCode::BAD_REQUEST, "invalid_request", description)
     }
 
-    /// 400: an unknown member, a missing one, or one of another form; tells which there are.
-    pub fn malformed(schema: SchemaOf) -> Self {
-        let name = |property: super::schema::Property| match property.is_required {
-            true => format!("{} (required)", property.name),
-            false => property.name,
+    /// 400: tells which member of `given` is unknown, missing or of another form, and which there are.
+    pub fn malformed(schema: SchemaOf, given: &Value) -> Self {
+        let declared = properties(schema);
+        let Some(members) = given.as_object() else {
+            let what = "It must be a JSON object in which no member stands twice.";
+            return Self::invalid(format!("{what} There are: {}.", names(&declared)));
         };
-        let names: Vec<String> = properties(schema).into_iter().map(name).collect();
-        let names = names.join(", ");
-        Self::invalid(format!(
-            "Something is missing, unknown or of another form than is documented. There are: {names}."
-        ))
+        let value = |property: &Property| members.get(&property.name).filter(|value| !value.is_null());
+        let unknown = members.keys().find(|name| declared.iter().all(|property| property.name != **name));
+        let missing = declared.iter().find(|property| property.is_required && value(property).is_none());
+        let misshapen = declared.iter().find(|property| value(property).is_some_and(|value| !property.takes(value)));
+        let (what, field) = match (unknown, missing, misshapen) {
+            (Some(name), ..) => ("is unknown", Some(name)),
+            (None, Some(property), _) => ("is missing", Some(&property.name)),
+            (None, None, Some(property)) => ("is of another form than is documented", Some(&property.name)),
+            (None, None, None) => ("is of another form than is documented", None),
+        };
+        // A name is all that is repeated, and only where it could be one.
+        let field = field.filter(|name| is_name(name));
+        let subject = field.map_or("A member", String::as_str);
+        let refusal = Self::invalid(format!("{subject} {what}. There are: {}.", names(&declared)));
+        Self { field: field.map(|name| name.clone().into()), ..refusal }
     }
 
     /// 400: a cursor that was not given out for this list.
@@ -98,13 +111,27 @@ impl Refusal {
     /// The same refusal, with the name of the member that is to blame.
     #[must_use]
     pub(super) fn about(self, field: &'static str) -> Self {
-        Self { field: Some(field), ..self }
+        Self { field: Some(field.into()), ..self }
     }
 
     /// Whether nothing was there to do it to.
     pub fn is_not_found(&self) -> bool {
         self.status == StatusCode::NOT_FOUND
     }
+}
+
+fn names(declared: &[Property]) -> String {
+    let name = |property: &Property| match property.is_required {
+        true => format!("{} (required)", property.name),
+        false => property.name.clone(),
+    };
+    declared.iter().map(name).collect::<Vec<_>>().join(", ")
+}
+
+fn is_name(text: &str) -> bool {
+    const MAX_CHARACTERS: usize = 64;
+    (1..=MAX_CHARACTERS).contains(&text.len())
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte))
 }
 
 impl From<OAuthError> for Refusal {

@@ -2,7 +2,7 @@
 
 use super::{
     Call, Collection, Operation, Refusal, Reply,
-    page::{Asked, Page},
+    page::{Asked, Page, PageQuery},
     refusal::Change,
     schema,
     views::ResourceServerView,
@@ -26,7 +26,7 @@ pub(super) const COLLECTION: Collection = Collection {
     operations: &[
         Operation::get((NAME, "list"), "/resource-servers", |call| Box::pin(list(call)))
             .does("List resource servers, by client id", "resource-servers list")
-            .query(schema::of::<Listing>)
+            .query(schema::of::<PageQuery>)
             .answers(schema::of::<Page<ResourceServerView>>)
             .columns(COLUMNS),
         Operation::post((NAME, "create"), "/resource-servers", |call| Box::pin(create(call)))
@@ -51,20 +51,9 @@ pub(super) const COLLECTION: Collection = Collection {
     ],
 };
 
-/// Which resource servers.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-struct Listing {
-    /// How many items the page has at most.
-    #[schemars(range(min = 1, max = 200))]
-    limit: Option<u32>,
-    /// Where the page begins: `next_cursor` of the page before.
-    cursor: Option<String>,
-}
-
 async fn list(call: &Call<'_>) -> Result<Reply, Refusal> {
-    let query: Listing = call.query(schema::of::<Listing>)?;
-    let asked = Asked::of(NAME, query.limit, query.cursor.as_deref())?;
+    let query: PageQuery = call.query(schema::of::<PageQuery>)?;
+    let asked = Asked::of(NAME, &query)?;
     let origin = ClientOrigin::ResourceServer.as_str();
     let mut reader = call.app.store.read();
     let clients = store::client::list_page(&mut reader, origin, &asked.after, asked.rows(), call.now).await?;

@@ -3,7 +3,7 @@
 use super::{
     Call, Collection, Operation, Refusal, Reply,
     clients::Algorithm,
-    page::{Asked, Page},
+    page::{Asked, Page, PageQuery},
     refusal::Change,
     schema,
     views::ResourceView,
@@ -27,7 +27,7 @@ pub(super) const COLLECTION: Collection = Collection {
     about: "What tokens can be for; resource servers register it",
     operations: &[
         Operation::get((NAME, "list"), "/resources", |call| Box::pin(list(call)))
-            .does("List resources, by identifier", "resources list")
+            .does("List resources, by identifier, after the one that is built in", "resources list")
             .query(schema::of::<Listing>)
             .answers(schema::of::<Page<ResourceView>>)
             .columns(COLUMNS),
@@ -54,26 +54,34 @@ pub(super) const COLLECTION: Collection = Collection {
 
 /// Which resources.
 #[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
 struct Listing {
-    /// How many items the page has at most.
-    #[schemars(range(min = 1, max = 200))]
-    limit: Option<u32>,
-    /// Where the page begins: `next_cursor` of the page before.
-    cursor: Option<String>,
+    #[serde(flatten)]
+    page: PageQuery,
     /// Only those of the resource server with this client id.
     owner_client_id: Option<String>,
 }
 
 async fn list(call: &Call<'_>) -> Result<Reply, Refusal> {
     let query: Listing = call.query(schema::of::<Listing>)?;
-    let asked = Asked::of(NAME, query.limit, query.cursor.as_deref())?;
+    let asked = Asked::of(NAME, &query.page)?;
     let owner = query.owner_client_id.unwrap_or_default();
-    let rows = store::resource::list_page(&mut call.app.store.read(), &owner, &asked.after, asked.rows()).await?;
-    Ok(Reply::shows(&asked.page(rows, |resource| resource.id.clone(), ResourceView::from)))
+    let mut rows = store::resource::list_page(&mut call.app.store.read(), &owner, &asked.after, asked.rows()).await?;
+    if asked.after.is_empty() && owner.is_empty() {
+        rows.insert(0, Resource::administration(&call.app.issuer));
+    }
+    Ok(Reply::shows(&asked.page(rows, place, ResourceView::from)))
+}
+
+/// Where a resource stands in the list: what is built in before every identifier.
+fn place(resource: &Resource) -> String {
+    if resource.is_management() { " ".to_owned() } else { resource.id.clone() }
 }
 
 async fn show(call: &Call<'_>) -> Result<Reply, Refusal> {
+    let built_in = Resource::administration(&call.app.issuer);
+    if call.path("id") == built_in.id {
+        return Ok(Reply::shows(&ResourceView::from(built_in)));
+    }
     Ok(Reply::shows_version(&ResourceView::from(find(call).await?.ok_or_else(Refusal::not_found)?)))
 }
 

@@ -38,6 +38,29 @@ pub struct Property {
     pub schema: Value,
 }
 
+impl Property {
+    /// Whether `value` has the form of this member, as far as its schema says.
+    pub fn takes(&self, value: &Value) -> bool {
+        match self.form {
+            Form::Text => {
+                let words = words(&self.schema);
+                value.as_str().is_some_and(|text| words.is_empty() || words.iter().any(|word| word == text))
+            }
+            Form::Integer => {
+                let bound = |name: &str| self.schema[name].as_i64();
+                let fits = |number: i64| {
+                    bound("minimum").is_none_or(|least| number >= least)
+                        && bound("maximum").is_none_or(|most| number <= most)
+                };
+                value.as_i64().is_some_and(fits)
+            }
+            Form::Boolean => value.is_boolean(),
+            Form::Texts => value.as_array().is_some_and(|list| list.iter().all(Value::is_string)),
+            Form::Json => true,
+        }
+    }
+}
+
 /// What a member looks like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Form {

@@ -2,13 +2,13 @@
 
 use super::{
     Call, Collection, Operation, Refusal, Reply,
-    page::{Asked, Page},
+    page::{Asked, Page, PageQuery},
     schema,
     views::SessionView,
 };
 use crate::{
     store::browser_session::{self, SessionRecord},
-    users::end_session::{Sessions, end_session},
+    users::end_session::end_session,
 };
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -35,20 +35,16 @@ pub(super) const COLLECTION: Collection = Collection {
 
 /// Which sessions.
 #[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
 struct Listing {
-    /// How many items the page has at most.
-    #[schemars(range(min = 1, max = 200))]
-    limit: Option<u32>,
-    /// Where the page begins: `next_cursor` of the page before.
-    cursor: Option<String>,
+    #[serde(flatten)]
+    page: PageQuery,
     /// Only those of this user.
     user_id: Option<String>,
 }
 
 async fn list(call: &Call<'_>) -> Result<Reply, Refusal> {
     let query: Listing = call.query(schema::of::<Listing>)?;
-    let asked = Asked::of(NAME, query.limit, query.cursor.as_deref())?;
+    let asked = Asked::of(NAME, &query.page)?;
     let user_id = query.user_id.unwrap_or_default();
     let idle_since = call.now - call.app.session_lifetimes.idle_seconds;
     let mut reader = call.app.store.read();
@@ -63,7 +59,7 @@ async fn show(call: &Call<'_>) -> Result<Reply, Refusal> {
 
 async fn end(call: &Call<'_>) -> Result<Reply, Refusal> {
     let session = find(call).await?;
-    end_session(&call.app.store, &*call.app.random, call.actor, Sessions::One(&session), call.now).await?;
+    end_session(&call.app.store, &*call.app.random, call.actor, &session, call.now).await?;
     Ok(Reply::nothing())
 }
 

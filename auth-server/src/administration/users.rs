@@ -2,7 +2,7 @@
 
 use super::{
     Call, Collection, Operation, Refusal, Reply,
-    page::{Asked, Page},
+    page::{Asked, Page, PageQuery},
     refusal::Change,
     schema,
     views::{NewUserView, PasswordLinkView, UserView},
@@ -14,14 +14,12 @@ use crate::{
         change_user::{UserChange, change_user},
         disable_user::{DisableUserRefusal, disable_user},
         enable_user,
-        end_session::{Sessions, end_session},
         erase_user::{EraseUserRefusal, erase_user},
-        invite_user, reset_password,
+        invite_user, reset_password, sign_out_everywhere,
     },
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use shared::protocol::opaque_token::OpaqueToken;
 
 const NAME: &str = "users";
 const COLUMNS: &[&str] = &["email", "display_name", "roles", "state", "id"];
@@ -85,13 +83,9 @@ pub(super) const COLLECTION: Collection = Collection {
 
 /// Which users.
 #[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
 struct Listing {
-    /// How many items the page has at most.
-    #[schemars(range(min = 1, max = 200))]
-    limit: Option<u32>,
-    /// Where the page begins: `next_cursor` of the page before.
-    cursor: Option<String>,
+    #[serde(flatten)]
+    page: PageQuery,
     /// Only the user with this e-mail address, whatever its case.
     email: Option<String>,
     /// Only users in this state.
@@ -110,7 +104,7 @@ enum State {
 
 async fn list(call: &Call<'_>) -> Result<Reply, Refusal> {
     let query: Listing = call.query(schema::of::<Listing>)?;
-    let asked = Asked::of(NAME, query.limit, query.cursor.as_deref())?;
+    let asked = Asked::of(NAME, &query.page)?;
     let email = match query.email.as_deref().map(Email::parse) {
         Some(Err(_)) => return Err(Refusal::invalid("This is no e-mail address.").about("email")),
         Some(Ok(email)) => Some(email),
@@ -153,7 +147,7 @@ async fn create(call: &Call<'_>) -> Result<Reply, Refusal> {
         is_administrator: body.administrator,
     };
     let (user, token) = invite_user(&app.store, &app.passwords, &*app.random, call.actor, &new, call.now).await?;
-    let link = link(call, &token);
+    let link = PasswordLinkView::of(&app.issuer, &token);
     let record = find(call, &user.id).await?;
     let id = record.user.id.clone();
     Ok(Reply::made(&NewUserView { user: record.into(), link }, NAME, &id))
@@ -229,7 +223,7 @@ async fn refuse_erased(call: &Call<'_>, id: &str) -> Result<(), Refusal> {
 
 async fn sign_out(call: &Call<'_>) -> Result<Reply, Refusal> {
     let id = find(call, call.path("id")).await?.user.id;
-    end_session(&call.app.store, &*call.app.random, call.actor, Sessions::OfUser(&id), call.now).await?;
+    sign_out_everywhere(&call.app.store, &*call.app.random, call.actor, &id, call.now).await?;
     Ok(Reply::nothing())
 }
 
@@ -241,12 +235,6 @@ async fn find(call: &Call<'_>, id: &str) -> Result<UserRecord, Refusal> {
 async fn fresh_link(call: &Call<'_>, id: &str) -> Result<PasswordLinkView, Refusal> {
     let app = call.app;
     let token = reset_password::fresh_link(&app.store, &*app.random, call.actor, id, call.now).await?;
-    Ok(link(call, &token.ok_or_else(|| Refusal::conflict("The account is disabled."))?))
-}
-
-fn link(call: &Call<'_>, token: &OpaqueToken) -> PasswordLinkView {
-    PasswordLinkView {
-        password_link: reset_password::link_url(&call.app.issuer, token).expose().to_owned(),
-        expires_in_seconds: reset_password::RESET_LINK_SECONDS,
-    }
+    let token = token.ok_or_else(|| Refusal::conflict("The account is disabled."))?;
+    Ok(PasswordLinkView::of(&app.issuer, &token))
 }

@@ -90,22 +90,31 @@ pub struct Intact {
 
 /// The first break, in the order of the chain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the audit chain is broken at {sequence}: {damage}")]
 pub struct Break {
-    /// Where.
+    /// Where; with a checkpoint that does not match, its place.
     pub sequence: i64,
     /// What.
     pub damage: Damage,
 }
 
-/// Verifies the chain as it is now, and that it still holds `noted`, if that is given and was not forgotten by age.
+impl std::fmt::Display for Break {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { sequence, damage } = self;
+        match damage {
+            Damage::Checkpoint => write!(f, "the checkpoint {sequence} does not match: {damage}"),
+            _ => write!(f, "the audit chain is broken at {sequence}: {damage}"),
+        }
+    }
+}
+
+/// Verifies the chain as it is now, and that it still holds each of `noted` that was not forgotten by age.
 ///
 /// # Errors
 /// The database failed.
 pub async fn verify_chain(
     store: &Store,
     key: &ChainKey,
-    noted: Option<&Checkpoint>,
+    noted: &[Checkpoint],
 ) -> Result<Result<Intact, Break>, StoreError> {
     let mut db = store.read();
     let broken_ends =
@@ -132,7 +141,7 @@ pub async fn verify_chain(
 struct Walk<'a> {
     key: &'a ChainKey,
     ends: &'a ChainEnds,
-    noted: Option<&'a Checkpoint>,
+    noted: &'a [Checkpoint],
     sequence: i64,
     hash: Vec<u8>,
     salts: BTreeMap<String, Option<Vec<u8>>>,
@@ -142,7 +151,7 @@ struct Walk<'a> {
 }
 
 impl<'a> Walk<'a> {
-    fn begin(key: &'a ChainKey, ends: &'a ChainEnds, noted: Option<&'a Checkpoint>) -> Self {
+    fn begin(key: &'a ChainKey, ends: &'a ChainEnds, noted: &'a [Checkpoint]) -> Self {
         let (sequence, hash) = (ends.anchor_sequence, ends.anchor_hash.clone());
         let (salts, nameless, erased) = (BTreeMap::new(), BTreeMap::new(), BTreeSet::new());
         Self { key, ends, noted, sequence, hash, salts, nameless, erased }
@@ -180,12 +189,14 @@ impl<'a> Walk<'a> {
                 return Ok(Err(Damage::Ascribed));
             }
         }
+        if self.noted.iter().any(|noted| noted.sequence == expected && noted.hash != hex(&hash)) {
+            return Ok(Err(Damage::Checkpoint));
+        }
         if row.kind == super::AuditKind::UserErased.as_str() {
             self.erased.extend(row.person.clone());
         }
         (self.sequence, self.hash) = (expected, link.hash.clone());
-        let differs = |noted: &Checkpoint| noted.sequence == expected && noted.hash != hex(&hash);
-        Ok(if self.noted.is_some_and(differs) { Err(Damage::Checkpoint) } else { Ok(()) })
+        Ok(Ok(()))
     }
 
     /// Whether the user is the one that the pseudonym was made for.
@@ -240,8 +251,8 @@ impl<'a> Walk<'a> {
         if audit_event::count_chained(db, end, i64::MAX).await? != 0 {
             return Ok(self.broken(end + 1, Damage::Inserted));
         }
-        if self.noted.is_some_and(|noted| noted.sequence > last) {
-            return Ok(self.broken(last, Damage::Checkpoint));
+        if let Some(lost) = self.noted.iter().find(|noted| noted.sequence > last) {
+            return Ok(self.broken(lost.sequence, Damage::Checkpoint));
         }
         let unchained = audit_event::count_unchained(db).await?;
         let checkpoint = Checkpoint { sequence: last, hash: hex(&self.hash) };

@@ -153,6 +153,14 @@ pub async fn catch_up(app: &App) -> Result<(), KeyLifecycleError> {
     }
 }
 
+/// Applies what was just committed, so that whoever did it may go on with it here at once. When that fails it is said in the log and nowhere else:
+/// what was asked is done, and the next look makes up for it.
+pub async fn catch_up_if_possible(app: &App) {
+    if let Err(error) = catch_up(app).await {
+        tracing::warn!(%error, "what was just changed is not in memory yet");
+    }
+}
+
 /// Loads everything that follows the log. What was known to be revoked stays so: a copy that was restored has forgotten some of it.
 async fn begin_anew(app: &App) -> Result<(), KeyLifecycleError> {
     tracing::warn!("the database is another one, or was restored from a copy; loading everything anew");

@@ -154,8 +154,9 @@ pub(super) async fn execute(
     app.store.close().await;
     let reply = done?;
     match reply.body {
-        Some(body) if format.json => format.one(&body, "", output),
-        Some(body) => output::write_value(&body, operation.columns, output),
-        None => format.one(&Map::new(), "done", output),
+        Some(body) if format.json => format.one(&body, "", output)?,
+        Some(body) => output::write_value(&body, operation.columns, output)?,
+        None => format.done("done", output)?,
     }
+    reply.wrong.map_or(Ok(()), |what| Err(CommandError::refused(what)))
 }

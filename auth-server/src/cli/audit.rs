@@ -1,21 +1,22 @@
 //! `audit list`, `verify`, `export`.
 
-use super::{CommandError, Format, manager::Manager, output::Columns, user};
+use super::{
+    CommandError, Format,
+    manager::Manager,
+    output::{self, Columns},
+    times, user,
+};
 use crate::{
+    administration::views::{AuditEventView, AuditVerdictView},
     audit::{
         AuditKind,
-        export_events::{EventLine, ExportError, export_events},
+        export_events::{ExportError, export_events},
         verify_chain::{Checkpoint, verify_chain},
     },
     store::audit_event::{self, LabelledRow, Selection},
 };
-use chrono::{DateTime, NaiveDate, SecondsFormat};
 use clap::{Args, Subcommand, ValueEnum};
-use serde::{Serialize, Serializer};
-use shared::{
-    clock::UnixSeconds,
-    config::{DurationSeconds, Given, SettingValue as _},
-};
+use serde::Serialize;
 use std::io::Write;
 
 /// What can be done with the audit log.
@@ -61,9 +62,9 @@ pub struct ListArguments {
 /// How to verify.
 #[derive(Debug, Args)]
 pub struct VerifyArguments {
-    /// What an earlier verification printed: the chain must still hold it.
-    #[arg(long, value_name = "SEQUENCE:HASH")]
-    pub checkpoint: Option<Checkpoint>,
+    /// What an earlier verification printed, or a file with such lines: the chain must still hold each; may be repeated.
+    #[arg(long, value_name = "SEQUENCE:HASH|FILE")]
+    pub checkpoint: Vec<String>,
     /// How to print.
     #[command(flatten)]
     pub format: Format,
@@ -87,50 +88,41 @@ pub enum ExportFormat {
     Jsonl,
 }
 
-impl Serialize for LabelledRow {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        #[derive(Serialize)]
-        struct Labelled<'a> {
-            #[serde(flatten)]
-            event: EventLine<'a>,
-            #[serde(skip_serializing_if = "Option::is_none")]
-            user_email: Option<&'a str>,
-            #[serde(skip_serializing_if = "Option::is_none")]
-            client_name: Option<&'a str>,
-        }
-        let (user_email, client_name) = (self.user_email.as_deref(), self.client_name.as_deref());
-        Labelled { event: EventLine::of(&self.row), user_email, client_name }.serialize(serializer)
+/// An event of a list, with the names that its ids have today.
+#[derive(Serialize)]
+struct Shown {
+    #[serde(flatten)]
+    event: AuditEventView,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    user_email: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    client_name: Option<String>,
+    /// The pseudonym of somebody who was erased.
+    #[serde(skip)]
+    person: Option<String>,
+}
+
+impl From<LabelledRow> for Shown {
+    fn from(labelled: LabelledRow) -> Self {
+        let LabelledRow { row, user_email, client_name } = labelled;
+        Self { person: row.person.clone(), event: row.into(), user_email, client_name }
     }
 }
 
-impl Columns for LabelledRow {
-    const HEADINGS: &'static [&'static str] = &["TIME", "KIND", "BY", "USER", "CLIENT", "TARGET", "FROM", "REQUEST"];
+impl Columns for Shown {
+    const HEADINGS: &'static [&'static str] =
+        &["TIME", "KIND", "BY", "USER", "CLIENT", "TARGET", "DETAIL", "FROM", "REQUEST"];
 
     fn columns(&self) -> Vec<String> {
-        let row = &self.row;
-        let user = self.user_email.as_ref().or(row.user_id.as_ref()).or(row.person.as_ref());
-        let client = self.client_name.as_ref().or(row.client_id.as_ref());
-        let target = row.target.as_ref().or(row.grant_id.as_ref());
-        let optional = [row.actor.as_ref(), user, client, target, row.address_block.as_ref(), row.request_id.as_ref()];
+        let event = &self.event;
+        let user = self.user_email.as_ref().or(event.user_id.as_ref()).or(self.person.as_ref());
+        let client = self.client_name.as_ref().or(event.client_id.as_ref());
+        let target = event.target.as_ref().or(event.grant_id.as_ref());
+        let (detail, from) = (event.detail.as_ref(), event.address_block.as_ref());
+        let optional = [event.actor.as_ref(), user, client, target, detail, from, event.request_id.as_ref()];
         let texts = optional.map(|text| text.cloned().unwrap_or_default());
-        [rfc3339(row.at), row.kind.clone()].into_iter().chain(texts).collect()
+        [times::both(event.at), event.kind.clone()].into_iter().chain(texts).collect()
     }
-}
-
-#[derive(Serialize)]
-struct Verdict {
-    intact: bool,
-    rows: i64,
-    first_sequence: i64,
-    checkpoint: String,
-    unchained: i64,
-}
-
-#[derive(Serialize)]
-struct Broken {
-    intact: bool,
-    sequence: i64,
-    problem: String,
 }
 
 pub(super) async fn execute(
@@ -142,7 +134,7 @@ pub(super) async fn execute(
         AuditCommand::List(arguments) => list(&arguments, manager, output).await,
         AuditCommand::Verify(arguments) => verify(&arguments, manager, output).await,
         AuditCommand::Export(arguments) => {
-            let since = arguments.since.as_deref().map(|text| time(text, manager.now)).transpose()?;
+            let since = arguments.since.as_deref().map(|text| times::read(text, manager.now)).transpose()?;
             let ExportFormat::Jsonl = arguments.format;
             let key = manager.audit_key().await?;
             match export_events(&manager.store, &key, since, output).await {
@@ -163,7 +155,7 @@ async fn list(
         Some(text) if text.contains('@') => Some(user::find(text, manager).await?.id),
         other => other.clone(),
     };
-    let time = |text: &Option<String>| text.as_deref().map(|text| time(text, manager.now)).transpose();
+    let time = |text: &Option<String>| text.as_deref().map(|text| times::read(text, manager.now)).transpose();
     let which = Selection {
         user_id: user_id.as_deref(),
         client_id: arguments.client.as_deref(),
@@ -173,7 +165,7 @@ async fn list(
         limit: arguments.limit,
     };
     let rows = audit_event::list(&mut manager.store.read(), &which).await?;
-    arguments.format.list(&rows, output)
+    arguments.format.list(rows.into_iter().map(Shown::from).collect(), output)
 }
 
 async fn verify(
@@ -181,62 +173,35 @@ async fn verify(
     manager: &Manager,
     output: &mut (dyn Write + Send),
 ) -> Result<(), CommandError> {
+    let noted = checkpoints(&arguments.checkpoint)?;
     let key = manager.audit_key().await?;
-    match verify_chain(&manager.store, &key, arguments.checkpoint.as_ref()).await? {
-        Ok(intact) => {
-            let verdict = Verdict {
-                intact: true,
-                rows: intact.rows,
-                first_sequence: intact.first_sequence,
-                checkpoint: intact.checkpoint.to_string(),
-                unchained: intact.unchained,
-            };
-            let text = format!(
-                "{} events are as they were recorded, {} wait to be chained; checkpoint {}",
-                verdict.rows, verdict.unchained, verdict.checkpoint
-            );
-            arguments.format.one(&verdict, &text, output)
-        }
-        Err(found) => {
-            if arguments.format.json {
-                let broken = Broken { intact: false, sequence: found.sequence, problem: found.damage.to_string() };
-                arguments.format.one(&broken, "", output)?;
+    let found = verify_chain(&manager.store, &key, &noted).await?;
+    let broken = found.as_ref().err().map(ToString::to_string);
+    let verdict = AuditVerdictView::from(found);
+    if arguments.format.json {
+        arguments.format.one(&verdict, "", output)?;
+    }
+    match broken {
+        Some(what) => Err(CommandError::refused(what)),
+        None if arguments.format.json => Ok(()),
+        None => output::write_one(&verdict, output),
+    }
+}
+
+/// What was noted earlier: each text is a checkpoint, or the name of a file that holds some, one a line.
+fn checkpoints(given: &[String]) -> Result<Vec<Checkpoint>, CommandError> {
+    let mut noted = Vec::new();
+    for text in given {
+        match (text.parse(), std::fs::read_to_string(text)) {
+            (Ok(checkpoint), _) => noted.push(checkpoint),
+            (Err(_), Ok(lines)) => {
+                let lines = lines.lines().map(str::trim).filter(|line| !line.is_empty());
+                let read =
+                    lines.map(|line| line.parse().map_err(|why| CommandError::refused(format!("{text}: {why}"))));
+                noted.extend(read.collect::<Result<Vec<Checkpoint>, _>>()?);
             }
-            Err(CommandError::refused(found.to_string()))
+            (Err(why), Err(_)) => return Err(CommandError::refused(format!("{why}; and there is no such file"))),
         }
     }
-}
-
-/// A date, an RFC 3339 time, or so long before `now`.
-fn time(text: &str, now: UnixSeconds) -> Result<UnixSeconds, CommandError> {
-    if let Ok(time) = DateTime::parse_from_rfc3339(text) {
-        return Ok(time.timestamp());
-    }
-    if let Some(midnight) = text.parse::<NaiveDate>().ok().and_then(|date| date.and_hms_opt(0, 0, 0)) {
-        return Ok(midnight.and_utc().timestamp());
-    }
-    let ago = DurationSeconds::parse(&Given::Text(text.to_owned())).map(|ago| now - ago.seconds());
-    ago.map_err(|_| CommandError::refused(format!("{text:?} is no date, no RFC 3339 time and no length of time")))
-}
-
-fn rfc3339(at: UnixSeconds) -> String {
-    DateTime::from_timestamp(at, 0).map_or(at.to_string(), |at| at.to_rfc3339_opts(SecondsFormat::Secs, true))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{rfc3339, time};
-
-    #[test]
-    fn times_are_dates_times_or_ago() {
-        let read = |text| time(text, 1_800_000_000).map_err(|error| error.to_string());
-        assert_eq!(read("2027-01-15"), Ok(1_799_971_200));
-        assert_eq!(read("2027-01-15T08:00:00+00:00"), Ok(1_800_000_000));
-        assert_eq!(read("2027-01-15T09:00:00+01:00"), Ok(1_800_000_000));
-        assert_eq!(read("24h"), Ok(1_800_000_000 - 86_400));
-        for wrong in ["", "yesterday", "2027-02-30", "-1h"] {
-            assert!(read(wrong).is_err(), "{wrong}");
-        }
-        assert_eq!(rfc3339(1_800_000_000), "2027-01-15T08:00:00Z");
-    }
+    Ok(noted)
 }

@@ -1,23 +1,25 @@
-//! `client add`, `list`, `rotate-secret`, `remove`.
+//! `client add`, `list`, `show`, `rotate-secret`, `remove`.
 
-use super::{CommandError, Format, manager::Manager, output::Columns};
+use super::{
+    CommandError, Format,
+    manager::Manager,
+    output::{self, Columns},
+    times,
+};
 use crate::{
+    administration::views::{ClientView, NewSecretView},
     audit::Actor,
     clients::{
-        Client, OpenIdMetadata,
+        Client,
         add_client::{Installation, NewClient, add_client},
         remove_client::remove_client,
-        rotate_secret::{OVERLAP_SECONDS, rotate_secret},
+        rotate_secret::{OVERLAP_SECONDS, RotateSecretRefusal, rotate_secret},
     },
     store,
 };
 use clap::{Args, Subcommand};
-use serde::Serialize;
-use shared::{protocol::token_algorithm::TokenAlgorithm, secret::Secret};
+use shared::protocol::token_algorithm::TokenAlgorithm;
 use std::io::Write;
-
-/// Clients listed by one query.
-const PAGE: i64 = 500;
 
 /// What can be done with clients.
 #[derive(Debug, Subcommand)]
@@ -30,6 +32,9 @@ pub enum ClientCommand {
     /// List all clients, those that registered themselves included.
     #[command(after_help = "Example:\n  postern client list --json")]
     List(Format),
+    /// Show a client.
+    #[command(after_help = "Example:\n  postern client show client_Zm9vYmFyYmF6cXV4MTIz")]
+    Show(OneArguments),
     /// Give a client another secret, printed once. The old one goes on for a day, or as long as you say.
     #[command(
         name = "rotate-secret",
@@ -38,7 +43,7 @@ pub enum ClientCommand {
     RotateSecret(RotateSecretArguments),
     /// Remove a client: everything it holds ends at once.
     #[command(after_help = "Example:\n  postern client remove client_Zm9vYmFyYmF6cXV4MTIz")]
-    Remove(RemoveArguments),
+    Remove(OneArguments),
 }
 
 /// A new client.
@@ -91,7 +96,7 @@ pub struct RotateSecretArguments {
 
 /// Which client.
 #[derive(Debug, Args)]
-pub struct RemoveArguments {
+pub struct OneArguments {
     /// The id that `client list` shows.
     pub id: String,
     /// How to print.
@@ -99,61 +104,15 @@ pub struct RemoveArguments {
     pub format: Format,
 }
 
-#[derive(Serialize)]
-struct Line {
-    client_id: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    client_secret: Option<String>,
-    client_name: String,
-    origin: &'static str,
-    token_endpoint_auth_method: &'static str,
-    grant_types: Vec<&'static str>,
-    scope: String,
-    resources: Vec<String>,
-    redirect_uris: Vec<String>,
-    #[serde(flatten)]
-    openid: OpenIdMetadata,
-    confirmed: bool,
-}
-
-impl Line {
-    fn of(client: Client, secret: Option<&Secret>) -> Self {
-        Self {
-            client_id: client.id,
-            client_secret: secret.map(|secret| secret.expose().to_owned()),
-            client_name: client.name,
-            origin: client.origin.as_str(),
-            token_endpoint_auth_method: client.auth_method.as_str(),
-            grant_types: client.grant_types.iter().map(|grant| grant.as_str()).collect(),
-            scope: client.scope.to_string(),
-            resources: client.resources,
-            redirect_uris: client.redirect_uris,
-            openid: client.openid,
-            confirmed: client.confirmed_at.is_some(),
-        }
-    }
-}
-
-impl Columns for Line {
-    const HEADINGS: &'static [&'static str] = &["ID", "NAME", "ORIGIN", "GRANTS", "SCOPE"];
+impl Columns for ClientView {
+    const HEADINGS: &'static [&'static str] = &["ID", "NAME", "ORIGIN", "GRANTS", "SCOPE", "MADE"];
 
     fn columns(&self) -> Vec<String> {
-        let origin = if self.confirmed { self.origin.to_owned() } else { format!("{}, unconfirmed", self.origin) };
-        vec![self.client_id.clone(), self.client_name.clone(), origin, self.grant_types.join(" "), self.scope.clone()]
+        let origin =
+            if self.confirmed_at.is_some() { self.origin.to_owned() } else { format!("{}, unconfirmed", self.origin) };
+        let (grants, made) = (self.grant_types.join(" "), times::both(self.created_at));
+        vec![self.client_id.clone(), self.client_name.clone(), origin, grants, self.scope.clone(), made]
     }
-}
-
-#[derive(Serialize)]
-struct Rotated<'a> {
-    client_id: &'a str,
-    client_secret: &'a str,
-    previous_secret_ends_at: i64,
-}
-
-#[derive(Serialize)]
-struct Removed<'a> {
-    client_id: &'a str,
-    removed: bool,
 }
 
 pub(super) async fn execute(
@@ -163,16 +122,23 @@ pub(super) async fn execute(
 ) -> Result<(), CommandError> {
     match command {
         ClientCommand::Add(arguments) => add(&arguments, manager, output).await,
-        ClientCommand::List(format) => list(format, manager, output).await,
+        ClientCommand::List(format) => {
+            let mut reader = manager.store.read();
+            let clients = store::client::list_page(&mut reader, "", "", i64::MAX, manager.now).await?;
+            format.list(clients.into_iter().map(ClientView::from).collect(), output)
+        }
+        ClientCommand::Show(OneArguments { id, format }) => {
+            let view = ClientView::from(find(&id, manager).await?);
+            if format.json { format.one(&view, "", output) } else { output::write_one(&view, output) }
+        }
         ClientCommand::RotateSecret(arguments) => rotate(&arguments, manager, output).await,
         ClientCommand::Remove(arguments) => {
             if !remove_client(&manager.store, manager.random.as_ref(), &Actor::CommandLine, &arguments.id, manager.now)
                 .await?
             {
-                return Err(CommandError::refused(format!("there is no client {}", arguments.id)));
+                return Err(unknown(&arguments.id));
             }
-            let answer = Removed { client_id: &arguments.id, removed: true };
-            arguments.format.one(&answer, &format!("{} is removed; everything it held has ended", arguments.id), output)
+            arguments.format.done(&format!("{} is removed; everything it held has ended", arguments.id), output)
         }
     }
 }
@@ -197,7 +163,7 @@ async fn add(arguments: &AddArguments, manager: &Manager, output: &mut dyn Write
     if let Some(secret) = &secret {
         text.push_str(&format!("\nclient_secret  {}\nThe secret is shown only now.", secret.expose()));
     }
-    arguments.format.one(&Line::of(client, secret.as_ref()), &text, output)
+    arguments.format.one(&NewSecretView::of(client, secret.as_ref()), &text, output)
 }
 
 async fn rotate(
@@ -207,14 +173,14 @@ async fn rotate(
 ) -> Result<(), CommandError> {
     let RotateSecretArguments { id, overlap_seconds, format } = arguments;
     let (store, random) = (&manager.store, manager.random.as_ref());
-    let secret = rotate_secret(store, random, &Actor::CommandLine, id, *overlap_seconds, manager.now)
-        .await
-        .map_err(|refusal| CommandError::refused(refusal.to_string()))?;
-    let answer = Rotated {
-        client_id: id,
-        client_secret: secret.expose(),
-        previous_secret_ends_at: manager.now + i64::from(*overlap_seconds),
-    };
+    let secret = rotate_secret(store, random, &Actor::CommandLine, id, *overlap_seconds, manager.now).await.map_err(
+        |refusal| match refusal {
+            RotateSecretRefusal::NoClient(_) => unknown(id),
+            refusal => CommandError::refused(refusal.to_string()),
+        },
+    )?;
+    let ends_at = manager.now + i64::from(*overlap_seconds);
+    let answer = NewSecretView::replaced(find(id, manager).await?, &secret, ends_at);
     let old = match overlap_seconds {
         0 => "The old secret has ended.".to_owned(),
         seconds => format!("The old secret goes on for {seconds} seconds."),
@@ -223,14 +189,12 @@ async fn rotate(
     format.one(&answer, &text, output)
 }
 
-async fn list(format: Format, manager: &Manager, output: &mut dyn Write) -> Result<(), CommandError> {
-    let (mut lines, mut after) = (Vec::new(), String::new());
-    loop {
-        let page = store::client::list(&mut manager.store.read(), &after, PAGE).await?;
-        let Some(last) = page.last() else { break };
-        after.clone_from(&last.id);
-        let alive = page.into_iter().filter(|client| client.is_alive(manager.now));
-        lines.extend(alive.map(|client| Line::of(client, None)));
-    }
-    format.list(&lines, output)
+/// A client that exists: not removed, and confirmed or still young.
+async fn find(id: &str, manager: &Manager) -> Result<Client, CommandError> {
+    let client = store::client::find(&mut manager.store.read(), id).await?;
+    client.filter(|client| client.is_alive(manager.now)).ok_or_else(|| unknown(id))
+}
+
+fn unknown(id: &str) -> CommandError {
+    CommandError::not_found(format!("there is no client {id}"))
 }

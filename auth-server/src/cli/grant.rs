@@ -1,13 +1,13 @@
 //! `grant list` and `revoke`.
 
-use super::{CommandError, Format, manager::Manager, output::Columns, user};
+use super::{CommandError, Format, manager::Manager, output::Columns, times, user};
 use crate::{
+    administration::views::GrantView,
     audit::Actor,
     grants::end_grant::end_grant,
-    store::grant_overview::{self, After, GrantFilter, GrantOverview},
+    store::grant_overview::{self, After, GrantFilter},
 };
 use clap::{Args, Subcommand};
-use serde::Serialize;
 use std::io::Write;
 
 /// Grants listed at most; `admin grants list` turns pages.
@@ -45,20 +45,14 @@ pub struct RevokeArguments {
     pub format: Format,
 }
 
-impl Columns for GrantOverview {
-    const HEADINGS: &'static [&'static str] = &["ID", "USER", "CLIENT", "SCOPE", "ORGANIZATION", "RESOURCE"];
+impl Columns for GrantView {
+    const HEADINGS: &'static [&'static str] = &["ID", "USER", "CLIENT", "SCOPE", "ORGANIZATION", "RESOURCE", "SINCE"];
 
     fn columns(&self) -> Vec<String> {
-        let organization = self.organization.as_deref().unwrap_or("-");
-        let texts = [&self.id, &self.user, &self.client_name, &self.scope, organization, &self.resource];
+        let (organization, since) = (self.organization_slug.as_deref().unwrap_or("-"), times::both(self.created_at));
+        let texts = [&self.id, &self.user_email, &self.client_name, &self.scope, organization, &self.resource, &since];
         texts.into_iter().map(str::to_owned).collect()
     }
-}
-
-#[derive(Serialize)]
-struct Revoked<'a> {
-    id: &'a str,
-    revoked: bool,
 }
 
 pub(super) async fn execute(
@@ -75,15 +69,19 @@ pub(super) async fn execute(
             let filter = GrantFilter { user_id: user_id.as_deref().unwrap_or_default(), ..GrantFilter::default() };
             let mut reader = manager.store.read();
             let grants = grant_overview::list(&mut reader, filter, After::NOTHING, LISTED_MAX, manager.now).await?;
-            arguments.format.list(&grants, output)
+            arguments.format.list(grants.into_iter().map(GrantView::from).collect(), output)
         }
         GrantCommand::Revoke(arguments) => {
-            let random = manager.random.as_ref();
-            if !end_grant(&manager.store, random, &Actor::CommandLine, &arguments.id, manager.now).await? {
-                return Err(CommandError::refused(format!("there is no grant {} that still stands", arguments.id)));
+            let RevokeArguments { id, format } = arguments;
+            if grant_overview::find(&mut manager.store.read(), &id).await?.is_none() {
+                return Err(CommandError::not_found(format!("there is no grant {id}")));
             }
-            let answer = Revoked { id: &arguments.id, revoked: true };
-            arguments.format.one(&answer, &format!("{} is revoked", arguments.id), output)
+            let random = manager.random.as_ref();
+            let text = match end_grant(&manager.store, random, &Actor::CommandLine, &id, manager.now).await? {
+                true => format!("{id} is revoked"),
+                false => format!("{id} had ended before"),
+            };
+            format.done(&text, output)
         }
     }
 }

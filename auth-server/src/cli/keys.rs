@@ -1,23 +1,26 @@
 //! `keys list`, `rotate`, `revoke`, and the key-encryption key.
 
-use super::{CommandError, Format, manager::Manager, output::Columns};
+use super::{
+    CommandError, Format,
+    manager::Manager,
+    output::Columns,
+    times::{both, rfc3339},
+};
 use crate::{
+    administration::{
+        page::Page,
+        views::{KeyView, RevokedKeyView, RotatedKeyView},
+    },
     audit::Actor,
     key_lifecycle::{
         KeyAct, Pace, ResealedColumn, Rotation, load_key_encryption_keys, replace_key_encryption_key,
-        revoke_signing_key, rotate_signing_key, times::Stage,
+        revoke_signing_key, rotate_signing_key,
     },
-    store::{
-        signing_key::{self, KeyLife},
-        successor_key::{self, SuccessorKeyRow},
-    },
+    store::{signing_key, successor_key},
 };
-use chrono::{DateTime, SecondsFormat};
 use clap::{Args, Subcommand};
 use serde::Serialize;
-use shared::{
-    clock::UnixSeconds, protocol::token_algorithm::TokenAlgorithm, sealing::KeyEncryptionKeys, sealing::Sealing,
-};
+use shared::{protocol::token_algorithm::TokenAlgorithm, sealing::KeyEncryptionKeys, sealing::Sealing};
 use std::io::Write;
 
 /// What can be done with keys.
@@ -80,86 +83,31 @@ pub(super) fn parse_algorithm(text: &str) -> Result<TokenAlgorithm, String> {
     TokenAlgorithm::parse(text).ok_or_else(|| "write ES256 or RS256".to_owned())
 }
 
+/// A key of a list. What it is sealed under is for whoever has the files, and not told over HTTP.
 #[derive(Serialize)]
-struct Line {
-    kid: String,
-    #[serde(rename = "use")]
-    used_for: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    algorithm: Option<String>,
-    state: &'static str,
-    published_at: UnixSeconds,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    activates_at: Option<UnixSeconds>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    activated_at: Option<UnixSeconds>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    retired_at: Option<UnixSeconds>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    gone_at: Option<UnixSeconds>,
+struct Shown {
+    #[serde(flatten)]
+    view: KeyView,
     key_encryption_key_id: String,
 }
 
-impl From<KeyLife> for Line {
-    fn from(life: KeyLife) -> Self {
-        let stage = Stage::of(&life);
-        let (activates_at, gone_at) = match stage {
-            Stage::Next { activates_at } => (Some(activates_at), None),
-            Stage::Active { .. } => (None, None),
-            Stage::Retired { gone_at } => (None, Some(gone_at)),
-        };
-        Self {
-            kid: life.kid,
-            used_for: "signing",
-            algorithm: Some(life.algorithm),
-            state: stage.as_str(),
-            published_at: life.published_at,
-            activates_at,
-            activated_at: life.activated_at,
-            retired_at: life.retired_at,
-            gone_at,
-            key_encryption_key_id: life.key_encryption_key_id,
-        }
-    }
-}
-
-impl From<SuccessorKeyRow> for Line {
-    fn from(row: SuccessorKeyRow) -> Self {
-        Self {
-            kid: row.id,
-            used_for: "refresh",
-            algorithm: None,
-            state: if row.retired_at.is_none() { "active" } else { "retired" },
-            published_at: row.created_at,
-            activates_at: None,
-            activated_at: Some(row.created_at),
-            retired_at: row.retired_at,
-            gone_at: None,
-            key_encryption_key_id: row.sealed.key_id,
-        }
-    }
-}
-
-impl Columns for Line {
+impl Columns for Shown {
     const HEADINGS: &'static [&'static str] = &["KID", "USE", "ALGORITHM", "STATE", "SINCE", "UNTIL", "SEALED UNDER"];
 
     fn columns(&self) -> Vec<String> {
-        let since = self.retired_at.or(self.activated_at).unwrap_or(self.published_at);
-        let until = self.activates_at.or(self.gone_at);
+        let key = &self.view;
+        let since = key.retired_at.or(key.activated_at).unwrap_or(key.published_at);
+        let until = key.activates_at.or(key.gone_at);
         vec![
-            self.kid.clone(),
-            self.used_for.to_owned(),
-            self.algorithm.clone().unwrap_or_default(),
-            self.state.to_owned(),
-            time(since),
-            until.map(time).unwrap_or_default(),
+            key.kid.clone(),
+            key.used_for.to_owned(),
+            key.algorithm.clone().unwrap_or_default(),
+            key.state.to_owned(),
+            both(since),
+            until.map(both).unwrap_or_default(),
             self.key_encryption_key_id.clone(),
         ]
     }
-}
-
-fn time(at: UnixSeconds) -> String {
-    DateTime::from_timestamp(at, 0).map_or_else(|| at.to_string(), |at| at.to_rfc3339_opts(SecondsFormat::Secs, true))
 }
 
 pub(super) async fn execute(
@@ -180,10 +128,15 @@ pub(super) async fn execute(
 }
 
 async fn list(format: Format, manager: &Manager, output: &mut dyn Write) -> Result<(), CommandError> {
-    let signing = signing_key::list_lives(&mut manager.store.read()).await?;
-    let successor = successor_key::list(&mut manager.store.read()).await?;
-    let lines: Vec<Line> = signing.into_iter().map(Line::from).chain(successor.into_iter().map(Line::from)).collect();
-    format.list(&lines, output)
+    let mut reader = manager.store.read();
+    let mut keys = Vec::new();
+    for life in signing_key::list_lives(&mut reader).await? {
+        keys.push(Shown { key_encryption_key_id: life.key_encryption_key_id.clone(), view: life.into() });
+    }
+    for row in successor_key::list(&mut reader).await? {
+        keys.push(Shown { key_encryption_key_id: row.sealed.key_id.clone(), view: row.into() });
+    }
+    format.list(keys, output)
 }
 
 async fn sealing(manager: &Manager) -> Result<Sealing, CommandError> {
@@ -196,60 +149,43 @@ fn act<'a>(manager: &'a Manager, sealing: &'a Sealing) -> KeyAct<'a> {
     KeyAct { store, sealing, random, by: &Actor::CommandLine, now: manager.now }
 }
 
-#[derive(Serialize)]
-struct Rotated {
-    algorithm: TokenAlgorithm,
-    kid: String,
-    state: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    signs_at: Option<UnixSeconds>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    retired: Option<String>,
-}
-
 async fn rotate(arguments: &RotateArguments, manager: &Manager, output: &mut dyn Write) -> Result<(), CommandError> {
     let sealing = sealing(manager).await?;
     let pace = if arguments.now { Pace::Hurry } else { Pace::InTime };
     let algorithms = arguments.algorithm.map_or_else(|| TokenAlgorithm::ALL.to_vec(), |algorithm| vec![algorithm]);
-    let (mut done, mut text) = (Vec::new(), Vec::new());
+    let (mut items, mut text) = (Vec::new(), Vec::new());
     for algorithm in algorithms {
+        let name = algorithm.as_str();
         match rotate_signing_key(&act(manager, &sealing), algorithm, pace).await? {
             Rotation::Prepared { kid, signs_at } => {
-                text.push(format!("{algorithm}: {kid} is published and signs from {} on", time(signs_at)));
-                done.push(Rotated { algorithm, kid, state: "next", signs_at: Some(signs_at), retired: None });
+                text.push(format!("{algorithm}: {kid} is published and signs from {} on", rfc3339(signs_at)));
+                items.push(RotatedKeyView::next(name, kid, signs_at));
             }
             Rotation::Activated(key) => {
                 text.push(format!("{algorithm}: {} signs now", key.kid));
-                done.push(Rotated { algorithm, kid: key.kid, state: "active", signs_at: None, retired: key.retired });
+                items.push(RotatedKeyView::active(name, key));
             }
             Rotation::TooManyKeys { until } => {
                 let why = "so many retired keys are still published that another one would not fit";
-                return Err(CommandError::refused(format!("{algorithm}: {why}; try again after {}", time(until))));
+                return Err(CommandError::refused(format!("{algorithm}: {why}; try again after {}", rfc3339(until))));
             }
         }
     }
-    arguments.format.one(&done, &text.join("\n"), output)
-}
-
-#[derive(Serialize)]
-struct Revoked<'a> {
-    kid: &'a str,
-    revoked: bool,
-    replaced_by: Option<String>,
+    arguments.format.one(&Page { items, next_cursor: None }, &text.join("\n"), output)
 }
 
 async fn revoke(arguments: &RevokeArguments, manager: &Manager, output: &mut dyn Write) -> Result<(), CommandError> {
     let sealing = sealing(manager).await?;
     let kid = arguments.kid.as_str();
     let Some(revoked) = revoke_signing_key(&act(manager, &sealing), kid).await? else {
-        return Err(CommandError::refused(format!("there is no signing key {kid}; `keys list` shows them")));
+        return Err(CommandError::not_found(format!("there is no signing key {kid}; `keys list` shows them")));
     };
     let replaced_by = revoked.replaced_by;
     let text = match &replaced_by {
         Some(new) => format!("{kid} is revoked; {new} signs in its place"),
         None => format!("{kid} is revoked; it did not sign"),
     };
-    arguments.format.one(&Revoked { kid, revoked: true, replaced_by }, &text, output)
+    arguments.format.one(&RevokedKeyView { kid: kid.to_owned(), replaced_by }, &text, output)
 }
 
 #[derive(Serialize)]

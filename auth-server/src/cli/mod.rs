@@ -5,7 +5,6 @@
 mod admin;
 mod audit;
 mod client;
-mod config;
 mod grant;
 mod keys;
 mod manager;
@@ -17,12 +16,12 @@ mod resource;
 mod resource_server;
 mod revoke_all;
 mod serve;
+mod times;
 mod user;
 
 pub use admin::AdminCommand;
 pub use audit::AuditCommand;
 pub use client::ClientCommand;
-pub use config::{ConfigCommand, PrintFormat};
 pub use grant::GrantCommand;
 pub use keys::KeysCommand;
 pub use organization::OrganizationCommand;
@@ -46,7 +45,7 @@ use clap::{Parser, Subcommand};
 use manager::{Manager, require_state};
 use shared::{
     clock::SharedClock,
-    config::{ConfigurationError, Settings as _, SharedSettings, Sources, TableDescription},
+    config::{ConfigCommand, ConfigurationError, Settings as _, SharedSettings, Sources, TableDescription},
     db::StoreError,
     process::Surroundings,
     random::SharedRandom,
@@ -173,6 +172,9 @@ pub enum CommandError {
     /// The command cannot be done as asked.
     #[error("{0}")]
     Refused(String),
+    /// There is nothing of the name or id that was given.
+    #[error("{0}")]
+    NotFound(String),
     /// An operation was refused.
     #[error(transparent)]
     Administration(#[from] Refusal),
@@ -182,10 +184,11 @@ pub enum CommandError {
 }
 
 impl CommandError {
-    /// What the process ends with: 1 when it was refused or failed, 3 when there is nothing with the id that was named. A command line that is
-    /// none ends with 2.
+    /// What the process ends with: 1 when it was refused or failed, 3 when there is nothing of the name or id that was given. A command line that
+    /// is none ends with 2.
     pub fn exit_code(&self) -> u8 {
         match self {
+            Self::NotFound(_) | Self::Organization(OrganizationRefusal::NotMember) => 3,
             Self::Administration(refusal) if refusal.is_not_found() => 3,
             _ => 1,
         }
@@ -195,19 +198,24 @@ impl CommandError {
     fn refused(why: impl Into<String>) -> Self {
         Self::Refused(why.into())
     }
+
+    /// A command about what is not there.
+    fn not_found(what: impl Into<String>) -> Self {
+        Self::NotFound(what.into())
+    }
 }
 
 impl Arguments {
-    /// The settings that flags, environment and file give.
+    /// What flags, environment and file give.
     ///
     /// # Errors
-    /// Everything that is wrong with them.
-    pub fn settings(&self, environment: Vec<(OsString, OsString)>) -> Result<Settings, ConfigurationError> {
+    /// The file cannot be read.
+    pub fn sources(&self, environment: Vec<(OsString, OsString)>) -> Result<Sources, ConfigurationError> {
         let sources = Sources::read(self.config.as_deref(), environment)?;
-        match &self.command {
-            Command::Serve(arguments) => Settings::load(&arguments.flags(sources)),
-            Command::Config(_) | Command::Manage(_) => Settings::load(&sources),
-        }
+        Ok(match &self.command {
+            Command::Serve(arguments) => arguments.flags(sources),
+            Command::Config(_) | Command::Manage(_) => sources,
+        })
     }
 }
 
@@ -220,13 +228,19 @@ pub async fn execute(
     surroundings: Surroundings,
     output: &mut (dyn Write + Send),
 ) -> Result<(), CommandError> {
+    surroundings.warn_of_misspelt("auth-server", &tables());
+    let environment = surroundings.environment.clone();
     if let Command::Config(ConfigCommand::Print(format)) = &arguments.command {
-        return format.print(&tables(), output);
+        let usable = || {
+            let sources = arguments.sources(environment)?;
+            Settings::load(&sources).map(|_| sources)
+        };
+        return Ok(output.write_all(format.text(&tables(), usable)?.as_bytes())?);
     }
-    let settings = arguments.settings(surroundings.environment.clone())?;
+    let settings = Settings::load(&arguments.sources(environment)?)?;
     match arguments.command {
         Command::Serve(_) => serve::serve(settings, surroundings).await,
-        Command::Config(_) => config::check(&settings, output),
+        Command::Config(_) => Ok(writeln!(output, "the configuration is usable: {}", settings.auth_server.public_url)?),
         Command::Manage(command) => manage(command, settings, &surroundings.clock, surroundings.random, output).await,
     }
 }

@@ -1,16 +1,17 @@
 //! `organization add`, `list`, `show`, `disable`, `enable`, and `organization member add`, `role`, `remove`, `list`.
 
-use super::{CommandError, Format, manager::Manager, organization_member, output::Columns, user};
+use super::{CommandError, Format, manager::Manager, organization_member, output::Columns, times, user};
 use crate::{
+    administration::views::{MemberView, OrganizationView},
     audit::Actor,
     organizations::{
-        NewOrganization, Organization, OrganizationRole, add_organization, disable_organization, enable_organization,
+        NewOrganization, Organization, OrganizationRefusal, OrganizationRole, add_organization, disable_organization,
+        enable_organization,
     },
     store,
 };
 use clap::{Args, Subcommand, ValueEnum};
 use serde::Serialize;
-use shared::clock::UnixSeconds;
 use std::io::Write;
 
 pub use super::organization_member::MemberCommand;
@@ -90,43 +91,21 @@ impl From<MemberRole> for OrganizationRole {
     }
 }
 
-#[derive(Serialize)]
-struct Line {
-    id: String,
-    slug: String,
-    name: String,
-    tenant_id: String,
-    created_at: UnixSeconds,
-    disabled: bool,
-}
-
-impl From<Organization> for Line {
-    fn from(organization: Organization) -> Self {
-        Self {
-            disabled: organization.disabled_at.is_some(),
-            id: organization.id,
-            slug: organization.slug,
-            name: organization.name,
-            tenant_id: organization.tenant_id,
-            created_at: organization.created_at,
-        }
-    }
-}
-
-impl Columns for Line {
-    const HEADINGS: &'static [&'static str] = &["SLUG", "NAME", "STATE", "TENANT", "ID"];
+impl Columns for OrganizationView {
+    const HEADINGS: &'static [&'static str] = &["SLUG", "NAME", "STATE", "TENANT", "MADE", "ID"];
 
     fn columns(&self) -> Vec<String> {
-        let state = if self.disabled { "disabled" } else { "active" };
-        vec![self.slug.clone(), self.name.clone(), state.to_owned(), self.tenant_id.clone(), self.id.clone()]
+        let made = times::both(self.created_at);
+        let texts = [&self.slug, &self.name, self.state, &self.tenant_id, &made, &self.id];
+        texts.into_iter().map(str::to_owned).collect()
     }
 }
 
 #[derive(Serialize)]
 struct Shown {
     #[serde(flatten)]
-    organization: Line,
-    members: Vec<organization_member::Line>,
+    organization: OrganizationView,
+    members: Vec<MemberView>,
 }
 
 pub(super) async fn execute(
@@ -139,21 +118,27 @@ pub(super) async fn execute(
         OrganizationCommand::Add(arguments) => add(&arguments, manager, output).await,
         OrganizationCommand::List(format) => {
             let organizations = store::organization::list(&mut store.read()).await?;
-            format.list(&organizations.into_iter().map(Line::from).collect::<Vec<_>>(), output)
+            format.list(organizations.into_iter().map(OrganizationView::from).collect(), output)
         }
         OrganizationCommand::Show(arguments) => show(&arguments, manager, output).await,
         OrganizationCommand::Disable(arguments) => {
             let organization = find(&arguments.slug, manager).await?;
-            disable_organization(store, random, by, &organization.id, now).await?;
-            let line = Line { disabled: true, ..organization.into() };
-            let text = format!("{} is disabled; everything allowed for it has ended", line.slug);
-            arguments.format.one(&line, &text, output)
+            match disable_organization(store, random, by, &organization.id, now).await {
+                Ok(()) | Err(OrganizationRefusal::AlreadyDisabled) => {}
+                Err(refusal) => return Err(refusal.into()),
+            }
+            let view = OrganizationView::from(find(&arguments.slug, manager).await?);
+            let text = format!("{} is disabled; everything allowed for it has ended", view.slug);
+            arguments.format.one(&view, &text, output)
         }
         OrganizationCommand::Enable(arguments) => {
             let organization = find(&arguments.slug, manager).await?;
-            enable_organization(store, random, by, &organization.id, now).await?;
-            let line = Line { disabled: false, ..organization.into() };
-            arguments.format.one(&line, &format!("{} is open again", line.slug), output)
+            match enable_organization(store, random, by, &organization.id, now).await {
+                Ok(()) | Err(OrganizationRefusal::NotDisabled) => {}
+                Err(refusal) => return Err(refusal.into()),
+            }
+            let view = OrganizationView::from(find(&arguments.slug, manager).await?);
+            arguments.format.one(&view, &format!("{} is open", view.slug), output)
         }
         OrganizationCommand::Member(command) => organization_member::execute(command, manager, output).await,
     }
@@ -169,9 +154,9 @@ async fn add(arguments: &AddArguments, manager: &Manager, output: &mut dyn Write
     };
     let random = manager.random.as_ref();
     let made = add_organization(&manager.store, random, &Actor::CommandLine, &new, manager.now).await?;
-    let line = Line::from(made);
-    let text = format!("{} is made ({}); {} owns it", line.slug, line.id, owner.email.as_str());
-    arguments.format.one(&line, &text, output)
+    let view = OrganizationView::from(made);
+    let text = format!("{} is made ({}); {} owns it", view.slug, view.id, owner.email.as_str());
+    arguments.format.one(&view, &text, output)
 }
 
 async fn show(arguments: &OneArguments, manager: &Manager, output: &mut dyn Write) -> Result<(), CommandError> {
@@ -181,13 +166,13 @@ async fn show(arguments: &OneArguments, manager: &Manager, output: &mut dyn Writ
     if arguments.format.json {
         return arguments.format.one(&shown, "", output);
     }
-    arguments.format.list(std::slice::from_ref(&shown.organization), output)?;
+    Format::table(std::slice::from_ref(&shown.organization), output)?;
     writeln!(output)?;
-    arguments.format.list(&shown.members, output)
+    Format::table(&shown.members, output)
 }
 
 /// The organization of that slug.
 pub(super) async fn find(slug: &str, manager: &Manager) -> Result<Organization, CommandError> {
     let organization = store::organization::find_by_slug(&mut manager.store.read(), slug).await?;
-    organization.ok_or_else(|| CommandError::refused(format!("there is no organization {slug}")))
+    organization.ok_or_else(|| CommandError::not_found(format!("there is no organization {slug}")))
 }

@@ -5,15 +5,15 @@ use super::{
     manager::Manager,
     organization::{self, MemberRole},
     output::Columns,
-    user,
+    times, user,
 };
 use crate::{
+    administration::views::MemberView,
     audit::Actor,
-    organizations::{Member, OrganizationRole, add_member, change_role, remove_member},
+    organizations::{OrganizationRefusal, OrganizationRole, add_member, change_role, remove_member},
     store,
 };
 use clap::{Args, Subcommand};
-use serde::Serialize;
 use std::io::Write;
 
 /// What can be done with the members of an organization.
@@ -75,49 +75,14 @@ pub struct OneArguments {
     pub format: Format,
 }
 
-/// A member of a list.
-#[derive(Serialize)]
-pub(super) struct Line {
-    user_id: String,
-    email: String,
-    display_name: String,
-    role: OrganizationRole,
-    disabled: bool,
-}
-
-impl From<Member> for Line {
-    fn from(member: Member) -> Self {
-        Self {
-            user_id: member.user_id,
-            email: member.email.as_str().to_owned(),
-            display_name: member.display_name,
-            role: member.role,
-            disabled: member.disabled_at.is_some(),
-        }
-    }
-}
-
-impl Columns for Line {
-    const HEADINGS: &'static [&'static str] = &["EMAIL", "NAME", "ROLE", "STATE", "ID"];
+impl Columns for MemberView {
+    const HEADINGS: &'static [&'static str] = &["EMAIL", "NAME", "ROLE", "STATE", "SINCE", "ID"];
 
     fn columns(&self) -> Vec<String> {
-        let state = if self.disabled { "disabled" } else { "active" };
-        vec![
-            self.email.clone(),
-            self.display_name.clone(),
-            self.role.as_str().to_owned(),
-            state.to_owned(),
-            self.user_id.clone(),
-        ]
+        let since = times::both(self.created_at);
+        let texts = [&self.email, &self.display_name, self.role, self.state, &since, &self.user_id];
+        texts.into_iter().map(str::to_owned).collect()
     }
-}
-
-#[derive(Serialize)]
-struct Changed<'a> {
-    organization: &'a str,
-    email: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    role: Option<OrganizationRole>,
 }
 
 pub(super) async fn execute(
@@ -128,36 +93,42 @@ pub(super) async fn execute(
     let (store, random, by, now) = (&manager.store, manager.random.as_ref(), &Actor::CommandLine, manager.now);
     match command {
         MemberCommand::Add(AddArguments { slug, email, role, format }) => {
-            let (organization_id, user_id, role) =
-                (id(&slug, manager).await?, user_id(&email, manager).await?, role.into());
-            add_member(store, random, by, &organization_id, &user_id, role, now).await?;
-            let changed = Changed { organization: &slug, email: &email, role: Some(role) };
-            format.one(&changed, &format!("{email} belongs to {slug} ({})", role.as_str()), output)
+            let (organization_id, user_id) = (id(&slug, manager).await?, user_id(&email, manager).await?);
+            add_member(store, random, by, &organization_id, &user_id, OrganizationRole::from(role), now).await?;
+            let member = view(&organization_id, &user_id, manager).await?;
+            format.one(&member, &format!("{email} belongs to {slug} ({})", member.role), output)
         }
         MemberCommand::Role(RoleArguments { slug, email, role, format }) => {
-            let (organization_id, user_id, role) =
-                (id(&slug, manager).await?, user_id(&email, manager).await?, role.into());
-            change_role(store, random, by, &organization_id, &user_id, role, now).await?;
-            let changed = Changed { organization: &slug, email: &email, role: Some(role) };
-            format.one(&changed, &format!("{email} is {} of {slug}", role.as_str()), output)
+            let (organization_id, user_id) = (id(&slug, manager).await?, user_id(&email, manager).await?);
+            change_role(store, random, by, &organization_id, &user_id, OrganizationRole::from(role), now).await?;
+            let member = view(&organization_id, &user_id, manager).await?;
+            format.one(&member, &format!("{email} is {} of {slug}", member.role), output)
         }
         MemberCommand::Remove(OneArguments { slug, email, format }) => {
             let (organization_id, user_id) = (id(&slug, manager).await?, user_id(&email, manager).await?);
-            remove_member(store, random, by, &organization_id, &user_id, now).await?;
-            let changed = Changed { organization: &slug, email: &email, role: None };
+            match remove_member(store, random, by, &organization_id, &user_id, now).await {
+                Ok(()) | Err(OrganizationRefusal::NotMember) => {}
+                Err(refusal) => return Err(refusal.into()),
+            }
             let text = format!("{email} does not belong to {slug} any more; everything it allowed for it has ended");
-            format.one(&changed, &text, output)
+            format.done(&text, output)
         }
         MemberCommand::List(organization::OneArguments { slug, format }) => {
-            format.list(&list(&id(&slug, manager).await?, manager).await?, output)
+            format.list(list(&id(&slug, manager).await?, manager).await?, output)
         }
     }
 }
 
 /// Who belongs to the organization with this id.
-pub(super) async fn list(organization_id: &str, manager: &Manager) -> Result<Vec<Line>, CommandError> {
+pub(super) async fn list(organization_id: &str, manager: &Manager) -> Result<Vec<MemberView>, CommandError> {
     let members = store::organization_member::list(&mut manager.store.read(), organization_id).await?;
-    Ok(members.into_iter().map(Line::from).collect())
+    Ok(members.into_iter().map(MemberView::from).collect())
+}
+
+/// A user who belongs to an organization, as shown.
+async fn view(organization_id: &str, user_id: &str, manager: &Manager) -> Result<MemberView, CommandError> {
+    let found = store::organization_member::find_member(&mut manager.store.read(), organization_id, user_id).await?;
+    found.map(MemberView::from).ok_or_else(|| OrganizationRefusal::NotMember.into())
 }
 
 async fn id(slug: &str, manager: &Manager) -> Result<String, CommandError> {

@@ -2,10 +2,11 @@
 
 use super::{CommandError, Format, keys::parse_algorithm, manager::Manager, output::Columns};
 use crate::{
+    administration::views::ResourceView,
     audit::Actor,
     resources::{
         Resource,
-        set_resource_tokens::{TokenChoice, set_resource_tokens},
+        set_resource_tokens::{SetTokensRefusal, TokenChoice, set_resource_tokens},
     },
     store,
 };
@@ -17,7 +18,7 @@ use std::io::Write;
 /// What can be done with resources.
 #[derive(Debug, Subcommand)]
 pub enum ResourceCommand {
-    /// List what resource servers registered.
+    /// List what resource servers registered, and the interface of this server that a client can be made for.
     #[command(after_help = "Example:\n  postern resource list")]
     List(Format),
     /// Say how the access tokens of a resource are signed, and how long they live, whatever its resource server registers.
@@ -46,43 +47,37 @@ pub struct SetArguments {
     pub format: Format,
 }
 
+/// A resource of a list, and how long access tokens live unless it says so.
 #[derive(Serialize)]
-struct Line {
-    resource: String,
-    name: String,
-    scopes: Vec<String>,
-    algorithm: TokenAlgorithm,
-    access_token_ttl_seconds: i64,
-    registered_by: String,
+struct Shown {
+    #[serde(flatten)]
+    view: ResourceView,
+    #[serde(skip)]
+    usual_ttl_seconds: i64,
 }
 
-impl Line {
+impl Shown {
     fn of(resource: Resource, manager: &Manager) -> Self {
-        let usual = manager.settings.auth_server.access_token_lifetime.seconds();
-        Self {
-            scopes: resource.scopes.iter().map(|scope| scope.name.clone()).collect(),
-            resource: resource.id,
-            name: resource.name,
-            algorithm: resource.algorithm,
-            access_token_ttl_seconds: resource.access_token_ttl_seconds.unwrap_or(usual),
-            registered_by: resource.owner_client_id,
-        }
+        let usual_ttl_seconds = manager.settings.auth_server.access_token_lifetime.seconds();
+        Self { view: resource.into(), usual_ttl_seconds }
+    }
+
+    fn access_token_ttl_seconds(&self) -> i64 {
+        self.view.access_token_ttl_seconds.unwrap_or(self.usual_ttl_seconds)
     }
 }
 
-impl Columns for Line {
+impl Columns for Shown {
     const HEADINGS: &'static [&'static str] =
         &["RESOURCE", "NAME", "SCOPES", "ALGORITHM", "TOKEN SECONDS", "REGISTERED BY"];
 
     fn columns(&self) -> Vec<String> {
-        vec![
-            self.resource.clone(),
-            self.name.clone(),
-            self.scopes.join(" "),
-            self.algorithm.to_string(),
-            self.access_token_ttl_seconds.to_string(),
-            self.registered_by.clone(),
-        ]
+        let view = &self.view;
+        let scopes: Vec<&str> = view.scopes.iter().map(|scope| scope.name.as_str()).collect();
+        let owner = if view.is_built_in { "(built in)" } else { &view.owner_client_id };
+        let ttl = self.access_token_ttl_seconds().to_string();
+        let texts = [&view.resource, &view.name, &scopes.join(" "), view.algorithm, &ttl, owner];
+        texts.into_iter().map(str::to_owned).collect()
     }
 }
 
@@ -93,9 +88,10 @@ pub(super) async fn execute(
 ) -> Result<(), CommandError> {
     match command {
         ResourceCommand::List(format) => {
-            let resources = store::resource::list(&mut manager.store.read()).await?;
-            let lines: Vec<Line> = resources.into_iter().map(|resource| Line::of(resource, manager)).collect();
-            format.list(&lines, output)
+            let built_in = Resource::administration(manager.issuer());
+            let registered = store::resource::list_page(&mut manager.store.read(), "", "", i64::MAX).await?;
+            let resources = std::iter::once(built_in).chain(registered);
+            format.list(resources.map(|resource| Shown::of(resource, manager)).collect(), output)
         }
         ResourceCommand::Set(arguments) => set(&arguments, manager, output).await,
     }
@@ -109,10 +105,16 @@ async fn set(arguments: &SetArguments, manager: &Manager, output: &mut dyn Write
     }
     let (store, random) = (&manager.store, manager.random.as_ref());
     let set = set_resource_tokens(store, random, &Actor::CommandLine, &arguments.resource, choice, manager.now).await;
-    let line = Line::of(set.map_err(|refusal| CommandError::refused(refusal.to_string()))?, manager);
+    let set = set.map_err(|refusal| match refusal {
+        SetTokensRefusal::Unknown(_) => CommandError::not_found(refusal.to_string()),
+        refusal => CommandError::refused(refusal.to_string()),
+    })?;
+    let shown = Shown::of(set, manager);
     let text = format!(
         "tokens for {} are signed with {} and live {} seconds",
-        line.resource, line.algorithm, line.access_token_ttl_seconds
+        shown.view.resource,
+        shown.view.algorithm,
+        shown.access_token_ttl_seconds()
     );
-    arguments.format.one(&line, &text, output)
+    arguments.format.one(&shown, &text, output)
 }

@@ -2,9 +2,11 @@
 
 use super::{CommandError, Format, manager::Manager};
 use crate::{
+    administration::views::ResourceServerView,
     audit::Actor,
     clients::registration::CLIENT_ID_PREFIX,
     resources::enrol_resource_server::{Enrolment, enrol_resource_server},
+    store,
 };
 use clap::{Args, Subcommand};
 use serde::Serialize;
@@ -47,9 +49,8 @@ pub struct AddArguments {
 
 #[derive(Serialize)]
 struct Added<'a> {
-    client_id: &'a str,
-    name: &'a str,
-    origins: &'a [String],
+    #[serde(flatten)]
+    view: ResourceServerView,
     key_file: &'a Path,
 }
 
@@ -75,12 +76,10 @@ pub(super) async fn execute(
         let _ = std::fs::remove_file(&arguments.key_file);
         return Err(error.into());
     }
-    let added = Added {
-        client_id: &client_id,
-        name: &arguments.name,
-        origins: &arguments.origins,
-        key_file: &arguments.key_file,
-    };
+    let client = store::client::find(&mut manager.store.read(), &client_id).await?;
+    let client = client.ok_or_else(|| CommandError::not_found("the resource server was removed meanwhile"))?;
+    let added =
+        Added { view: ResourceServerView::of(client, arguments.origins.clone()), key_file: &arguments.key_file };
     let text = format!(
         "{} may register resources under {}.\nGive the resource server:\n  client_id = \"{client_id}\"\n  private_key_file = \"{}\"",
         arguments.name,

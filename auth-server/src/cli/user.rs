@@ -5,12 +5,13 @@ use super::{
     manager::Manager,
     organization::{self, MemberRole},
     output::Columns,
-    password,
+    password, times,
 };
 use crate::{
+    administration::views::{PasswordLinkView, UserView},
     audit::Actor,
     organizations::add_new_member,
-    store::user_account,
+    store::user_account::{self, UserFilter},
     users::{
         Email, NewUser, PasswordHasher, User, add_user, disable_user, disable_user::DisableUserRefusal, enable_user,
         erase_user, erase_user::EraseUserRefusal, reset_password, set_administrator,
@@ -18,7 +19,6 @@ use crate::{
     },
 };
 use clap::{Args, Subcommand, ValueEnum};
-use serde::Serialize;
 use std::{io::Write, sync::Arc};
 
 /// What can be done with users.
@@ -122,52 +122,14 @@ pub struct EraseArguments {
     pub format: Format,
 }
 
-#[derive(Serialize)]
-struct Line {
-    id: String,
-    email: String,
-    display_name: String,
-    roles: Vec<String>,
-    disabled: bool,
-}
-
-impl From<User> for Line {
-    fn from(user: User) -> Self {
-        Self {
-            disabled: user.disabled_at.is_some(),
-            id: user.id,
-            email: user.email.as_str().to_owned(),
-            display_name: user.display_name,
-            roles: user.roles,
-        }
-    }
-}
-
-impl Columns for Line {
-    const HEADINGS: &'static [&'static str] = &["EMAIL", "NAME", "ROLES", "STATE", "ID"];
+impl Columns for UserView {
+    const HEADINGS: &'static [&'static str] = &["EMAIL", "NAME", "ROLES", "STATE", "MADE", "ID"];
 
     fn columns(&self) -> Vec<String> {
-        let state = if self.disabled { "disabled" } else { "active" };
-        vec![self.email.clone(), self.display_name.clone(), self.roles.join(" "), state.to_owned(), self.id.clone()]
+        let made = times::both(self.created_at);
+        let texts = [&self.email, &self.display_name, &self.roles.join(" "), self.state, &made, &self.id];
+        texts.into_iter().map(str::to_owned).collect()
     }
-}
-
-#[derive(Serialize)]
-struct SignedOut {
-    id: String,
-    sessions_ended: u64,
-}
-
-#[derive(Serialize)]
-struct Erased {
-    id: String,
-    erased: bool,
-}
-
-#[derive(Serialize)]
-struct ResetLink {
-    link: String,
-    expires_in_seconds: i64,
 }
 
 pub(super) async fn execute(
@@ -178,18 +140,15 @@ pub(super) async fn execute(
     match command {
         UserCommand::Add(arguments) => add(&arguments, manager, output).await,
         UserCommand::List(format) => {
-            let users = user_account::list(&mut manager.store.read()).await?;
-            format.list(&users.into_iter().map(Line::from).collect::<Vec<_>>(), output)
+            let users = user_account::list_page(&mut manager.store.read(), UserFilter::default(), "", i64::MAX).await?;
+            format.list(users.into_iter().map(UserView::from).collect(), output)
         }
         UserCommand::Disable(arguments) => disable(&arguments, manager, output).await,
         UserCommand::Enable(arguments) => {
             let user = find(&arguments.email, manager).await?;
-            let random = manager.random.as_ref();
-            if !enable_user(&manager.store, random, &Actor::CommandLine, &user.id, manager.now).await? {
-                return Err(CommandError::refused(format!("{} is not disabled", arguments.email)));
-            }
-            let line = Line { disabled: false, ..user.into() };
-            arguments.format.one(&line, &format!("{} can sign in again", line.email), output)
+            enable_user(&manager.store, manager.random.as_ref(), &Actor::CommandLine, &user.id, manager.now).await?;
+            let view = view(&user.id, manager).await?;
+            arguments.format.one(&view, &format!("{} can sign in", view.email), output)
         }
         UserCommand::Role(arguments) => change_role(&arguments, manager, output).await,
         UserCommand::SignOut(arguments) => sign_out(&arguments, manager, output).await,
@@ -201,15 +160,13 @@ pub(super) async fn execute(
 async fn disable(arguments: &AccountArguments, manager: &Manager, output: &mut dyn Write) -> Result<(), CommandError> {
     let user = find(&arguments.email, manager).await?;
     let random = manager.random.as_ref();
-    disable_user(&manager.store, random, &Actor::CommandLine, &user.id, manager.now).await.map_err(
-        |cause| match cause {
-            DisableUserRefusal::Store(cause) => cause.into(),
-            DisableUserRefusal::NotOpen => CommandError::refused(format!("{} is disabled already", arguments.email)),
-            DisableUserRefusal::LastAdministrator => CommandError::refused(cause.to_string()),
-        },
-    )?;
-    let line = Line { disabled: true, ..user.into() };
-    arguments.format.one(&line, &format!("{} is disabled; everything it allowed has ended", line.email), output)
+    match disable_user(&manager.store, random, &Actor::CommandLine, &user.id, manager.now).await {
+        Ok(()) | Err(DisableUserRefusal::NotOpen) => {}
+        Err(DisableUserRefusal::Store(cause)) => return Err(cause.into()),
+        Err(refusal @ DisableUserRefusal::LastAdministrator) => return Err(CommandError::refused(refusal.to_string())),
+    }
+    let view = view(&user.id, manager).await?;
+    arguments.format.one(&view, &format!("{} is disabled; everything it allowed has ended", view.email), output)
 }
 
 async fn change_role(arguments: &RoleArguments, manager: &Manager, output: &mut dyn Write) -> Result<(), CommandError> {
@@ -223,9 +180,9 @@ async fn change_role(arguments: &RoleArguments, manager: &Manager, output: &mut 
             }
         },
     )?;
-    let line = Line::from(find(&arguments.email, manager).await?);
+    let view = view(&user.id, manager).await?;
     let does = if wanted { "administers" } else { "does not administer" };
-    arguments.format.one(&line, &format!("{} {does} this installation", line.email), output)
+    arguments.format.one(&view, &format!("{} {does} this installation", view.email), output)
 }
 
 async fn add(arguments: &AddArguments, manager: &Manager, output: &mut dyn Write) -> Result<(), CommandError> {
@@ -249,8 +206,8 @@ async fn add(arguments: &AddArguments, manager: &Manager, output: &mut dyn Write
             add_new_member(store, &passwords, random, by, &new, membership, manager.now).await?
         }
     };
-    let line = Line::from(user);
-    arguments.format.one(&line, &format!("{} can sign in ({})", line.email, line.roles.join(" ")), output)
+    let view = view(&user.id, manager).await?;
+    arguments.format.one(&view, &format!("{} can sign in ({})", view.email, view.roles.join(" ")), output)
 }
 
 async fn sign_out(arguments: &AccountArguments, manager: &Manager, output: &mut dyn Write) -> Result<(), CommandError> {
@@ -258,7 +215,7 @@ async fn sign_out(arguments: &AccountArguments, manager: &Manager, output: &mut 
     let (random, by) = (manager.random.as_ref(), &Actor::CommandLine);
     let sessions_ended = sign_out_everywhere(&manager.store, random, by, &user.id, manager.now).await?;
     let text = format!("{} is signed out; sessions that ended: {sessions_ended}", arguments.email);
-    arguments.format.one(&SignedOut { id: user.id, sessions_ended }, &text, output)
+    arguments.format.done(&text, output)
 }
 
 async fn erase(arguments: &EraseArguments, manager: &Manager, output: &mut dyn Write) -> Result<(), CommandError> {
@@ -274,9 +231,8 @@ async fn erase(arguments: &EraseArguments, manager: &Manager, output: &mut dyn W
         Err(EraseUserRefusal::Store(cause)) => return Err(cause.into()),
         Err(refusal) => return Err(CommandError::refused(refusal.to_string())),
     }
-    let answer = Erased { id: user.id, erased: true };
     let text = format!("{} is erased; backups and logs of other programs are yours to see to", arguments.email);
-    arguments.format.one(&answer, &text, output)
+    arguments.format.done(&text, output)
 }
 
 async fn reset(arguments: &AccountArguments, manager: &Manager, output: &mut dyn Write) -> Result<(), CommandError> {
@@ -285,11 +241,16 @@ async fn reset(arguments: &AccountArguments, manager: &Manager, output: &mut dyn
         reset_password::fresh_link(&manager.store, manager.random.as_ref(), &Actor::CommandLine, &user.id, manager.now)
             .await?;
     let token = token.ok_or_else(|| CommandError::refused(format!("{} is disabled", arguments.email)))?;
-    let link = reset_password::link_url(manager.issuer(), &token).expose().to_owned();
-    let answer = ResetLink { link, expires_in_seconds: reset_password::RESET_LINK_SECONDS };
-    let minutes = answer.expires_in_seconds / 60;
-    let text = format!("Give this link to {}; it works once, for {minutes} minutes:\n{}", arguments.email, answer.link);
-    arguments.format.one(&answer, &text, output)
+    let link = PasswordLinkView::of(manager.issuer(), &token);
+    let (email, minutes) = (&arguments.email, link.expires_in_seconds / 60);
+    let text = format!("Give this link to {email}; it works once, for {minutes} minutes:\n{}", link.password_link);
+    arguments.format.one(&link, &text, output)
+}
+
+/// The user with this id, who exists, as shown.
+async fn view(id: &str, manager: &Manager) -> Result<UserView, CommandError> {
+    let record = user_account::find_record(&mut manager.store.read(), id).await?;
+    record.map(UserView::from).ok_or_else(|| CommandError::not_found("the account was removed meanwhile"))
 }
 
 /// The user of that address.
@@ -297,5 +258,5 @@ pub(super) async fn find(email: &str, manager: &Manager) -> Result<User, Command
     let address = Email::parse(email).map_err(|_| CommandError::refused(format!("{email:?} is no e-mail address")))?;
     let account = user_account::find_by_email(&mut manager.store.read(), &address).await?;
     let user = account.map(|account| account.user);
-    user.ok_or_else(|| CommandError::refused(format!("there is no account {email}")))
+    user.ok_or_else(|| CommandError::not_found(format!("there is no account {email}")))
 }

@@ -1,6 +1,7 @@
 //! The guard of this server's own interfaces: a bearer token with the scope that is needed (RFC 6750), through oxide-auth's resource
 //! machine; for `{issuer}/api` in the header and for exactly this audience.
 
+use super::bearer::Bearer;
 use crate::{
     app::App,
     error::OAuthError,
@@ -136,12 +137,11 @@ async fn drive(
 impl<'a> BearerRequest<'a> {
     /// Another scheme than `Bearer` counts as no token; two headers are malformed.
     fn of(headers: &'a HeaderMap) -> Self {
-        let mut values = headers.get_all(header::AUTHORIZATION).iter();
-        let (first, second) = (values.next(), values.next());
-        let text = first.map(|value| value.to_str());
-        let is_well_formed = second.is_none() && !matches!(text, Some(Err(_)));
-        let bearer = |text: &&str| text.get(..7).is_some_and(|scheme| scheme.eq_ignore_ascii_case("bearer "));
-        Self { header: text.and_then(Result::ok).filter(bearer), is_well_formed }
+        match Bearer::of(headers) {
+            Bearer::Header(text) => Self { header: Some(text), is_well_formed: true },
+            Bearer::Nothing => Self { header: None, is_well_formed: true },
+            Bearer::Malformed => Self { header: None, is_well_formed: false },
+        }
     }
 }
 
@@ -175,7 +175,8 @@ fn no_scope() -> Scope {
 pub(super) fn insufficient_scope(needed: &ScopeSet) -> OAuthError {
     let description = "The token does not carry the scope that this needs.";
     let challenge = Challenge::refused(ErrorCode::InsufficientScope, description).scope(needed);
-    OAuthError::new(ErrorCode::InsufficientScope, description).with_challenge(challenge.to_string())
+    let refusal = OAuthError::new(ErrorCode::InsufficientScope, description).with_challenge(challenge.to_string());
+    refusal.with_scope(needed)
 }
 
 fn refusal(error: Error, needed: &ScopeSet) -> OAuthError {

@@ -2,6 +2,7 @@
 
 pub mod admin;
 mod authenticate_client;
+mod bearer;
 pub mod events;
 pub mod form;
 pub mod guard;

@@ -1,16 +1,15 @@
 //! `/oauth2/register/{client_id}` (RFC 7592): a client reads, replaces and ends its own registration.
 
-use super::{json_body, registered_client::RegisteredClient, respond::json_no_store};
+use super::{bearer::Bearer, json_body, registered_client::RegisteredClient, respond::json_no_store};
 use crate::{
     app::App,
-    change_log::follower::catch_up,
+    change_log::follower::catch_up_if_possible,
     clients::{
         Client,
         authenticate::AuthenticationError,
         registration::{self, Policy, ReplaceRefusal, authorize_management, replace_registration},
         remove_client::remove_registration,
     },
-    config::RegistrationPolicy,
     error::OAuthError,
 };
 use axum::{
@@ -18,7 +17,7 @@ use axum::{
     extract::{Path, State},
     response::{IntoResponse as _, Response},
 };
-use http::{HeaderMap, StatusCode, header};
+use http::{HeaderMap, StatusCode};
 use shared::{
     clock::UnixSeconds,
     http::ClientAddress,
@@ -56,10 +55,7 @@ pub async fn replace(
     let (current, token) = authorize(&app, &id, &headers, address, now).await?;
     let body = json_body::read(&headers, body).await?;
     let document = registration::read_replacement(&body, &current)?;
-    if app.settings.auth_server.registration != RegistrationPolicy::Open {
-        let closed = OAuthError::new(ErrorCode::AccessDenied, "Registration is closed; only removal is possible.");
-        return Err(closed.with_status(StatusCode::FORBIDDEN));
-    }
+    registration::check_open(app.settings.auth_server.registration)?;
     registration::check_budget(&app.limits, &app.settings.auth_server, address).await?;
     let policy = Policy {
         redirect_schemes: &app.settings.auth_server.redirect_schemes,
@@ -68,7 +64,7 @@ pub async fn replace(
     let asked = registration::negotiate(document, &policy, now)?;
     let replaced = replace_registration(&app.store, &*app.random, &current, &asked, address.block(), now).await;
     let (client, secret) = replaced.map_err(not_replaced)?;
-    follow(&app).await;
+    catch_up_if_possible(&app).await;
     let secret = secret.as_ref().map(Secret::expose);
     Ok(json_no_store(StatusCode::OK, &RegisteredClient::of(&app.issuer, &client, secret, token)))
 }
@@ -86,7 +82,7 @@ pub async fn remove(
     let now = app.clock.now();
     let (client, _) = authorize(&app, &id, &headers, address, now).await?;
     remove_registration(&app.store, &*app.random, &client.id, address.block(), now).await?;
-    follow(&app).await;
+    catch_up_if_possible(&app).await;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
@@ -98,21 +94,13 @@ async fn authorize<'a>(
     address: ClientAddress,
     now: UnixSeconds,
 ) -> Result<(Arc<Client>, &'a str), OAuthError> {
-    let token = bearer(headers);
+    let token = Bearer::of(headers).token();
     let judged = authorize_management(app, id, token, address.block(), now).await;
     let client = judged.map_err(|cause| match cause {
         AuthenticationError::Failed { .. } => unauthorized(token.is_some()),
         other => other.into(),
     })?;
     Ok((client, token.unwrap_or_default()))
-}
-
-/// The token of the one `Authorization: Bearer` header.
-fn bearer(headers: &HeaderMap) -> Option<&str> {
-    let mut values = headers.get_all(header::AUTHORIZATION).iter();
-    let (Some(only), None) = (values.next(), values.next()) else { return None };
-    let (scheme, token) = only.to_str().ok()?.split_once(' ')?;
-    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }
 
 fn unauthorized(sent_a_token: bool) -> OAuthError {
@@ -129,12 +117,5 @@ fn not_replaced(cause: ReplaceRefusal) -> OAuthError {
         ReplaceRefusal::Unusable(refusal) => refusal.into(),
         ReplaceRefusal::Gone => unauthorized(true),
         ReplaceRefusal::Store(cause) => cause.into(),
-    }
-}
-
-/// Whoever changed something may go on with it at once.
-async fn follow(app: &App) {
-    if let Err(error) = catch_up(app).await {
-        tracing::warn!(%error, "a changed client is not in memory yet");
     }
 }

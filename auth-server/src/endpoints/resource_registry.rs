@@ -2,7 +2,7 @@
 
 use crate::{
     app::App,
-    change_log::follower::catch_up,
+    change_log::follower::catch_up_if_possible,
     endpoints::{guard, json_body, respond::json_no_store},
     error::OAuthError,
     resources::register_resource::register_resource,
@@ -20,8 +20,6 @@ pub async fn put(State(app): State<Arc<App>>, headers: HeaderMap, body: Body) ->
     let document: ResourceDocument = serde_json::from_slice(&body)
         .map_err(|_| OAuthError::invalid_request("The body must be a JSON object with resource, name and scopes."))?;
     let resource = register_resource(&app.store, &*app.random, &caller.client_id, &document, now).await?;
-    if let Err(error) = catch_up(&app).await {
-        tracing::warn!(%error, "a registered resource is not in memory yet");
-    }
+    catch_up_if_possible(&app).await;
     Ok(json_no_store(StatusCode::OK, &ResourceDocument::from(resource)))
 }

@@ -3,7 +3,7 @@
 use super::{authenticate_client::authenticate_client, form};
 use crate::{
     app::App,
-    change_log::follower::catch_up,
+    change_log::follower::catch_up_if_possible,
     error::OAuthError,
     grants::revoke_token::{Revoked, TokenToRevoke, revoke_token},
     router::paths,
@@ -32,9 +32,7 @@ pub async fn revoke(
     let asked = TokenToRevoke { token, caller: &caller, address_block: block, now };
     if revoke_token(&app, &asked).await? == Revoked::Something {
         // Introspection here answers from memory, and whoever revoked may ask at once.
-        if let Err(error) = catch_up(&app).await {
-            tracing::warn!(%error, "a revocation is not in memory yet");
-        }
+        catch_up_if_possible(&app).await;
     }
     Ok(StatusCode::OK)
 }

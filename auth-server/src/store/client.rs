@@ -23,10 +23,6 @@ macro_rules! client_columns {
 
 const FIND: Statement =
     Statement::new("client.find", concat!("SELECT ", client_columns!(), " FROM client WHERE id = $1"));
-const LIST: Statement = Statement::new(
-    "client.list",
-    concat!("SELECT ", client_columns!(), " FROM client WHERE removed_at IS NULL AND id > $1 ORDER BY id LIMIT $2"),
-);
 const LIST_PAGE: Statement = Statement::new(
     "client.list_page",
     concat!(
@@ -72,11 +68,6 @@ const RENEW_ENROLMENT: Statement = Statement::new(
 /// The client of that id, removed or not.
 pub async fn find(db: &mut impl Fetch, id: &str) -> Result<Option<Client>, StoreError> {
     db.fetch_optional(&FIND, binds![id]).await?.as_ref().map(client_row).transpose()
-}
-
-/// At most `limit` clients that are not removed, by id, after the id `after` (empty for the first page).
-pub async fn list(db: &mut impl Fetch, after: &str, limit: i64) -> Result<Vec<Client>, StoreError> {
-    db.fetch_all(&LIST, binds![after, limit]).await?.iter().map(client_row).collect()
 }
 
 /// At most `limit` clients that exist at `now`, by id, after the id `after` (empty for the first page); of one origin, or of any when it is empty.

@@ -1,4 +1,5 @@
 //! `decided_request`: the ids of authorization requests that were allowed or denied. The requests themselves travel sealed in the forms.
+//! No code reads when it was: that is for whoever looks into the database after an incident.
 
 use shared::{
     binds,

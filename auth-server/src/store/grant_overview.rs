@@ -1,6 +1,5 @@
 //! Grants as an administrator sees them: `authorization_grant` with the names of its user, client and organization.
 
-use serde::Serialize;
 use shared::{
     binds,
     clock::UnixSeconds,
@@ -27,7 +26,7 @@ const FIND: Statement = Statement::new(
 );
 
 /// One grant.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GrantOverview {
     /// Its id: the claim `grant_id`.
     pub id: String,
@@ -46,17 +45,14 @@ pub struct GrantOverview {
     /// The slug of the organization that it is for.
     pub organization: Option<String>,
     /// The organization that was chosen.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub organization_id: Option<String>,
     /// When consent was given.
     pub created_at: UnixSeconds,
     /// Its absolute end.
     pub expires_at: UnixSeconds,
     /// When it was revoked.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub revoked_at: Option<UnixSeconds>,
     /// Why it was revoked.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub revocation_reason: Option<String>,
 }
 

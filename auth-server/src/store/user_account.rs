@@ -31,6 +31,8 @@ pub struct UserRecord {
     pub user: User,
     /// Whether a password was ever chosen.
     pub has_password: bool,
+    /// When it was chosen last.
+    pub password_changed_at: Option<UnixSeconds>,
     /// When the account was made.
     pub created_at: UnixSeconds,
 }
@@ -62,10 +64,6 @@ const FIND_BY_EMAIL: Statement = Statement::new(
     "user_account.find_by_email",
     "SELECT id, email, display_name, roles, password_hash, disabled_at FROM user_account WHERE email_key = $1",
 );
-const LIST: Statement = Statement::new(
-    "user_account.list",
-    "SELECT id, email, display_name, roles, password_hash, disabled_at FROM user_account ORDER BY email_key",
-);
 /// Another open account than `$1`, one that can sign in, administers this installation. The roles are a JSON list of our own words, so a quoted word is a role.
 macro_rules! another_administrator {
     () => {
@@ -76,11 +74,11 @@ macro_rules! another_administrator {
 
 const FIND_RECORD: Statement = Statement::new(
     "user_account.find_record",
-    "SELECT id, email, display_name, roles, password_hash, created_at, disabled_at FROM user_account WHERE id = $1",
+    "SELECT id, email, display_name, roles, password_hash, password_changed_at, created_at, disabled_at FROM user_account WHERE id = $1",
 );
 const LIST_PAGE: Statement = Statement::new(
     "user_account.list_page",
-    "SELECT id, email, display_name, roles, password_hash, created_at, disabled_at FROM user_account \
+    "SELECT id, email, display_name, roles, password_hash, password_changed_at, created_at, disabled_at FROM user_account \
      WHERE email_key > COALESCE((SELECT email_key FROM user_account WHERE id = $1), '') AND ($2 = '' OR email_key = $2) \
      AND ($3 = '' OR ($3 = 'active' AND disabled_at IS NULL) OR ($3 = 'disabled' AND disabled_at IS NOT NULL)) \
      ORDER BY email_key LIMIT $4",
@@ -205,15 +203,6 @@ pub async fn find_by_email(db: &mut impl Fetch, email: &Email) -> Result<Option<
     row.as_ref().map(read).transpose()
 }
 
-/// Everybody, by e-mail address.
-///
-/// # Errors
-/// [`StoreError`] when the database does not answer.
-pub async fn list(db: &mut impl Fetch) -> Result<Vec<User>, StoreError> {
-    let rows = db.fetch_all(&LIST, binds![]).await?;
-    rows.iter().map(|row| Ok(read(row)?.user)).collect()
-}
-
 /// The user with this id, also a disabled one, with what an administrator may know.
 ///
 /// # Errors
@@ -276,13 +265,13 @@ pub async fn remove_administrator(tx: &mut Tx, id: &str, roles: &[String]) -> Re
     Ok(tx.execute(&REMOVE_ADMINISTRATOR, binds![id, json_list::write(roles)]).await? == 1)
 }
 
-/// Takes everything personal out of the account, which stays closed under `placeholder`; `false` when it does not
+/// Takes everything personal out of the account, which stays closed under `address`, a stand-in that cannot receive mail; `false` when it does not
 /// exist, was erased before, or is the last open one that administers the installation.
 ///
 /// # Errors
 /// [`StoreError`] when the database does not answer.
-pub async fn erase(tx: &mut Tx, id: &str, placeholder: &str, now: UnixSeconds) -> Result<bool, StoreError> {
-    Ok(tx.execute(&ERASE, binds![id, placeholder, now]).await? == 1)
+pub async fn erase(tx: &mut Tx, id: &str, address: &str, now: UnixSeconds) -> Result<bool, StoreError> {
+    Ok(tx.execute(&ERASE, binds![id, address, now]).await? == 1)
 }
 
 /// Whether the account was erased.
@@ -336,6 +325,7 @@ fn record(row: &Row) -> Result<UserRecord, StoreError> {
     Ok(UserRecord {
         user: account.user,
         has_password: account.password_hash.is_some(),
+        password_changed_at: row.get("password_changed_at")?,
         created_at: row.get("created_at")?,
     })
 }

@@ -48,7 +48,8 @@ pub async fn erase_user(
     now: UnixSeconds,
 ) -> Result<(), EraseUserRefusal> {
     let event = &AuditEvent::new(AuditKind::UserErased, random, now).user(user_id).by(by);
-    let placeholder = &format!("{user_id}@erased.invalid");
+    // A stand-in: no address of anybody, and none that can receive mail (RFC 2606 §2).
+    let address = &format!("{user_id}@erased.invalid");
     loop {
         let known = audit_person::find(&mut store.read(), user_id).await?;
         let salt = known.clone().unwrap_or_else(|| random_32(random).to_vec());
@@ -63,7 +64,7 @@ pub async fn erase_user(
                 if let Some(slug) = organization_member::find_owned_alone(tx, user_id).await? {
                     return Err(EraseUserRefusal::LastOwner(slug));
                 }
-                if !user_account::erase(tx, user_id, placeholder, now).await? {
+                if !user_account::erase(tx, user_id, address, now).await? {
                     let is_open = user_account::find(tx, user_id).await?.as_ref().is_some_and(User::is_active);
                     return Err(if is_open { EraseUserRefusal::LastAdministrator } else { EraseUserRefusal::NotThere });
                 }

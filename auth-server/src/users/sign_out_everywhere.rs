@@ -27,7 +27,9 @@ pub async fn sign_out_everywhere(
         .write(|mut tx| async move {
             let tx = &mut tx;
             let ended = browser_session::end_of_user(tx, user_id, now).await?;
-            audit::record(tx, event).await?;
+            if ended > 0 {
+                audit::record(tx, event).await?;
+            }
             Ok(ended)
         })
         .await

@@ -1,15 +1,16 @@
 //! The command line: what `resource-server` offers and `postern` mounts.
 
-mod config;
 mod serve;
 
 use crate::{
     app::StartError,
     config::{ResourceServerSettings, Settings, TrustedIssuerSettings},
 };
-use clap::{Args, Parser, Subcommand};
+use clap::{Parser, Subcommand};
 use shared::{
-    config::{ConfigurationError, Settings as _, SettingsList, SharedSettings, Sources, TableDescription},
+    config::{
+        ConfigCommand, ConfigurationError, Settings as _, SettingsList, SharedSettings, Sources, TableDescription,
+    },
     process::Surroundings,
     telemetry::TelemetryError,
 };
@@ -42,25 +43,6 @@ pub enum Command {
     Config(ConfigCommand),
 }
 
-/// What can be done with the configuration.
-#[derive(Debug, Subcommand)]
-pub enum ConfigCommand {
-    /// Name everything that is wrong with it.
-    #[command(after_help = "Example:\n  resource-server --config postern.toml config check")]
-    Check,
-    /// Print every setting with its comment and default, as TOML.
-    #[command(after_help = "Example:\n  resource-server config print > postern.toml")]
-    Print(PrintFormat),
-}
-
-/// How the settings are printed.
-#[derive(Debug, Clone, Copy, Default, Args)]
-pub struct PrintFormat {
-    /// Print the reference as Markdown instead.
-    #[arg(long)]
-    pub markdown: bool,
-}
-
 /// Why a command failed: one clear text.
 #[derive(Debug, thiserror::Error)]
 pub enum CommandError {
@@ -79,16 +61,16 @@ pub enum CommandError {
 }
 
 impl Arguments {
-    /// The settings that flags, environment and file give.
+    /// What flags, environment and file give.
     ///
     /// # Errors
-    /// Everything that is wrong with them.
-    pub fn settings(&self, environment: Vec<(OsString, OsString)>) -> Result<Settings, ConfigurationError> {
+    /// The file cannot be read.
+    pub fn sources(&self, environment: Vec<(OsString, OsString)>) -> Result<Sources, ConfigurationError> {
         let sources = Sources::read(self.config.as_deref(), environment)?;
-        match &self.command {
-            Command::Serve(arguments) => Settings::load(&arguments.flags(sources)),
-            Command::Config(_) => Settings::load(&sources),
-        }
+        Ok(match &self.command {
+            Command::Serve(arguments) => arguments.flags(sources),
+            Command::Config(_) => sources,
+        })
     }
 }
 
@@ -101,13 +83,24 @@ pub async fn execute(
     surroundings: Surroundings,
     output: &mut (dyn Write + Send),
 ) -> Result<(), CommandError> {
-    if let Command::Config(ConfigCommand::Print(format)) = arguments.command {
-        return format.print(output);
+    surroundings.warn_of_misspelt("resource-server", &tables());
+    let environment = surroundings.environment.clone();
+    if let Command::Config(ConfigCommand::Print(format)) = &arguments.command {
+        let usable = || {
+            let sources = arguments.sources(environment)?;
+            Settings::load(&sources).map(|_| sources)
+        };
+        return Ok(output.write_all(format.text(&tables(), usable)?.as_bytes())?);
     }
-    let settings = arguments.settings(surroundings.environment.clone())?;
+    let settings = Settings::load(&arguments.sources(environment)?)?;
     match arguments.command {
         Command::Serve(_) => serve::serve(settings, surroundings).await,
-        Command::Config(_) => config::check(&settings, output),
+        Command::Config(_) => {
+            // A server of its own needs an identity, too.
+            settings.check_identity()?;
+            let (resource, issuers) = (settings.resource(), settings.issuers().collect::<Vec<_>>().join(", "));
+            Ok(writeln!(output, "the configuration is usable: {resource} behind {issuers}")?)
+        }
     }
 }
 

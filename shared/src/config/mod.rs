@@ -2,9 +2,12 @@
 //! wrong is named at once.
 
 mod amount;
+mod command;
 mod connection_url;
 mod data_dir;
+mod effective;
 mod listeners;
+mod misspelt;
 mod problem;
 mod public_url;
 mod reference;
@@ -15,13 +18,14 @@ mod sources;
 mod value;
 
 pub use amount::{Amount, Between, ByteSize, Check, DurationSeconds, between};
+pub use command::{ConfigCommand, PrintFormat};
 pub use connection_url::RedisUrl;
 pub use data_dir::DataDirError;
 pub use listeners::check_metrics_apart;
+pub use misspelt::misspelt_variables;
 pub use problem::{ConfigurationError, Origin, Problem, describe_failure};
 pub use public_url::PublicUrl;
 pub use reference::print_reference;
-pub use sample::print_sample;
 pub use settings::{Reader, SettingDescription, Settings, SettingsGroup, SettingsList, TableDescription, with_rules};
 pub use shared_settings::SharedSettings;
 pub use sources::{DEFAULT_FILE, ENVIRONMENT_PREFIX, Sources, TABLES};

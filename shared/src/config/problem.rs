@@ -16,6 +16,8 @@ pub enum Origin {
         /// Counted from 1.
         line: usize,
     },
+    /// The program itself, which knows no other value.
+    Program(&'static str),
     /// Given nowhere: the default, or a required setting that is missing.
     Nowhere,
 }
@@ -26,6 +28,7 @@ impl fmt::Display for Origin {
             Self::Flag(flag) => write!(f, "flag {flag}"),
             Self::Environment(variable) => write!(f, "environment variable {variable}"),
             Self::File { name, line } => write!(f, "{name} line {line}"),
+            Self::Program(name) => write!(f, "set by {name}"),
             Self::Nowhere => write!(f, "not set"),
         }
     }

@@ -4,6 +4,7 @@ use super::problem::{ConfigurationError, Origin, Problem};
 use super::value::Given;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
+use std::fmt;
 use std::path::Path;
 use toml::de::{DeTable, DeValue};
 
@@ -42,6 +43,13 @@ pub struct Sources {
     /// Lists of tables by their name, `table.list`; only a file has them.
     pub(super) lists: BTreeMap<String, Vec<Item>>,
     pub(super) problems: Vec<Problem>,
+}
+
+impl fmt::Debug for Sources {
+    /// What was given may be secret.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sources").finish_non_exhaustive()
+    }
 }
 
 impl Sources {
@@ -157,6 +165,14 @@ impl Sources {
     #[must_use]
     pub fn with_flag(mut self, table: &str, key: &str, flag: &str, value: impl Into<String>) -> Self {
         let found = Found { given: Given::Text(value.into()), origin: Origin::Flag(flag.to_owned()) };
+        self.flags.insert((table.to_owned(), key.to_owned()), found);
+        self
+    }
+
+    /// Adds what `program` itself says a setting to be, over everything else.
+    #[must_use]
+    pub fn with_own(mut self, program: &'static str, table: &str, key: &str, value: impl Into<String>) -> Self {
+        let found = Found { given: Given::Text(value.into()), origin: Origin::Program(program) };
         self.flags.insert((table.to_owned(), key.to_owned()), found);
         self
     }

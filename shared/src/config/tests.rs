@@ -2,7 +2,7 @@
 
 use super::{
     ByteSize, ConfigurationError, DurationSeconds, Origin, PublicUrl, Settings as _, SettingsList, SharedSettings,
-    Sources, between, print_reference, print_sample,
+    Sources, between, print_reference, sample::print_sample,
 };
 use crate::db::DatabaseUrl;
 use crate::secret::Secret;

@@ -9,7 +9,7 @@ use auth_server::{
     app::App,
     audit::{Actor, chain_events},
     change_log::follower::catch_up,
-    cli::{Arguments, Command, manage},
+    cli::{Arguments, Command, CommandError, manage},
     config::Settings,
     resources::register_resource::register_resource,
     store::{
@@ -59,10 +59,20 @@ impl Installation {
     pub async fn run(&self, arguments: &[&str]) -> Result<String, String> {
         let arguments =
             Arguments::try_parse_from([&["auth-server"], arguments].concat()).map_err(|error| error.to_string())?;
+        self.execute(arguments).await.map_err(|error| error.to_string())
+    }
+
+    /// What the process ends with when a command fails.
+    async fn exit_code(&self, arguments: &[&str]) -> u8 {
+        let arguments = Arguments::try_parse_from([&["auth-server"], arguments].concat()).expect("a command");
+        self.execute(arguments).await.expect_err("refused").exit_code()
+    }
+
+    async fn execute(&self, arguments: Arguments) -> Result<String, CommandError> {
         let Command::Manage(command) = arguments.command else { panic!("no managing command") };
         let mut output = Vec::new();
-        let done = manage(command, self.settings.clone(), &self.clock, Arc::new(SystemRandom), &mut output).await;
-        done.map(|()| String::from_utf8(output).expect("text")).map_err(|error| error.to_string())
+        manage(command, self.settings.clone(), &self.clock, Arc::new(SystemRandom), &mut output).await?;
+        Ok(String::from_utf8(output).expect("text"))
     }
 
     pub async fn json(&self, arguments: &[&str]) -> Value {
@@ -145,6 +155,10 @@ async fn a_client_is_added_listed_and_removed_under_a_running_server() {
     let listed = installation.run(&["client", "list"]).await.expect("listed");
     assert!(listed.contains("nightly") && !listed.contains(secret), "{listed}");
     assert!(!installation.json(&["client", "list"]).await.to_string().contains("\"client_secret\""));
+    let shown = installation.json(&["client", "show", id]).await;
+    assert_eq!((&shown["client_name"], &shown["client_secret"]), (&json!("nightly"), &Value::Null));
+    let text = installation.run(&["client", "show", id]).await.expect("shown");
+    assert!(text.lines().any(|line| line.starts_with("created_at") && line.contains("Z (")), "{text}");
     installation.run(&["client", "remove", id]).await.expect("removed");
     catch_up(&app).await.expect("followed");
     assert!(app.clients.find(id).await.expect("the store").is_none());
@@ -286,7 +300,25 @@ async fn the_key_of_a_resource_server_is_for_its_owner_and_never_written_over() 
     assert!(installation.run(&add).await.expect_err("refused").contains(&key));
     assert_eq!(std::fs::read(&key).expect("the key"), before);
     let resources = installation.run(&["resource", "list"]).await.expect("listed");
-    assert!(resources.starts_with("RESOURCE"), "{resources}");
+    assert!(resources.starts_with("RESOURCE") && resources.contains("/api "), "{resources}");
+}
+
+async fn checkpoints_are_held(installation: &Installation, checkpoint: &str) {
+    let (sequence, hash) = checkpoint.split_once(':').expect("two parts");
+    let noted = installation.path("checkpoints");
+    for (lines, told) in [
+        (
+            format!("{checkpoint}\n\n{sequence}:{}\n", "0".repeat(64)),
+            format!("the checkpoint {sequence} does not match"),
+        ),
+        (format!("1000:{hash}\n"), "the checkpoint 1000 does not match".to_owned()),
+        ("nonsense\n".to_owned(), "is no checkpoint".to_owned()),
+    ] {
+        std::fs::write(&noted, lines).expect("written");
+        let refused = installation.run(&["audit", "verify", "--checkpoint", &noted]).await.expect_err("not held");
+        assert!(refused.contains(&told), "{refused}");
+    }
+    assert!(installation.run(&["audit", "verify", "--checkpoint", "nonsense"]).await.is_err());
 }
 
 const TAMPER: Statement =
@@ -314,23 +346,28 @@ async fn the_audit_log_is_listed_verified_and_exported() {
     installation.run(&["user", "sign-out", "ada@example.com"]).await.expect("signed out");
     chain_events(&app.store, &app.audit_key, &SystemRandom).await.expect("chained");
 
-    for kind in ["client_added", "client_removed", "grant_revoked", "sessions_ended", "user_added"] {
+    for kind in ["client_added", "client_removed", "grant_revoked", "user_added"] {
         let listed = installation.json(&["audit", "list", "--kind", kind]).await;
-        assert_eq!(listed.as_array().map(Vec::len), Some(1), "{kind}: {listed}");
-        assert_eq!(listed[0]["actor"], "local", "{kind}");
+        assert_eq!(listed["items"].as_array().map(Vec::len), Some(1), "{kind}: {listed}");
+        assert_eq!(listed["items"][0]["actor"], "command line", "{kind}");
     }
     let of_client = installation.json(&["audit", "list", "--client", id]).await;
-    assert_eq!(of_client.as_array().map(Vec::len), Some(2), "{of_client}");
+    assert_eq!(of_client["items"].as_array().map(Vec::len), Some(2), "{of_client}");
     for user in ["ada@example.com", user.id.as_str()] {
         let listed = installation.json(&["audit", "list", "--user", user, "--since", "1h", "--limit", "2"]).await;
-        assert_eq!(listed.as_array().map(Vec::len), Some(2), "{listed}");
-        assert_eq!(listed[0]["user_email"], "ada@example.com");
+        assert_eq!(listed["items"].as_array().map(Vec::len), Some(2), "{listed}");
+        assert_eq!(listed["items"][0]["user_email"], "ada@example.com");
     }
-    assert_eq!(installation.json(&["audit", "list", "--until", "1h"]).await, json!([]));
+    assert_eq!(installation.json(&["audit", "list", "--until", "1h"]).await["items"], json!([]));
     let text = installation.run(&["audit", "list"]).await.expect("listed");
     assert!(text.starts_with("TIME") && text.contains("ada@example.com") && text.contains("nightly"), "{text}");
     assert!(
-        installation.run(&["audit", "list", "--since", "yesterday"]).await.expect_err("refused").contains("yesterday")
+        installation.run(&["audit", "list", "--since", "yesterday"]).await.expect_err("refused").contains("or 24h")
+    );
+    let detailed = installation.run(&["audit", "list", "--kind", "signing_key_activated"]).await.expect("listed");
+    assert!(
+        detailed.contains("DETAIL") && detailed.contains(app.keys.jwks().keys()[0].kid().unwrap_or("?")),
+        "{detailed}"
     );
 
     for list in [["audit", "list", "--kind", "nosuch"].as_slice(), &["admin", "audit", "list", "--kind", "nosuch"]] {
@@ -342,17 +379,67 @@ async fn the_audit_log_is_listed_verified_and_exported() {
     assert_eq!((&verdict["intact"], &verdict["unchained"]), (&json!(true), &json!(0)));
     let checkpoint = verdict["checkpoint"].as_str().expect("a checkpoint");
     installation.run(&["audit", "verify", "--checkpoint", checkpoint]).await.expect("the same chain");
+    checkpoints_are_held(&installation, checkpoint).await;
     let lines = installation.run(&["audit", "export", "--format", "jsonl"]).await.expect("exported");
     assert_eq!(i64::try_from(lines.lines().count()).ok(), verdict["rows"].as_i64().map(|rows| rows + 1));
     assert!(!lines.contains("ada@example.com"), "{lines}");
 
     let tamper = |mut tx: shared::db::Tx| async move { tx.execute(&TAMPER, []).await };
     app.store.write::<_, shared::db::StoreError, _, _>(tamper).await.expect("tampered");
-    let error = installation.run(&["audit", "verify"]).await.expect_err("found");
-    assert!(error.starts_with("the audit chain is broken at "), "{error}");
+    for verify in [&["audit", "verify"][..], &["admin", "audit", "verify"]] {
+        let error = installation.run(verify).await.expect_err("found");
+        assert!(error.starts_with("the audit chain is broken at "), "{error}");
+    }
     let unmeant = installation.run(&["user", "erase", "ada@example.com"]).await.expect_err("not meant");
     assert!(unmeant.contains("--yes"), "{unmeant}");
     let erase = ["user", "erase", "ada@example.com", "--yes"];
     installation.run(&erase).await.expect("erased");
     assert!(installation.run(&erase).await.is_err());
+}
+
+/// Numbers, texts and keys that differ because a thing was looked at twice do not occur: nothing is done between the two looks.
+#[tokio::test]
+async fn a_plain_command_prints_the_json_of_the_administration_interface() {
+    let installation = Installation::new();
+    let app = with_resource(&installation).await;
+    let new = NewUser { email: "ada@example.com", display_name: "", password: None, is_administrator: false };
+    add_user(&app.store, &app.passwords, &*app.random, &Actor::CommandLine, &new, START).await.expect("added");
+    installation.json(&["organization", "add", "acme", "--name", "Acme", "--owner", "ada@example.com"]).await;
+    let machine = ["--grant", "client_credentials", "--scope", "mcp.read", "--resource", RESOURCE];
+    let client = installation.json(&[&["client", "add", "nightly"][..], &machine].concat()).await;
+    let id = client["client_id"].as_str().expect("an id");
+    for (plain, same) in [
+        (&["user", "list"][..], &["admin", "users", "list"][..]),
+        (&["client", "list"], &["admin", "clients", "list"]),
+        (&["client", "show", id], &["admin", "clients", "show", id]),
+        (&["organization", "list"], &["admin", "organizations", "list"]),
+        (&["resource", "list"], &["admin", "resources", "list"]),
+        (&["grant", "list"], &["admin", "grants", "list"]),
+    ] {
+        let printed = installation.json(plain).await;
+        assert_eq!(printed, installation.json(same).await, "{plain:?}");
+        assert!(printed["items"].as_array().is_none_or(|items| !items.is_empty() || plain[0] == "grant"), "{printed}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_not_there_ends_every_command_alike() {
+    let installation = Installation::new();
+    let _app = with_resource(&installation).await;
+    for arguments in [
+        &["user", "disable", "nobody@example.com"][..],
+        &["client", "show", "nothing"],
+        &["client", "remove", "nothing"],
+        &["client", "rotate-secret", "nothing"],
+        &["grant", "revoke", "nothing"],
+        &["organization", "show", "nothing"],
+        &["resource", "set", "https://nowhere.example/mcp", "--algorithm", "RS256"],
+        &["keys", "revoke", "nothing"],
+        &["admin", "users", "show", "nothing"],
+    ] {
+        assert_eq!(installation.exit_code(arguments).await, 3, "{arguments:?}");
+    }
+    for arguments in [&["client", "add", "x", "--grant", "password"][..], &["revoke-all"]] {
+        assert_eq!(installation.exit_code(arguments).await, 1, "{arguments:?}");
+    }
 }

@@ -116,9 +116,7 @@ impl From<Result<Intact, Break>> for AuditVerdictView {
                 unchained: Some(intact.unchained),
                 ..Self::default()
             },
-            Err(found) => {
-                Self { broken_at: Some(found.sequence), problem: Some(found.damage.to_string()), ..Self::default() }
-            }
+            Err(found) => Self { broken_at: Some(found.sequence), problem: Some(found.to_string()), ..Self::default() },
         }
     }
 }

@@ -74,11 +74,20 @@ pub struct NewSecretView {
     /// Its secret, if it can keep one. It is shown only now.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub client_secret: Option<String>,
+    /// Until when the secret before it counts beside it, in unix seconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub previous_secret_ends_at: Option<UnixSeconds>,
 }
 
 impl NewSecretView {
     /// `client` with its new secret.
     pub fn of(client: Client, secret: Option<&Secret>) -> Self {
-        Self { client: client.into(), client_secret: secret.map(|secret| secret.expose().to_owned()) }
+        let client_secret = secret.map(|secret| secret.expose().to_owned());
+        Self { client: client.into(), client_secret, previous_secret_ends_at: None }
+    }
+
+    /// `client` with the secret that replaced the one before it, which ends then.
+    pub fn replaced(client: Client, secret: &Secret, previous_secret_ends_at: UnixSeconds) -> Self {
+        Self { previous_secret_ends_at: Some(previous_secret_ends_at), ..Self::of(client, Some(secret)) }
     }
 }

@@ -26,6 +26,9 @@ pub struct GrantView {
     /// The organization that was chosen.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub organization_id: Option<String>,
+    /// What that organization is called in commands and paths.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub organization_slug: Option<String>,
     /// When consent was given, in unix seconds.
     pub created_at: UnixSeconds,
     /// Its absolute end, in unix seconds.
@@ -49,6 +52,7 @@ impl From<GrantOverview> for GrantView {
             resource: grant.resource,
             scope: grant.scope,
             organization_id: grant.organization_id,
+            organization_slug: grant.organization,
             created_at: grant.created_at,
             expires_at: grant.expires_at,
             revoked_at: grant.revoked_at,

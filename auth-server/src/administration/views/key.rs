@@ -1,7 +1,7 @@
 //! Signing keys as shown.
 
 use crate::{
-    key_lifecycle::times::Stage,
+    key_lifecycle::{ActivatedKey, times::Stage},
     store::{signing_key::KeyLife, successor_key::SuccessorKeyRow},
 };
 use schemars::JsonSchema;
@@ -89,17 +89,20 @@ pub struct RotatedKeyView {
     /// When it begins to sign, in unix seconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub signs_at: Option<UnixSeconds>,
+    /// The key that signed until now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retired: Option<String>,
 }
 
 impl RotatedKeyView {
     /// It is published and will sign.
     pub fn next(algorithm: &'static str, kid: String, signs_at: UnixSeconds) -> Self {
-        Self { algorithm, kid, state: "next", signs_at: Some(signs_at) }
+        Self { algorithm, kid, state: "next", signs_at: Some(signs_at), retired: None }
     }
 
     /// It signs.
-    pub fn active(algorithm: &'static str, kid: String) -> Self {
-        Self { algorithm, kid, state: "active", signs_at: None }
+    pub fn active(algorithm: &'static str, key: ActivatedKey) -> Self {
+        Self { algorithm, kid: key.kid, state: "active", signs_at: None, retired: key.retired }
     }
 }
 

@@ -12,7 +12,9 @@ pub struct ResourceView {
     pub resource: String,
     /// Its name.
     pub name: String,
-    /// The client id of the resource server that registered it.
+    /// Whether it is this server's own administration interface, which nobody registered.
+    pub is_built_in: bool,
+    /// The client id of the resource server that registered it; empty for what is built in.
     pub owner_client_id: String,
     /// Its scopes, the least first.
     pub scopes: Vec<ScopeView>,
@@ -43,6 +45,7 @@ pub struct ScopeView {
 
 impl From<Resource> for ResourceView {
     fn from(resource: Resource) -> Self {
+        let is_built_in = resource.is_management();
         let scopes = resource.scopes.into_iter().map(|scope| ScopeView {
             name: scope.name,
             description: scope.description,
@@ -53,6 +56,7 @@ impl From<Resource> for ResourceView {
         Self {
             resource: resource.id,
             name: resource.name,
+            is_built_in,
             owner_client_id: resource.owner_client_id,
             scopes: scopes.collect(),
             access_token_ttl_seconds: resource.access_token_ttl_seconds,

@@ -1,9 +1,9 @@
 //! A user as shown.
 
-use crate::store::user_account::UserRecord;
+use crate::{store::user_account::UserRecord, users::reset_password};
 use schemars::JsonSchema;
 use serde::Serialize;
-use shared::clock::UnixSeconds;
+use shared::{clock::UnixSeconds, protocol::opaque_token::OpaqueToken};
 
 /// A user.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
@@ -21,6 +21,9 @@ pub struct UserView {
     pub state: &'static str,
     /// Whether a password was ever chosen.
     pub has_password: bool,
+    /// When the password was chosen last, in unix seconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub password_changed_at: Option<UnixSeconds>,
     /// When the account was made, in unix seconds.
     pub created_at: UnixSeconds,
     /// When it was disabled, in unix seconds.
@@ -30,7 +33,7 @@ pub struct UserView {
 
 impl From<UserRecord> for UserView {
     fn from(record: UserRecord) -> Self {
-        let UserRecord { user, has_password, created_at } = record;
+        let UserRecord { user, has_password, password_changed_at, created_at } = record;
         Self {
             state: if user.is_active() { "active" } else { "disabled" },
             id: user.id,
@@ -38,6 +41,7 @@ impl From<UserRecord> for UserView {
             display_name: user.display_name,
             roles: user.roles,
             has_password,
+            password_changed_at,
             created_at,
             disabled_at: user.disabled_at,
         }
@@ -52,6 +56,14 @@ pub struct PasswordLinkView {
     pub password_link: String,
     /// For how long it works.
     pub expires_in_seconds: i64,
+}
+
+impl PasswordLinkView {
+    /// The link of `issuer` with this token.
+    pub fn of(issuer: &str, token: &OpaqueToken) -> Self {
+        let password_link = reset_password::link_url(issuer, token).expose().to_owned();
+        Self { password_link, expires_in_seconds: reset_password::RESET_LINK_SECONDS }
+    }
 }
 
 /// A user who was just made.

@@ -3,6 +3,7 @@
 //! The order: one method only → the client → its registered method → the proof → the failure budget, of which only failures
 //! know. A look-up that fails is 503, never `invalid_client`, because clients throw their registration away on that.
 
+mod assertion_audiences;
 pub mod authenticated_client;
 pub mod basic;
 pub mod credentials;
@@ -11,6 +12,7 @@ pub mod private_key_jwt;
 mod record_failure;
 pub mod secret;
 
+pub use assertion_audiences::assertion_audiences;
 pub use authenticated_client::{AuthenticatedClient, SpendError, Spent};
 pub use credentials::{Credentials, SecretChannel};
 pub use failure_budget::FailureBudget;

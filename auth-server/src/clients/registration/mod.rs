@@ -5,6 +5,7 @@
 
 mod authorize_management;
 mod budget;
+mod check_open;
 mod document;
 mod negotiate;
 mod openid_members;
@@ -15,6 +16,7 @@ mod visible_text;
 
 pub use authorize_management::authorize_management;
 pub use budget::check_budget;
+pub use check_open::check_open;
 pub use document::{RegistrationDocument, read, read_replacement};
 pub use negotiate::{OFFLINE_ACCESS, Policy, negotiate};
 pub use refusal::RegistrationRefusal;

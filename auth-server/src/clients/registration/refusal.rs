@@ -3,6 +3,8 @@
 /// A registration that cannot be cut to something useful.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RegistrationRefusal {
+    /// An administrator closed registration.
+    Closed,
     /// Not a JSON object, or one in which a member is named twice.
     NotAnObject,
     /// A member has another type than RFC 7591 §2 gives it.
@@ -56,6 +58,7 @@ impl RegistrationRefusal {
     /// The text for the wire.
     pub const fn description(self) -> &'static str {
         match self {
+            Self::Closed => "Registration is closed; only removal is possible.",
             Self::NotAnObject => "The body must be a JSON object that names each member once (RFC 7591 section 3.1).",
             Self::WrongType => {
                 "A member has the wrong type: lists must be arrays of strings, everything else strings (RFC 7591 section 2)."

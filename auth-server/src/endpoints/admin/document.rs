@@ -88,7 +88,9 @@ fn describe(operation: &Operation, answers: &mut SchemaGenerator, refusal: &Valu
     });
     if let Some(body) = operation.body {
         let schema = body(&mut schema::of_requests());
-        described["requestBody"] = json!({ "required": true, "content": { "application/json": { "schema": schema } } });
+        let is_required = schema::properties(body).iter().any(|property| property.is_required);
+        described["requestBody"] =
+            json!({ "required": is_required, "content": { "application/json": { "schema": schema } } });
     }
     described
 }

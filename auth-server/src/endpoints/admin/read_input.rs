@@ -2,8 +2,9 @@
 
 use super::{Operation, Refusal};
 use crate::{administration::Input, endpoints::json_body, parameters::Parameters};
-use axum::body::Body;
+use axum::body::{Body, HttpBody as _};
 use http::{Request, header};
+use serde_json::{Value, json};
 use shared::protocol::strict_json;
 use std::collections::BTreeMap;
 
@@ -24,7 +25,11 @@ pub(super) async fn read_input(
     let input = Input { path, if_match: (!if_match.is_empty()).then_some(if_match), ..Input::default() };
     let input = input.with_query(operation, query.iter())?;
     let Some(schema) = operation.body else { return Ok(input) };
+    if body.is_end_stream() && !parts.headers.contains_key(header::CONTENT_TYPE) {
+        // Nothing was sent, so nothing was said: an operation without required members does what it does anyway.
+        return Ok(Input { body: Some(json!({})), ..input });
+    }
     let bytes = json_body::read(&parts.headers, body).await?;
-    let body = strict_json::parse(&bytes).map_err(|_| Refusal::malformed(schema))?;
+    let body = strict_json::parse(&bytes).map_err(|_| Refusal::malformed(schema, &Value::Null))?;
     Ok(Input { body: Some(body), ..input })
 }

@@ -41,7 +41,13 @@ async fn the_interface_itself_is_no_resource_to_remove() {
     let server = TestServer::administered().await;
     let own = format!("/resources/{}", encoded(&format!("{}/api", server.app.issuer)));
     assert_eq!(server.admin("DELETE", &own, &Value::Null).await.status, 404);
-    assert_eq!(server.admin_get(&own).await.status, 404);
+    assert_eq!(server.admin_get(&own).await.json()["is_built_in"], true);
+    assert_eq!(server.admin("PATCH", &own, &json!({ "algorithm": "RS256" })).await.status, 404);
+    let first = server.admin_get("/resources?limit=1").await.json();
+    assert_eq!(first["items"][0]["resource"], format!("{}/api", server.app.issuer));
+    let cursor = first["next_cursor"].as_str().expect("more");
+    let rest = server.admin_get(&format!("/resources?cursor={cursor}")).await.json();
+    assert_eq!((rest["items"].as_array().map(Vec::len), &rest["items"][0]["resource"]), (Some(1), &json!(RESOURCE)));
     let listed = server.admin_get("/resources?owner_client_id=nobody").await.json();
     assert_eq!(listed["items"], json!([]));
 }

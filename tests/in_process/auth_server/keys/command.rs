@@ -6,7 +6,7 @@ use serde_json::Value;
 use std::{os::unix::fs::PermissionsExt as _, sync::Arc};
 
 fn of<'a>(listed: &'a Value, algorithm: &str, state: &str) -> Vec<&'a Value> {
-    let lines = listed.as_array().expect("a list").iter();
+    let lines = listed["items"].as_array().expect("a list").iter();
     lines.filter(|line| line["algorithm"] == algorithm && line["state"] == state).collect()
 }
 
@@ -16,16 +16,16 @@ async fn rotate_prepares_and_then_activates() {
     let installation = Installation::with_clock(clock.clone());
     let app = installation.app().await;
     let before = installation.json(&["keys", "list"]).await;
-    assert_eq!(before.as_array().expect("a list").len(), 3, "{before}");
+    assert_eq!(before["items"].as_array().expect("a list").len(), 3, "{before}");
     assert_eq!(of(&before, "ES256", "active").len(), 1);
     let rotated = installation.json(&["keys", "rotate"]).await;
-    assert_eq!(rotated.as_array().expect("both").len(), 2);
-    assert_eq!((&rotated[0]["algorithm"], &rotated[0]["state"]), (&"ES256".into(), &"next".into()));
+    assert_eq!(rotated["items"].as_array().expect("both").len(), 2);
+    assert_eq!((&rotated["items"][0]["algorithm"], &rotated["items"][0]["state"]), (&"ES256".into(), &"next".into()));
     catch_up(&app).await.expect("followed");
     assert_eq!(app.keys.jwks().keys().len(), 4);
     clock.advance(40);
     let now = installation.json(&["keys", "rotate", "--now", "--algorithm", "ES256"]).await;
-    assert_eq!((&now[0]["state"], &now[0]["kid"]), (&"active".into(), &rotated[0]["kid"]));
+    assert_eq!((&now["items"][0]["state"], &now["items"][0]["kid"]), (&"active".into(), &rotated["items"][0]["kid"]));
     let listed = installation.json(&["keys", "list"]).await;
     assert_eq!((of(&listed, "ES256", "retired").len(), of(&listed, "RS256", "next").len()), (1, 1));
     let text = installation.run(&["keys", "list"]).await.expect("done");
