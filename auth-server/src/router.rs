@@ -6,8 +6,8 @@ use crate::{
     endpoints::{
         admin, events, health, introspect, jwks, metadata, not_found,
         pages::{
-            assets, authorize, change_password, consent, end_session, home, reset_password, set_up, sign_in, sign_out,
-            sign_out_everywhere,
+            assets, authorize, change_password, consent, end_access, end_session, home, reset_password, set_up,
+            sign_in, sign_out, sign_out_everywhere,
         },
         register, registration_management, resource_registry, revoke, token, userinfo,
     },
@@ -158,6 +158,7 @@ const TABLE: &[Route] = &[
     Route::administered("/api/admin/sessions"),
     Route::administered("/api/admin/sessions/{id}"),
     Route::administered("/api/admin/audit"),
+    Route::administered("/api/admin/audit/export"),
     Route::administered("/api/admin/audit/verify"),
     Route::private(Place::Issuer, paths::AUTHORIZE, || only_get(get(authorize::authorize)).post(authorize::submit)),
     Route::private(Place::Origin, "/authorize", || only_get(get(authorize::authorize)).post(authorize::submit)),
@@ -167,6 +168,8 @@ const TABLE: &[Route] = &[
     Route::private(Place::Issuer, paths::SIGN_IN, || get(sign_in::show).post(sign_in::submit)),
     Route::private(Place::Issuer, "/sign-out", || post(sign_out::submit)),
     Route::private(Place::Issuer, "/sign-out/everywhere", || post(sign_out_everywhere::submit)),
+    Route::private(Place::Issuer, "/grants/end", || post(end_access::end_grant)),
+    Route::private(Place::Issuer, "/sessions/end", || post(end_access::end_session)),
     Route::private(Place::Issuer, "/change-password", || get(change_password::show).post(change_password::submit)),
     Route::private(Place::Issuer, paths::SIGNED_OUT, || get(sign_out::show)),
     Route::private(Place::Issuer, paths::SET_UP, || get(set_up::show).post(set_up::submit)),

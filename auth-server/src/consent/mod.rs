@@ -1,5 +1,6 @@
 //! Consent: what a person is asked, what is remembered of the answer.
 
+pub mod allowed;
 pub mod destination;
 pub mod remember;
 

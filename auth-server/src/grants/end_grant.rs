@@ -1,9 +1,9 @@
-//! An administrator ends one grant.
+//! An administrator, or the person who allowed it, ends one grant.
 
 use super::revoke_grant::revoke_grant;
 use crate::{
     audit::{Actor, AuditEvent, AuditKind},
-    store::authorization_grant::{self, RevocationReason},
+    store::authorization_grant::{self, AuthorizationGrant, RevocationReason},
 };
 use shared::{
     clock::UnixSeconds,
@@ -23,12 +23,38 @@ pub async fn end_grant(
     now: UnixSeconds,
 ) -> Result<bool, StoreError> {
     let Some(grant) = &authorization_grant::find(&mut store.read(), id).await? else { return Ok(false) };
+    end(store, random, by, grant, RevocationReason::Administrator, now).await
+}
+
+/// The same by the user who allowed it; `false` also for what somebody else allowed.
+///
+/// # Errors
+/// The database failed; then nothing ended.
+pub async fn end_own_grant(
+    store: &Store,
+    random: &dyn Random,
+    user_id: &str,
+    id: &str,
+    now: UnixSeconds,
+) -> Result<bool, StoreError> {
+    let grant = authorization_grant::find(&mut store.read(), id).await?;
+    let Some(grant) = &grant.filter(|grant| grant.user_id == user_id) else { return Ok(false) };
+    let by = &Actor::Person { user_id: user_id.to_owned() };
+    end(store, random, by, grant, RevocationReason::User, now).await
+}
+
+async fn end(
+    store: &Store,
+    random: &dyn Random,
+    by: &Actor,
+    grant: &AuthorizationGrant,
+    reason: RevocationReason,
+    now: UnixSeconds,
+) -> Result<bool, StoreError> {
     let event = &AuditEvent::new(AuditKind::GrantRevoked, random, now)
         .user(&grant.user_id)
         .client(&grant.client_id)
-        .grant(id)
+        .grant(&grant.id)
         .by(by);
-    store
-        .write(|mut tx| async move { revoke_grant(&mut tx, grant, RevocationReason::Administrator, event, now).await })
-        .await
+    store.write(|mut tx| async move { revoke_grant(&mut tx, grant, reason, event, now).await }).await
 }

@@ -11,11 +11,12 @@ pub mod reset_password;
 pub mod set_up;
 pub mod sign_in;
 pub mod site;
+mod time;
 
 pub use change_password::ChangePasswordPage;
 pub use consent::{ConsentPage, ConsentProblem, OrganizationChoice, ScopeChoice};
 pub use end_session::EndSessionPage;
-pub use home::{HomePage, SignedInAccount};
+pub use home::{HomePage, OpenSession, SignedInAccount};
 pub use message::{Link, MessagePage};
 pub use notice::{Notice, Words};
 pub use reset_password::ResetPasswordPage;

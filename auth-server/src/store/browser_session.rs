@@ -138,8 +138,9 @@ pub async fn end_by_id(tx: &mut Tx, id: &str, now: UnixSeconds) -> Result<bool, 
     Ok(tx.execute(&END_BY_ID, binds![id, now]).await? == 1)
 }
 
-/// Derived, so that whoever begins a session needs no second random number; one way, so that it tells nobody the hash.
-fn public_id(hash: &TokenHash) -> String {
+/// The public id of the session with this hash. Derived, so that whoever begins a session needs no second random number; one way, so that it
+/// tells nobody the hash.
+pub fn public_id(hash: &TokenHash) -> String {
     let digest = Sha256::new().chain_update(b"postern session id 1\0").chain_update(hash.0).finalize();
     URL_SAFE_NO_PAD.encode(&digest[..16])
 }

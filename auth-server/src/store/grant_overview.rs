@@ -6,24 +6,29 @@ use shared::{
     db::{Fetch, Row, Statement, StoreError},
 };
 
+/// What [`overview`] reads, and from where.
+macro_rules! overview {
+    () => {
+        "SELECT g.id, g.user_id, u.email, g.client_id, c.name, g.resource, g.scope, g.organization_id, o.slug, \
+         o.name AS organization_name, g.created_at, g.expires_at, g.revoked_at, g.revocation_reason, \
+         COALESCE((SELECT MAX(COALESCE(r.answered_at, r.created_at)) FROM refresh_token r WHERE r.grant_id = g.id), \
+         g.code_attempted_at) AS last_used_at \
+         FROM authorization_grant g JOIN user_account u ON u.id = g.user_id JOIN client c ON c.id = g.client_id \
+         LEFT JOIN organization o ON o.id = g.organization_id "
+    };
+}
+
 const LIST: Statement = Statement::new(
     "authorization_grant.overview",
-    "SELECT g.id, g.user_id, u.email, g.client_id, c.name, g.resource, g.scope, g.organization_id, o.slug, g.created_at, g.expires_at, \
-     g.revoked_at, g.revocation_reason \
-     FROM authorization_grant g JOIN user_account u ON u.id = g.user_id JOIN client c ON c.id = g.client_id \
-     LEFT JOIN organization o ON o.id = g.organization_id \
-     WHERE g.revoked_at IS NULL AND g.expires_at > $1 AND g.code_attempted_at IS NOT NULL \
-     AND ($2 = '' OR g.user_id = $2) AND ($3 = '' OR g.client_id = $3) AND ($4 = '' OR g.resource = $4) \
-     AND (g.created_at < $5 OR (g.created_at = $5 AND g.id > $6)) \
-     ORDER BY g.created_at DESC, g.id LIMIT $7",
+    concat!(
+        overview!(),
+        "WHERE g.revoked_at IS NULL AND g.expires_at > $1 AND g.code_attempted_at IS NOT NULL \
+         AND ($2 = '' OR g.user_id = $2) AND ($3 = '' OR g.client_id = $3) AND ($4 = '' OR g.resource = $4) \
+         AND (g.created_at < $5 OR (g.created_at = $5 AND g.id > $6)) \
+         ORDER BY g.created_at DESC, g.id LIMIT $7"
+    ),
 );
-const FIND: Statement = Statement::new(
-    "authorization_grant.find_overview",
-    "SELECT g.id, g.user_id, u.email, g.client_id, c.name, g.resource, g.scope, g.organization_id, o.slug, g.created_at, g.expires_at, \
-     g.revoked_at, g.revocation_reason \
-     FROM authorization_grant g JOIN user_account u ON u.id = g.user_id JOIN client c ON c.id = g.client_id \
-     LEFT JOIN organization o ON o.id = g.organization_id WHERE g.id = $1",
-);
+const FIND: Statement = Statement::new("authorization_grant.find_overview", concat!(overview!(), "WHERE g.id = $1"));
 
 /// One grant.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,12 +49,16 @@ pub struct GrantOverview {
     pub scope: String,
     /// The slug of the organization that it is for.
     pub organization: Option<String>,
+    /// The name of that organization, for people.
+    pub organization_name: Option<String>,
     /// The organization that was chosen.
     pub organization_id: Option<String>,
     /// When consent was given.
     pub created_at: UnixSeconds,
     /// Its absolute end.
     pub expires_at: UnixSeconds,
+    /// When tokens were last taken with it; absent before the first.
+    pub last_used_at: Option<UnixSeconds>,
     /// When it was revoked.
     pub revoked_at: Option<UnixSeconds>,
     /// Why it was revoked.
@@ -115,9 +124,11 @@ fn overview(row: &Row) -> Result<GrantOverview, StoreError> {
         resource: row.get("resource")?,
         scope: row.get("scope")?,
         organization: row.get("slug")?,
+        organization_name: row.get("organization_name")?,
         organization_id: row.get("organization_id")?,
         created_at: row.get("created_at")?,
         expires_at: row.get("expires_at")?,
+        last_used_at: row.get("last_used_at")?,
         revoked_at: row.get("revoked_at")?,
         revocation_reason: row.get("revocation_reason")?,
     })

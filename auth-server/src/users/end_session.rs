@@ -1,4 +1,4 @@
-//! An administrator ends one browser session of a user. Grants stay; they are revoked by themselves.
+//! An administrator, or the user, ends one browser session. Grants stay; they are revoked by themselves.
 
 use crate::{
     audit::{self, Actor, AuditEvent, AuditKind},
@@ -32,4 +32,20 @@ pub async fn end_session(
             Ok(has_ended)
         })
         .await
+}
+
+/// The same by the user whose session it is, from another browser; `false` also for a session of somebody else.
+///
+/// # Errors
+/// [`StoreError`] when the database does not answer; then nothing ended.
+pub async fn end_own_session(
+    store: &Store,
+    random: &dyn Random,
+    user_id: &str,
+    id: &str,
+    now: UnixSeconds,
+) -> Result<bool, StoreError> {
+    let session = browser_session::find_record(&mut store.read(), id).await?;
+    let Some(session) = &session.filter(|session| session.user_id == user_id) else { return Ok(false) };
+    end_session(store, random, &Actor::Person { user_id: user_id.to_owned() }, session, now).await
 }

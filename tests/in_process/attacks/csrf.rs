@@ -168,6 +168,13 @@ async fn nobody_else_submits_the_forms_that_clients_lead_to() {
     }
 }
 
+#[tokio::test]
+async fn nobody_else_takes_back_what_a_person_allowed() {
+    for row in FORMS.iter().filter(|row| ["/grants/end", "/sessions/end"].contains(&row.path)) {
+        assault(*row).await;
+    }
+}
+
 async fn methods(server: &TestServer, path: &str) -> String {
     let request = Request::builder().method("ZQ9").uri(path).body(Body::empty()).expect("a request");
     server.send(request).await.header("allow").to_owned()

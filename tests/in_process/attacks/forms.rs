@@ -3,6 +3,7 @@
 use crate::auth_server::{
     TestServer,
     browser::{Browser, Form, form},
+    sign_on::{allow, redeem},
     visitors::{Ask, PASSWORD, consent_form},
 };
 use auth_server::{
@@ -38,11 +39,13 @@ const fn row(path: &'static str, lock: Lock, done: u16) -> Row {
 }
 
 /// All of them. A route that takes a form and has no row makes `csrf` fail.
-pub const FORMS: [Row; 8] = [
+pub const FORMS: [Row; 10] = [
     row("/sign-in", Lock::Sealed, 303),
     row("/sign-out", Lock::Token, 303),
     row("/sign-out/everywhere", Lock::Token, 303),
     row("/change-password", Lock::Token, 200),
+    row("/grants/end", Lock::Token, 303),
+    row("/sessions/end", Lock::Token, 303),
     row("/oauth2/consent", Lock::Token, 303),
     row("/oauth2/end-session/confirm", Lock::Token, 303),
     row("/set-up/{link}", Lock::Link, 303),
@@ -79,6 +82,16 @@ pub async fn stage<'a>(server: &'a TestServer, row: Row, email: &str) -> Stage<'
         }
         "/sign-out" => form(&browser.get("/").await, "sign-out-form"),
         "/sign-out/everywhere" => form(&browser.get("/").await, "sign-out-everywhere-form"),
+        "/grants/end" => {
+            let client = server.register_client("Client").await;
+            let code = allow(&mut browser, &Ask::of(&client)).await;
+            redeem(server, &client, &code).await;
+            form(&browser.get("/").await, "end-grant-1-form")
+        }
+        "/sessions/end" => {
+            Browser::signed_in(server, email, PASSWORD).await;
+            form(&browser.get("/").await, "end-session-2-form")
+        }
         "/change-password" => form(&browser.get("/change-password").await, "change-password-form")
             .with("current_password", PASSWORD)
             .with("password", NEW_PASSWORD),

@@ -228,3 +228,28 @@ async fn userinfo_is_of_whoever_the_token_is_of() {
         assert!(!answer.body.contains(&ada), "{query}");
     }
 }
+
+#[tokio::test]
+async fn what_somebody_else_allowed_or_where_they_are_signed_in_is_not_ended() {
+    let server = TestServer::start().await;
+    server.add_member(ADA).await;
+    server.add_member(EVE).await;
+    let client = server.register_client("Client").await;
+    let mut ada = Browser::signed_in(&server, ADA, PASSWORD).await;
+    let code = allow(&mut ada, &Ask::of(&client)).await;
+    redeem(&server, &client, &code).await;
+    Browser::signed_in(&server, ADA, PASSWORD).await;
+    let page = ada.get("/").await;
+    let (grant, session) = (form(&page, "end-grant-1-form"), form(&page, "end-session-2-form"));
+    let mut eve = Browser::signed_in(&server, EVE, PASSWORD).await;
+    let csrf = form(&eve.get("/").await, "sign-out-form").field("csrf").to_owned();
+    let rows = server.rows().await;
+    for theirs in [grant, session] {
+        // As if there were none: nothing is told of whose it is.
+        assert_eq!(eve.submit(&theirs.clone().with("csrf", &csrf)).await.header("location"), "/");
+    }
+    assert_eq!(server.rows().await, rows, "nothing is written down either");
+    let page = ada.get("/").await;
+    form(&page, "end-grant-1-form");
+    form(&page, "end-session-2-form");
+}

@@ -20,6 +20,7 @@ mod end_session;
 pub mod events;
 mod following;
 pub mod given;
+mod home;
 mod introspect;
 mod keys;
 mod keys_at_start;

@@ -33,6 +33,9 @@ pub struct GrantView {
     pub created_at: UnixSeconds,
     /// Its absolute end, in unix seconds.
     pub expires_at: UnixSeconds,
+    /// When tokens were last taken with it, in unix seconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_used_at: Option<UnixSeconds>,
     /// When it was revoked, in unix seconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub revoked_at: Option<UnixSeconds>,
@@ -55,6 +58,7 @@ impl From<GrantOverview> for GrantView {
             organization_slug: grant.organization,
             created_at: grant.created_at,
             expires_at: grant.expires_at,
+            last_used_at: grant.last_used_at,
             revoked_at: grant.revoked_at,
             revocation_reason: grant.revocation_reason,
         }

@@ -5,6 +5,7 @@ pub mod authorize;
 pub mod change_password;
 pub mod consent;
 pub mod cookie;
+pub mod end_access;
 pub mod end_session;
 pub mod home;
 mod page;

@@ -1,0 +1,61 @@
+//! The page of a person's account: what they allowed, where they are signed in, and the end of either.
+
+use super::{
+    TestServer,
+    browser::{Browser, form},
+    sign_on::{allow, redeem},
+    visitors::{Ask, PASSWORD},
+};
+use serde_json::Value;
+
+const ADA: &str = "ada@example.com";
+
+#[tokio::test]
+async fn what_was_allowed_is_listed_in_words_and_ends_at_once() {
+    let server = TestServer::start().await;
+    server.add_member(ADA).await;
+    let client = server.register_client("A <b>client</b>").await;
+    let mut browser = Browser::signed_in(&server, ADA, PASSWORD).await;
+    assert!(browser.get("/").await.body.contains("When a client asks for access"), "nothing yet");
+    let code = allow(&mut browser, &Ask::of(&client).with("scope", "mcp.read openid offline_access")).await;
+    assert!(!browser.get("/").await.body.contains("end-grant-1-form"), "a code that nobody redeemed is no access");
+    let tokens = redeem(&server, &client, &code).await;
+    let page = browser.get("/").await;
+    for words in
+        ["A &#60;b&#62;client&#60;/b&#62;", "Recognise you", "Since 15 January 2027, 08:00 UTC", "Last used", &client]
+    {
+        assert!(page.body.contains(words), "{words}: {}", page.body);
+    }
+    let end = form(&page, "end-grant-1-form");
+    let answer = browser.submit(&end).await;
+    assert_eq!((answer.status.as_u16(), answer.header("location")), (303, "/"));
+    assert!(!browser.get("/").await.body.contains("end-grant-1-form"));
+    assert_eq!(server.audited("grant_revoked").await, 1);
+    let refused = server.call("GET", "/oauth2/userinfo", &tokens.text("access_token"), &Value::Null).await;
+    assert_eq!(refused.status, 401, "what was cached has ended, too: {refused:?}");
+    assert_eq!(browser.submit(&end).await.status, 303, "twice is as good");
+    assert_eq!(server.audited("grant_revoked").await, 1);
+}
+
+#[tokio::test]
+async fn another_browser_is_signed_out_from_this_one() {
+    let server = TestServer::start().await;
+    server.add_member(ADA).await;
+    let mut other = Browser::signed_in(&server, ADA, PASSWORD).await;
+    let mut here = Browser::signed_in(&server, ADA, PASSWORD).await;
+    let page = here.get("/").await;
+    assert_eq!((page.body.matches("This browser").count(), page.body.matches("Another browser").count()), (1, 1));
+    let answer = here.submit(&form(&page, "end-session-2-form")).await;
+    assert_eq!((answer.status.as_u16(), answer.header("location")), (303, "/"));
+    assert!(!other.get("/").await.body.contains(ADA) && here.get("/").await.body.contains(ADA));
+    assert_eq!(server.audited("session_ended").await, 1);
+}
+
+#[tokio::test]
+async fn whoever_is_signed_out_is_led_to_signing_in() {
+    let server = TestServer::start().await;
+    for path in ["/grants/end", "/sessions/end"] {
+        let answer = server.post_form(path, &[("grant", "x"), ("session", "x")]).await;
+        assert_eq!((answer.status.as_u16(), answer.header("location")), (303, "/sign-in"), "{path}");
+    }
+}
