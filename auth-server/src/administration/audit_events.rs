@@ -4,10 +4,16 @@ use super::{
     Call, Collection, Operation, Refusal, Reply,
     page::{Asked, Page, PageQuery},
     schema,
-    views::{AuditEventView, AuditVerdictView},
+    views::{AuditEventView, AuditExportView, AuditVerdictView},
 };
 use crate::{
-    audit::{AuditKind, verify_chain, verify_chain::Checkpoint},
+    audit::{
+        AuditKind,
+        chain_events::ChainError,
+        export_events::{EventLine, export_page},
+        verify_chain,
+        verify_chain::Checkpoint,
+    },
     store::audit_event::{self, AuditFilter, AuditRow, Before},
 };
 use clap::ValueEnum as _;
@@ -16,6 +22,7 @@ use serde::Deserialize;
 use shared::clock::UnixSeconds;
 
 const NAME: &str = "audit";
+const EXPORT: &str = "audit/export";
 const COLUMNS: &[&str] = &["at", "kind", "actor", "user_id", "client_id", "grant_id"];
 
 pub(super) const COLLECTION: Collection = Collection {
@@ -27,6 +34,12 @@ pub(super) const COLLECTION: Collection = Collection {
             .query(schema::of::<Listing>)
             .answers(schema::of::<Page<AuditEventView>>)
             .columns(COLUMNS),
+        Operation::get((NAME, "export"), "/audit/export", |call| Box::pin(export(call)))
+            .does("Hand the chained events over with their hashes, the oldest first", "audit export --limit 200 --json")
+            .query(schema::of::<Export>)
+            .answers(schema::of::<AuditExportView>)
+            .refuses(&[409])
+            .columns(&["sequence", "at", "kind", "actor", "hash"]),
         Operation::get((NAME, "verify"), "/audit/verify", |call| Box::pin(verify(call)))
             .does("Verify that no event was changed, removed, moved or put in", "audit verify")
             .query(schema::of::<Verification>)
@@ -78,6 +91,32 @@ fn known_kind(text: &str) -> Result<AuditKind, Refusal> {
         let known: Vec<_> = AuditKind::value_variants().iter().map(|kind| kind.as_str()).collect();
         Refusal::invalid(format!("There is no such kind of event. There are: {}.", known.join(", "))).about("kind")
     })
+}
+
+/// From where on.
+#[derive(Debug, Deserialize, JsonSchema)]
+struct Export {
+    #[serde(flatten)]
+    page: PageQuery,
+    /// The first page begins with the first event that is not older, in unix seconds.
+    since: Option<UnixSeconds>,
+}
+
+async fn export(call: &Call<'_>) -> Result<Reply, Refusal> {
+    let query: Export = call.query(schema::of::<Export>)?;
+    let asked = Asked::of(EXPORT, &query.page)?;
+    let after = if asked.after.is_empty() { None } else { Some(asked.after.parse().map_err(|_| Refusal::cursor())?) };
+    let app = call.app;
+    let exported = export_page(&app.store, &app.audit_key, after, query.since, asked.rows()).await;
+    let (span, rows) = exported.map_err(|cause| match cause {
+        ChainError::Store(cause) => cause.into(),
+        cause => {
+            tracing::error!(%cause, "the audit log cannot be exported");
+            Refusal::conflict("The audit chain is broken; /api/admin/audit/verify says where.")
+        }
+    })?;
+    let key = |row: &AuditRow| row.link.as_ref().map_or_else(String::new, |link| link.sequence.to_string());
+    Ok(Reply::shows(&AuditExportView { span, page: asked.page(rows, key, EventLine::from) }))
 }
 
 /// How the chain is verified.

@@ -10,7 +10,7 @@ use super::{
 use crate::{
     organizations::{
         Member, NewOrganization, Organization, OrganizationRefusal, OrganizationRole, RoleChange, add_member,
-        add_organization, change_role, disable_organization, enable_organization, remove_member,
+        add_organization, change_role, disable_organization, enable_organization, remove_member, rename_organization,
     },
     store::{organization, organization_member, user_account},
 };
@@ -41,6 +41,14 @@ pub(super) const COLLECTION: Collection = Collection {
         Operation::get((NAME, "show"), "/organizations/{id}", |call| Box::pin(show(call)))
             .does("Show an organization", "organizations show K3b1ZW1hbm5uMjAwMTIzNA")
             .answers(schema::of::<OrganizationView>),
+        Operation::patch((NAME, "change"), "/organizations/{id}", |call| Box::pin(change(call)))
+            .does(
+                "Rename an organization; its slug stays",
+                "organizations change K3b1ZW1hbm5uMjAwMTIzNA --name \"Acme Inc.\"",
+            )
+            .body(schema::of::<Alteration>)
+            .answers(schema::of::<OrganizationView>)
+            .refuses(&[409, 412]),
         Operation::post((NAME, "disable"), "/organizations/{id}/disable", |call| Box::pin(disable(call)))
             .does(
                 "Close an organization: everything anybody allowed for it ends at once",
@@ -126,7 +134,27 @@ async fn create(call: &Call<'_>) -> Result<Reply, Refusal> {
 }
 
 async fn show(call: &Call<'_>) -> Result<Reply, Refusal> {
-    Ok(Reply::shows(&OrganizationView::from(find(call).await?)))
+    Ok(Reply::shows_version(&OrganizationView::from(find(call).await?)))
+}
+
+/// What becomes different; what is absent stays as it is.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Alteration {
+    /// Its name, for people.
+    name: Option<String>,
+}
+
+async fn change(call: &Call<'_>) -> Result<Reply, Refusal> {
+    let body: Alteration = call.body(schema::of::<Alteration>)?;
+    let seen = find(call).await?;
+    call.check_version(&OrganizationView::from(seen.clone()))?;
+    if let Some(name) = &body.name {
+        let (store, random) = (&call.app.store, &*call.app.random);
+        let renamed = rename_organization(store, random, call.actor, &seen, name, call.now).await;
+        renamed.map_err(|cause| Change::from(cause).tell(call))?;
+    }
+    show(call).await
 }
 
 async fn disable(call: &Call<'_>) -> Result<Reply, Refusal> {

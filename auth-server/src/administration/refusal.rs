@@ -217,6 +217,7 @@ impl From<OrganizationRefusal> for Refusal {
             OrganizationRefusal::AlreadyMember | OrganizationRefusal::RoleChanged => {
                 Self::conflict("The membership was changed at the same time.")
             }
+            OrganizationRefusal::ChangedMeanwhile => Self::conflict("The organization was changed at the same time."),
             OrganizationRefusal::LastOwner => {
                 Self::conflict("This is the organization's last owner; make somebody else an owner first.")
             }
@@ -305,13 +306,14 @@ impl From<EnrolRefusal> for Change {
     }
 }
 
-/// Of a membership that was there, or was not.
+/// Of an organization that was seen, or of a membership that was there, or was not.
 impl From<OrganizationRefusal> for Change {
     fn from(cause: OrganizationRefusal) -> Self {
         match cause {
-            OrganizationRefusal::AlreadyMember | OrganizationRefusal::NotMember | OrganizationRefusal::RoleChanged => {
-                Self::Meanwhile
-            }
+            OrganizationRefusal::AlreadyMember
+            | OrganizationRefusal::NotMember
+            | OrganizationRefusal::RoleChanged
+            | OrganizationRefusal::ChangedMeanwhile => Self::Meanwhile,
             other => Self::Told(other.into()),
         }
     }

@@ -99,6 +99,8 @@ pub enum AuditKind {
     OrganizationDisabled,
     /// A closed organization was opened again.
     OrganizationEnabled,
+    /// An organization got another name.
+    OrganizationRenamed,
     /// Somebody was taken into an organization.
     MemberAdded,
     /// A member of an organization has another role.
@@ -185,6 +187,7 @@ impl AuditKind {
             Self::OrganizationAdded => "organization_added",
             Self::OrganizationDisabled => "organization_disabled",
             Self::OrganizationEnabled => "organization_enabled",
+            Self::OrganizationRenamed => "organization_renamed",
             Self::MemberAdded => "member_added",
             Self::MemberRoleChanged => "member_role_changed",
             Self::MemberRemoved => "member_removed",

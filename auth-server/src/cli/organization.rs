@@ -1,4 +1,4 @@
-//! `organization add`, `list`, `show`, `disable`, `enable`, and `organization member add`, `role`, `remove`, `list`.
+//! `organization add`, `list`, `show`, `rename`, `disable`, `enable`, and `organization member add`, `role`, `remove`, `list`.
 
 use super::{CommandError, Format, manager::Manager, organization_member, output::Columns, times, user};
 use crate::{
@@ -6,7 +6,7 @@ use crate::{
     audit::Actor,
     organizations::{
         NewOrganization, Organization, OrganizationRefusal, OrganizationRole, add_organization, disable_organization,
-        enable_organization,
+        enable_organization, rename_organization,
     },
     store,
 };
@@ -30,6 +30,9 @@ pub enum OrganizationCommand {
     /// Show one organization and who belongs to it.
     #[command(after_help = "Example:\n  postern organization show acme")]
     Show(OneArguments),
+    /// Give an organization another name. Its slug stays.
+    #[command(after_help = "Example:\n  postern organization rename acme --name \"Acme Holding\"")]
+    Rename(RenameArguments),
     /// Close an organization: everything anybody allowed for it ends at once.
     #[command(after_help = "Example:\n  postern organization disable acme")]
     Disable(OneArguments),
@@ -65,6 +68,19 @@ pub struct AddArguments {
 pub struct OneArguments {
     /// Its slug.
     pub slug: String,
+    /// How to print.
+    #[command(flatten)]
+    pub format: Format,
+}
+
+/// Another name.
+#[derive(Debug, Args)]
+pub struct RenameArguments {
+    /// The organization's slug.
+    pub slug: String,
+    /// Its name from now on, for people.
+    #[arg(long)]
+    pub name: String,
     /// How to print.
     #[command(flatten)]
     pub format: Format,
@@ -121,6 +137,12 @@ pub(super) async fn execute(
             format.list(organizations.into_iter().map(OrganizationView::from).collect(), output)
         }
         OrganizationCommand::Show(arguments) => show(&arguments, manager, output).await,
+        OrganizationCommand::Rename(RenameArguments { slug, name, format }) => {
+            let seen = find(&slug, manager).await?;
+            rename_organization(store, random, by, &seen, &name, now).await?;
+            let view = OrganizationView::from(find(&slug, manager).await?);
+            format.one(&view, &format!("{slug} is called {} now", view.name), output)
+        }
         OrganizationCommand::Disable(arguments) => {
             let organization = find(&arguments.slug, manager).await?;
             match disable_organization(store, random, by, &organization.id, now).await {

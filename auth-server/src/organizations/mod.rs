@@ -11,6 +11,7 @@ pub mod membership;
 pub mod organization;
 pub mod refusal;
 pub mod remove_member;
+pub mod rename_organization;
 pub mod role;
 pub mod standing;
 
@@ -25,5 +26,6 @@ pub use membership::{GrantMembership, Member, Membership};
 pub use organization::Organization;
 pub use refusal::OrganizationRefusal;
 pub use remove_member::remove_member;
+pub use rename_organization::rename_organization;
 pub use role::OrganizationRole;
 pub use standing::{ChosenOrganization, Standing};

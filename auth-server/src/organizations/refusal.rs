@@ -36,6 +36,9 @@ pub enum OrganizationRefusal {
     /// The account is not any more in the role that the caller saw.
     #[error("the role was changed meanwhile")]
     RoleChanged,
+    /// Somebody else changed it after the caller saw it.
+    #[error("the organization was changed meanwhile; look at it and try again")]
+    ChangedMeanwhile,
     /// No other open account owns it.
     #[error("this is the organization's last owner; make somebody else an owner first")]
     LastOwner,

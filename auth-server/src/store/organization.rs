@@ -37,6 +37,8 @@ const LIST_PAGE: Statement = Statement::new(
     "organization.list_page",
     concat!("SELECT ", organization_columns!(), " FROM organization o WHERE o.slug > $1 ORDER BY o.slug LIMIT $2"),
 );
+const RENAME: Statement =
+    Statement::new("organization.rename", "UPDATE organization SET name = $3 WHERE id = $1 AND name = $2");
 const DISABLE: Statement = Statement::new(
     "organization.disable",
     "UPDATE organization SET disabled_at = $2 WHERE id = $1 AND disabled_at IS NULL",
@@ -85,6 +87,14 @@ pub async fn list(db: &mut impl Fetch) -> Result<Vec<Organization>, StoreError> 
 /// The database does not answer.
 pub async fn list_page(db: &mut impl Fetch, after: &str, limit: i64) -> Result<Vec<Organization>, StoreError> {
     db.fetch_all(&LIST_PAGE, binds![after, limit]).await?.iter().map(read).collect()
+}
+
+/// Gives the organization another name in place of the one that was seen; `false` when it has neither.
+///
+/// # Errors
+/// The database does not answer.
+pub async fn rename(tx: &mut Tx, id: &str, seen: &str, name: &str) -> Result<bool, StoreError> {
+    Ok(tx.execute(&RENAME, binds![id, seen, name]).await? == 1)
 }
 
 /// Closes an organization; `false` when there is no such open one.

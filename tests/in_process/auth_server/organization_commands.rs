@@ -50,8 +50,11 @@ async fn an_organization_is_made_shown_closed_and_opened() {
     assert_eq!(installation.json(&["organization", "list"]).await["items"][0]["state"], "disabled");
     installation.run(&["organization", "enable", "acme"]).await.expect("enabled");
     assert_eq!(installation.json(&["organization", "enable", "acme"]).await["state"], "active", "again");
+    let renamed = installation.json(&["organization", "rename", "acme", "--name", "Acme Holding"]).await;
+    assert_eq!((&renamed["name"], &renamed["id"]), (&json!("Acme Holding"), &made["id"]));
     for (arguments, word) in [
-        (&["organization", "add", "acme", "--name", "A", "--owner", "ada@example.com"][..], "slug already"),
+        (&["organization", "rename", "acme", "--name", " "][..], "name is"),
+        (&["organization", "add", "acme", "--name", "A", "--owner", "ada@example.com"], "slug already"),
         (&["organization", "add", "Not A Slug", "--name", "A", "--owner", "ada@example.com"], "slug has"),
         (&["organization", "add", "b", "--name", " ", "--owner", "ada@example.com"], "name is"),
         (&["organization", "add", "b", "--name", "B", "--owner", "ada@example.com", "--tenant", "a b"], "tenant id"),

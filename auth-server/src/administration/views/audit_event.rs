@@ -1,8 +1,10 @@
 //! An audit event as shown.
 
 use crate::{
+    administration::page::Page,
     audit::{
         actor::in_words,
+        export_events::{EventLine, Span},
         verify_chain::{Break, Intact},
     },
     store::audit_event::AuditRow,
@@ -77,6 +79,18 @@ impl From<AuditRow> for AuditEventView {
             sequence: row.link.map(|link| link.sequence),
         }
     }
+}
+
+/// A page of the chain.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "AuditExport")]
+pub struct AuditExportView {
+    /// Where it begins, and where the chain ends.
+    #[serde(flatten)]
+    pub span: Span,
+    /// The events.
+    #[serde(flatten)]
+    pub page: Page<EventLine>,
 }
 
 /// What a verification found.

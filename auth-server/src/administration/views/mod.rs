@@ -10,7 +10,7 @@ mod resource_server;
 mod session;
 mod user;
 
-pub(crate) use audit_event::{AuditEventView, AuditVerdictView};
+pub(crate) use audit_event::{AuditEventView, AuditExportView, AuditVerdictView};
 pub(crate) use client::{ClientView, NewSecretView};
 pub(crate) use grant::GrantView;
 pub(crate) use key::{KeyView, RevokedKeyView, RotatedKeyView};

@@ -1,8 +1,12 @@
 //! `/api/admin/audit`.
 
 use super::super::{TestServer, database::for_each_database, test_server::START};
+use auth_server::audit::chain_events;
 use serde_json::{Value, json};
-use shared::db::{Statement, Store, StoreError, Tx};
+use shared::{
+    db::{Statement, Store, StoreError, Tx},
+    random::SystemRandom,
+};
 
 for_each_database!(what_was_tampered_with_is_found);
 
@@ -63,4 +67,33 @@ async fn the_newest_comes_first_and_filters_narrow() {
     assert!(unknown.body.contains("user_enabled") && unknown.body.contains("client_removed"), "{unknown:?}");
     let event = &server.admin_get("/audit?kind=user_enabled").await.json()["items"][0];
     assert_eq!(event["actor"], json!("client ops"));
+}
+
+#[tokio::test]
+async fn the_chain_is_handed_over_page_by_page_with_its_hashes() {
+    let server = TestServer::administered().await;
+    for name in ["a@example.com", "b@example.com", "c@example.com"] {
+        server.admin("POST", "/users", &json!({ "email": name })).await;
+    }
+    chain_events(&server.app.store, &server.app.audit_key, &SystemRandom).await.expect("chained");
+    let (mut path, mut hash, mut lines) = ("/audit/export?limit=2".to_owned(), None, 0);
+    loop {
+        let page = server.admin_get(&path).await.json();
+        let items = page["items"].as_array().expect("items");
+        assert!(hash.is_none_or(|hash| page["after_hash"] == hash), "a page begins where the one before ended: {page}");
+        assert_eq!(items[0]["sequence"].as_i64(), page["after_sequence"].as_i64().map(|after| after + 1));
+        assert!(items.iter().all(|item| item["mac"].is_string() && item["kind"].is_string()), "{page}");
+        lines += items.len();
+        hash = items.last().map(|last| last["hash"].clone());
+        let Some(cursor) = page["next_cursor"].as_str() else {
+            assert_eq!(hash, Some(page["last_hash"].clone()));
+            break;
+        };
+        path = format!("/audit/export?limit=2&cursor={cursor}");
+    }
+    let verdict = server.admin_get("/audit/verify").await.json();
+    assert_eq!(verdict["rows"].as_u64(), u64::try_from(lines).ok());
+    let later = server.admin_get(&format!("/audit/export?since={}", START + 1_000_000)).await.json();
+    assert_eq!((&later["items"], &later["after_hash"]), (&json!([]), &later["last_hash"]));
+    assert_eq!(server.admin_get("/audit/export?cursor=nonsense").await.status, 400);
 }

@@ -40,6 +40,8 @@ async fn looking_is_not_changing() {
     let server = TestServer::administered().await;
     let reader = server.token_of_machine(OPS, "postern.admin.read").await;
     assert_eq!((status(&server, "GET", &reader).await, status(&server, "POST", &reader).await), (200, 403));
+    let refused = server.call("POST", USERS, &reader, &json!({})).await.json();
+    assert_eq!((&refused["error"], &refused["scope"]), (&json!("insufficient_scope"), &json!("postern.admin")));
     let all = server.token_of_machine(OPS, "postern.admin").await;
     assert_eq!((status(&server, "GET", &all).await, status(&server, "POST", &all).await), (200, 201));
 }

@@ -2,6 +2,7 @@
 
 use super::super::TestServer;
 use super::given::OPS;
+use axum::{body::Body, extract::Request};
 use serde_json::{Value, json};
 
 #[tokio::test]
@@ -37,4 +38,17 @@ async fn what_a_revoked_key_signed_ends_with_the_answer() {
     assert!(revoked.json()["replaced_by"].is_string(), "{revoked:?}");
     assert_eq!(server.call("GET", "/api/admin/keys", &token, &Value::Null).await.status, 401, "it signed this one");
     assert_eq!(server.admin("POST", &path, &Value::Null).await.status, 404, "it is gone");
+}
+
+#[tokio::test]
+async fn keys_are_replaced_without_a_body() {
+    let server = TestServer::administered().await;
+    let token = server.token_of_machine(OPS, "postern.admin").await;
+    let request = Request::post("/api/admin/keys/rotate").header("authorization", format!("Bearer {token}"));
+    let rotated = server.send(request.body(Body::empty()).expect("a request")).await;
+    assert_eq!((rotated.status.as_u16(), rotated.json()["items"].as_array().map(Vec::len)), (200, Some(2)));
+    // Where something has to be said, it is named.
+    let request = Request::post("/api/admin/users").header("authorization", format!("Bearer {token}"));
+    let refused = server.send(request.body(Body::empty()).expect("a request")).await;
+    assert_eq!((refused.status.as_u16(), &refused.json()["field"]), (400, &json!("email")));
 }

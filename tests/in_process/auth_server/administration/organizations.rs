@@ -3,7 +3,10 @@
 use super::super::{TestServer, test_server::START};
 use auth_server::{
     audit::Actor,
-    organizations::{OrganizationRefusal, OrganizationRole, RoleChange, change_role},
+    organizations::{
+        Organization, OrganizationRefusal, OrganizationRole, RoleChange, change_role, rename_organization,
+    },
+    store::organization,
 };
 use serde_json::{Value, json};
 use shared::random::SystemRandom;
@@ -102,4 +105,27 @@ async fn a_role_that_somebody_else_changed_meanwhile_stays_as_it_is() {
     let id = acme.rsplit('/').next().expect("an id");
     let late = change_role(&server.app.store, &SystemRandom, &Actor::CommandLine, id, "bob", role, START).await;
     assert!(matches!(late, Err(OrganizationRefusal::RoleChanged)), "{late:?}");
+}
+
+#[tokio::test]
+async fn an_organization_is_renamed_by_who_saw_what_it_was_called() {
+    let server = TestServer::administered().await;
+    let acme = acme(&server).await;
+    let tag = server.admin_get(&acme).await.header("etag").to_owned();
+    let rename =
+        async |name: &str| server.admin_with(("if-match", &tag), "PATCH", &acme, &json!({ "name": name })).await;
+    let renamed = rename("Acme Holding").await;
+    assert_eq!((renamed.text("name"), renamed.text("slug")), ("Acme Holding".to_owned(), "acme".to_owned()));
+    assert_eq!(rename("Acme Again").await.status, 412);
+    assert_eq!(server.audited("organization_renamed").await, 1);
+    let unchanged = server.admin("PATCH", &acme, &json!({ "name": "Acme Holding" })).await;
+    assert_eq!((unchanged.status.as_u16(), server.audited("organization_renamed").await), (200, 1));
+    let refused = server.admin("PATCH", &acme, &json!({ "name": " " })).await;
+    assert_eq!((refused.status.as_u16(), &refused.json()["field"]), (400, &json!("name")));
+    let id = acme.rsplit('/').next().expect("an id");
+    let seen = organization::find(&mut server.app.store.read(), id).await.expect("read").expect("there");
+    let late = Organization { name: "Acme".to_owned(), ..seen };
+    let (store, by) = (&server.app.store, &Actor::CommandLine);
+    let late = rename_organization(store, &SystemRandom, by, &late, "Late", START).await;
+    assert!(matches!(late, Err(OrganizationRefusal::ChangedMeanwhile)), "{late:?}");
 }

@@ -150,3 +150,24 @@ async fn an_erased_person_is_nobody_and_is_not_made_somebody_again() {
     }
     assert_eq!(server.audited("user_erased").await, 1);
 }
+
+#[tokio::test]
+async fn a_refusal_names_the_member_that_is_to_blame() {
+    let server = TestServer::administered().await;
+    for (method, path, body, field, word) in [
+        ("POST", "/users", json!({ "mail": "a@example.com" }), json!("mail"), "mail is unknown"),
+        ("POST", "/users", json!({}), json!("email"), "email is missing"),
+        ("POST", "/users", json!({ "email": "a@example.com", "administrator": "yes" }), json!("administrator"), "form"),
+        ("POST", "/users", json!({ "<script>": 1 }), Value::Null, "A member is unknown"),
+        ("POST", "/users", json!([]), Value::Null, "JSON object"),
+        ("GET", "/users?nonsense=1", Value::Null, json!("nonsense"), "nonsense is unknown"),
+        ("GET", "/users?limit=many", Value::Null, json!("limit"), "form"),
+        ("GET", "/users?state=gone", Value::Null, json!("state"), "form"),
+    ] {
+        let refused = server.admin(method, path, &body).await;
+        let told = refused.json();
+        assert_eq!((refused.status.as_u16(), &told["field"]), (400, &field), "{method} {path} {body}: {told}");
+        let description = told["error_description"].as_str().expect("a description");
+        assert!(description.contains(word) && description.contains("There are: "), "{description}");
+    }
+}
