@@ -2,12 +2,16 @@
 
 use std::fs;
 use std::os::unix::fs::symlink;
+use std::process::Stdio;
 use std::time::Duration;
 
+use anyhow::Context as _;
 use serde_json::{Value, json};
+use system_tests::person::Person;
 use system_tests::postern::Home;
 use system_tests::process::{binary_directory, repository, run};
 use system_tests::readme::shell_blocks;
+use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::process::Command;
 
 const WITHIN: Duration = Duration::from_secs(60);
@@ -59,6 +63,8 @@ async fn curl(arguments: &[&str]) -> anyhow::Result<Value> {
 
 /// Kinds of blocks that run here, in order and in one shell, as somebody would type them in a second terminal.
 const RUN: [&str; 2] = ["machine", "operate"];
+/// Blocks that run after those in a shell of their own: a person with a browser comes in between.
+const WITH_A_PERSON: &str = "person";
 /// Blocks that need somebody else's program.
 const NOT_RUN: &str = "client";
 /// Blocks without a kind: the server, which this test starts itself, and the command that runs this test.
@@ -69,12 +75,14 @@ const PLAIN: [&str; 2] = ["cargo run --release\n", "./tests/run\n"];
 async fn the_readme_does_what_it_says() -> anyhow::Result<()> {
     let readme = fs::read_to_string(repository().join("README.md"))?;
     let mut script = String::from("set -euo pipefail\n");
+    let mut with_a_person = script.clone();
     for block in shell_blocks(&readme) {
         match block.kind.as_str() {
             "" => assert!(PLAIN.contains(&block.text.as_str()), "line {}: who runs this? {}", block.line, block.text),
             kind if RUN.contains(&kind) => {
                 script.push_str(&format!("echo '--- line {}' >&2\n{}\n", block.line, block.text))
             }
+            WITH_A_PERSON => with_a_person.push_str(&block.text),
             kind => assert_eq!(kind, NOT_RUN, "line {}", block.line),
         }
     }
@@ -93,5 +101,37 @@ async fn the_readme_does_what_it_says() -> anyhow::Result<()> {
         "a tool is called:\n{printed}"
     );
     assert!(printed.contains("nightly-report"), "the client is listed:\n{printed}");
+    walk_with_a_person(&home, &with_a_person).await
+}
+
+/// Opens the address that the script prints, as somebody does, and gives it the code that it asks for.
+async fn walk_with_a_person(home: &Home, script: &str) -> anyhow::Result<()> {
+    const EMAIL: &str = "ada@example.com";
+    const PASSWORD: &str = "a goose walked into the library";
+    home.add_administrator(EMAIL, PASSWORD).await?;
+    let mut command = Command::new("bash");
+    command.arg("-c").arg(script).current_dir(home.folder()).kill_on_drop(true);
+    let mut shell = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
+    let stdout = shell.stdout.take().context("a pipe")?;
+    let mut lines = BufReader::new(stdout).lines();
+    let walk = async {
+        let url = lines.next_line().await?.context("the shell ended before it printed an address")?;
+        let redirect_uri = "http://127.0.0.1:8080/callback";
+        let back = Person::new(EMAIL, PASSWORD)?.allow(&url, redirect_uri).await?;
+        let code = back.query_pairs().find(|(name, _)| name == "code").context("a code")?.1.into_owned();
+        shell.stdin.take().context("a pipe")?.write_all(format!("{code}\n").as_bytes()).await?;
+        let mut printed = String::new();
+        while let Some(line) = lines.next_line().await? {
+            printed.push_str(&line);
+        }
+        anyhow::ensure!(shell.wait().await?.success(), "a block failed:\n{printed}");
+        Ok(printed)
+    };
+    let printed = tokio::time::timeout(WITHIN, walk).await??;
+    let compact: String = printed.chars().filter(|character| !character.is_whitespace()).collect();
+    for expected in ["\"jsonrpc\":\"2.0\"", "\"token_type\":\"Bearer\"", "\"scope\":\"mcp.read\""] {
+        assert!(compact.contains(expected), "{expected}:\n{printed}");
+    }
+    assert!(!compact.contains("\"error\""), "{printed}");
     Ok(())
 }
