@@ -42,10 +42,7 @@ pub(super) const COLLECTION: Collection = Collection {
             .does("Show an organization", "organizations show K3b1ZW1hbm5uMjAwMTIzNA")
             .answers(schema::of::<OrganizationView>),
         Operation::patch((NAME, "change"), "/organizations/{id}", |call| Box::pin(change(call)))
-            .does(
-                "Rename an organization; its slug stays",
-                "organizations change K3b1ZW1hbm5uMjAwMTIzNA --name \"Acme Inc.\"",
-            )
+            .does("Rename an organization; its slug stays", "organizations change K3b1ZW1hbm5uMjAwMTIzNA --name Acme")
             .body(schema::of::<Alteration>)
             .answers(schema::of::<OrganizationView>)
             .refuses(&[409, 412]),

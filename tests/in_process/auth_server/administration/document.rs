@@ -72,6 +72,7 @@ impl Stage {
                 (vec![], "", json!({ "slug": "other", "name": "Other", "tenant_id": "t", "owner_id": "ann" }))
             }
             "organizations_members" => (at("id", &self.organization), "limit=1", Value::Null),
+            "organizations_change" => (at("id", &self.organization), "", json!({ "name": "Acme Holding" })),
             "organizations_show" | "organizations_disable" | "organizations_enable" => {
                 (at("id", &self.organization), "", Value::Null)
             }
@@ -101,6 +102,7 @@ impl Stage {
             "sessions_list" => (vec![], "limit=2", Value::Null),
             "sessions_show" | "sessions_end" => (at("id", &self.session), "", Value::Null),
             "audit_list" => (vec![], "kind=grant_made&since=0&until=9&actor=ann", Value::Null),
+            "audit_export" => (vec![], "limit=2&since=0", Value::Null),
             "audit_verify" => (vec![], "", Value::Null),
             other => panic!("{other} has no example: write one"),
         };
