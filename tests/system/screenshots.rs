@@ -2,11 +2,14 @@
 
 use serde_json::json;
 use system_tests::oauth_client::OAuthClient;
+use system_tests::person::Person;
 use system_tests::postern::Home;
 use system_tests::process::repository;
 use system_tests::script::Script;
 use url::Url;
 
+const EMAIL: &str = "mary@example.com";
+const PASSWORD: &str = "notes on the analytical engine";
 const PAGES: [&str; 12] = [
     "home-not-set-up",
     "set-up",
@@ -29,15 +32,14 @@ async fn every_page_is_photographed_and_sound() -> anyhow::Result<()> {
     let home = Home::new()?;
     let postern = home.start().await?;
     let setup_url = postern.setup_link(&home).await?;
-    let client =
+    let mut client =
         OAuthClient::register(&home.issuer(), &home.mcp_url(), "A client with a rather long name, Inc.").await?;
     let authorize_url = client.authorization_url("mcp.read mcp.write openid profile email")?;
     let identity_url = for_userinfo(&client.authorization_url("openid profile email")?, &home.issuer())?;
     let end_session_url = end_session_url(&client, &home.issuer())?;
     let unknown_client_url = authorize_url.replace(&client.client_id, "nobody");
     let folder = repository().join("tests").join("out").join("screenshots");
-    let person =
-        json!({ "email": "mary@example.com", "display_name": "Mary", "password": "notes on the analytical engine" });
+    let person = json!({ "email": EMAIL, "display_name": "Mary", "password": PASSWORD });
     let input = json!({
         "folder": folder, "home_url": home.issuer(), "setup_url": setup_url, "authorize_url": authorize_url, "unknown_client_url": unknown_client_url,
         "identity_url": identity_url, "end_session_url": end_session_url, "person": person,
@@ -46,6 +48,10 @@ async fn every_page_is_photographed_and_sound() -> anyhow::Result<()> {
     for page in PAGES {
         is_sound(&mut script, page).await?;
     }
+    script.step("allow_access").await?;
+    client.authorize(&mut Person::new(EMAIL, PASSWORD)?, "mcp.read mcp.write openid profile").await?;
+    script.go_on("allowed").await?;
+    is_sound(&mut script, "home-with-access").await?;
     script.step("make_organizations").await?;
     for (slug, name) in [("acme", "Acme Inc."), ("long", "A Society for the Keeping of Rather Long Names, Limited")] {
         home.json(&["organization", "add", slug, "--name", name, "--owner", "mary@example.com"]).await?;

@@ -60,7 +60,7 @@ fn value(setting: &SettingDescription, given: &Given) -> String {
 #[cfg(test)]
 mod tests {
     use super::print_effective;
-    use crate::config::{Settings as _, SharedSettings, Sources};
+    use crate::config::{Settings as _, SettingsList, SharedSettings, Sources};
 
     #[test]
     fn each_setting_says_where_it_comes_from_and_no_secret_is_shown() {
@@ -86,5 +86,25 @@ mod tests {
         }
         assert!(!text.contains("hunter2"), "{text}");
         Sources::new().with_file_text("again.toml", &text).expect("it can be read again");
+    }
+
+    crate::settings! {
+        /// A shelf.
+        struct ShelfSettings in "resource_server.shelves" {
+            /// What it is called.
+            name: String,
+            /// Opens it.
+            key: Option<crate::secret::Secret>,
+        }
+    }
+
+    #[test]
+    fn each_table_of_a_list_says_where_it_begins() {
+        let file = "[[resource_server.shelves]]\nname = \"top\"\nkey = \"hunter2\"\n[[resource_server.shelves]]\nname = \"low\"\n";
+        let sources = Sources::new().with_file_text("postern.toml", file).expect("TOML");
+        let text = print_effective(&[SettingsList::<ShelfSettings>::describe()], &sources);
+        let heading = "[[resource_server.shelves]]  # postern.toml line ";
+        assert_eq!(text.lines().filter(|line| line.starts_with(heading)).count(), 2, "{text}");
+        assert!(text.contains("name = \"low\"  # postern.toml line 5") && !text.contains("hunter2"), "{text}");
     }
 }

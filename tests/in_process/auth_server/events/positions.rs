@@ -1,15 +1,19 @@
 //! From which position on a receiver is told, and how much of it at a time.
 
 use super::{
-    super::{TestServer, database::for_each_database, test_server::START},
+    super::{
+        TestServer,
+        database::{Database, for_each_database},
+        test_server::START,
+    },
     ask_at_once, change_clients, look, revoke_grant, subjects,
 };
-use auth_server::{jobs::sweep::sweep_once, store};
+use auth_server::jobs::sweep::sweep_once;
 use serde_json::json;
 use shared::{
     binds,
-    db::{Statement, Store, StoreError, Tx},
-    protocol::{event_poll::EVENTS_AN_ANSWER_MAX, revocation_set::REVOCATION_MEMORY_SECONDS},
+    db::{Statement, Store, Tx},
+    protocol::event_poll::EVENTS_AN_ANSWER_MAX,
 };
 
 for_each_database!(
