@@ -102,6 +102,8 @@ mod tests {
     fn each_table_of_a_list_says_where_it_begins() {
         let file = "[[resource_server.shelves]]\nname = \"top\"\nkey = \"hunter2\"\n[[resource_server.shelves]]\nname = \"low\"\n";
         let sources = Sources::new().with_file_text("postern.toml", file).expect("TOML");
+        let SettingsList(shelves) = sources.load::<SettingsList<ShelfSettings>>().expect("usable");
+        assert!(shelves[0].name == "top" && shelves[0].key.is_some());
         let text = print_effective(&[SettingsList::<ShelfSettings>::describe()], &sources);
         let heading = "[[resource_server.shelves]]  # postern.toml line ";
         assert_eq!(text.lines().filter(|line| line.starts_with(heading)).count(), 2, "{text}");
