@@ -1,5 +1,6 @@
 //! What an attacker would try against the two servers: one module a threat.
 
+mod access_token_headers;
 mod algorithm_and_key_confusion;
 mod assertion_audience_and_replay;
 mod audit_tampering;
@@ -20,6 +21,7 @@ mod header_and_log_injection;
 mod hostile_bodies;
 mod id_tokens;
 mod idor;
+mod issuer_confusion;
 mod mix_up;
 mod nth_fault;
 mod open_redirect;
@@ -38,6 +40,7 @@ mod sessions_of_others;
 mod sign_in_attacks;
 mod sign_in_races;
 mod smuggled_calls;
+mod token_floods;
 mod token_substitution;
 mod user_enumeration;
 mod wrong_tokens;

@@ -37,7 +37,8 @@ struct Together {
     _stop: DropGuard,
 }
 
-async fn issuer_at_a_port() -> (TestServer, String) {
+/// An authorization server behind a port of its own, which is its issuer.
+pub async fn issuer_at_a_port() -> (TestServer, String) {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let url = format!("http://{}", listener.local_addr().expect("an address"));
     let issuer = TestServer::start_with(&format!("public_url = \"{url}\"")).await;

@@ -1,0 +1,167 @@
+//! Floods of tokens that are nobody's, and issuers that are gone, with what that does to everybody else.
+
+use crate::resource_server::{
+    foreign_issuer::{self, Instead},
+    opaque_tokens::from,
+    server::{RESOURCE, Server},
+    trusted_issuers::{beside, in_place},
+};
+use axum::http::StatusCode;
+use futures_util::future::join_all;
+use serde_json::{Value, json};
+use shared::{protocol::jwt::AssertionSigner, random::SystemRandom};
+use std::{
+    sync::atomic::Ordering,
+    time::{Duration, Instant},
+};
+
+/// Tokens of `claims`, each naming another key that nobody ever published.
+fn forged(claims: &Value, count: usize) -> Vec<String> {
+    let forge = |number| {
+        let stranger = AssertionSigner::generate(&SystemRandom).expect("a key");
+        let mut claims = claims.clone();
+        claims["jti"] = json!(format!("forged-{number}"));
+        stranger.sign_claims("at+jwt", &claims).expect("a token")
+    };
+    (0..count).map(forge).collect()
+}
+
+/// How long each of these good tokens, none of them seen before, took to be served.
+async fn latencies(server: &Server, tokens: &[String]) -> Vec<Duration> {
+    let mut latencies = Vec::new();
+    for token in tokens {
+        let begun = Instant::now();
+        assert_eq!(server.list(token).await.status, StatusCode::OK, "an honest caller is served");
+        latencies.push(begun.elapsed());
+    }
+    latencies.sort();
+    latencies
+}
+
+fn good(server: &Server, name: &str) -> Vec<String> {
+    (0..40).map(|number| server.token_of(&format!("{name}-{number}"), "client", "mcp.read")).collect()
+}
+
+#[tokio::test]
+async fn a_flood_of_unknown_keys_costs_a_fetch_in_ten_seconds_and_good_callers_nothing() {
+    let server = Server::start().await;
+    assert_eq!(server.list(&server.token("mcp.read")).await.status, StatusCode::OK);
+    let quiet = latencies(&server, &good(&server, "before")).await;
+    let asked = || server.issuer.keys_asked.load(Ordering::SeqCst);
+    let (before, mut rounds) = (asked(), 0);
+    let tokens = forged(&server.claims("mcp.read"), 300);
+    let during = good(&server, "during");
+    let flood = async {
+        for chunk in tokens.chunks(100) {
+            server.advance(10);
+            rounds += 1;
+            for answer in join_all(chunk.iter().map(|token| server.list(token))).await {
+                assert_eq!(answer.status, StatusCode::UNAUTHORIZED);
+            }
+        }
+    };
+    let ((), loud) = tokio::join!(flood, latencies(&server, &during));
+    assert!(asked() - before <= rounds, "{} fetches in {rounds} cool-downs", asked() - before);
+    // Both run on one thread here, so a good caller stands in line behind what is verified at the moment, and behind no fetch.
+    let (usual, worst) = (quiet[quiet.len() / 2], loud[loud.len() - 1]);
+    assert!(worst < Duration::from_secs(3), "the worst of them took {worst:?}, where {usual:?} is usual");
+}
+
+#[tokio::test]
+async fn a_flood_of_unknown_keys_at_an_issuer_that_hangs_keeps_nobody_else_waiting() {
+    let foreign = foreign_issuer::start().await;
+    let server = beside(&foreign, "").await;
+    let known = foreign.sign(&foreign.claims(RESOURCE, server.now()));
+    assert_eq!(server.list(&known).await.status, StatusCode::OK);
+    foreign.jwks.answer(Instead::Silence);
+    server.advance(61);
+    let (ours, tokens) = (good(&server, "ours"), forged(&foreign.claims(RESOURCE, server.now()), 50));
+    let theirs: Vec<String> = (0..40)
+        .map(|number| {
+            let mut claims = foreign.claims(RESOURCE, server.now());
+            claims["jti"] = json!(format!("good-{number}"));
+            foreign.sign(&claims)
+        })
+        .collect();
+    let begun = Instant::now();
+    let flood = join_all(tokens.iter().map(|token| server.list(token)));
+    let honest = async {
+        latencies(&server, &ours).await;
+        latencies(&server, &theirs).await;
+        begun.elapsed()
+    };
+    let (refused, served) = tokio::join!(flood, honest);
+    assert!(refused.iter().all(|answer| answer.status == StatusCode::SERVICE_UNAVAILABLE), "they may be good");
+    assert!(served < Duration::from_secs(4), "good callers of both issuers waited: {served:?}");
+    assert!(foreign.jwks.asked() <= 3, "one fetch at a time");
+}
+
+#[tokio::test]
+async fn keys_that_cannot_be_fetched_for_an_hour_cost_nobody_a_token_and_never_a_401() {
+    let foreign = foreign_issuer::start().await;
+    let server = in_place(&[&foreign], "").await;
+    let token = |server: &Server| foreign.sign(&foreign.claims(RESOURCE, server.now()));
+    for place in [&foreign.jwks, &foreign.metadata] {
+        place.answer(Instead::Status(StatusCode::BAD_GATEWAY));
+    }
+    for minute in 0..=60 {
+        assert_eq!(server.list(&token(&server)).await.status, StatusCode::OK, "after {minute} minutes");
+        let unknown = server.list(&forged(&foreign.claims(RESOURCE, server.now()), 1)[0]).await.status;
+        assert!(unknown == StatusCode::SERVICE_UNAVAILABLE || minute == 0, "what cannot be known is no 401: {unknown}");
+        server.advance(60);
+    }
+    server.advance(6 * 3600);
+    let answer = server.list(&token(&server)).await;
+    assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE, "too old to trust");
+    assert!(answer.header("retry-after").parse::<u64>().expect("seconds") >= 1);
+    assert_eq!(server.get("/readyz").await.status, StatusCode::SERVICE_UNAVAILABLE);
+    for place in [&foreign.jwks, &foreign.metadata] {
+        place.answer(Instead::Nothing);
+    }
+    server.wait_until_ready().await;
+    assert_eq!(server.list(&token(&server)).await.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn a_flood_of_opaque_tokens_neither_hammers_the_issuer_nor_locks_out_who_is_known() {
+    let foreign = foreign_issuer::start().await;
+    let asking = "introspection = \"opaque\"\nclient_id = \"mcp\"\nclient_secret = \"a secret\"";
+    let server = in_place(&[&foreign], asking).await;
+    foreign.know("good", &foreign.claims(RESOURCE, server.now()));
+    assert_eq!(server.send(from("good", "203.0.113.1:1")).await.status, StatusCode::OK);
+    let asked = foreign.introspection.asked();
+    let guesses: Vec<String> = (0..500).map(|number| format!("guess-{number}")).collect();
+    let answers = join_all(guesses.iter().map(|guess| server.send(from(guess, "203.0.113.9:1")))).await;
+    assert!(answers.iter().all(|answer| [401, 429].contains(&answer.status.as_u16())));
+    let burst = foreign.introspection.asked() - asked;
+    // Those that were on their way before the budget was used up.
+    assert!(burst <= 500, "{burst} questions");
+    let asked = foreign.introspection.asked();
+    for guess in &guesses[..100] {
+        let answer = server.send(from(&format!("{guess}-again"), "203.0.113.10:1")).await;
+        assert_eq!(answer.status, StatusCode::TOO_MANY_REQUESTS);
+    }
+    assert_eq!(foreign.introspection.asked(), asked, "a block that used up its budget makes nobody ask");
+    assert_eq!(server.send(from("good", "203.0.113.9:1")).await.status, StatusCode::OK, "known, from the same block");
+    for _ in 0..50 {
+        server.send(from("one and the same", "198.51.100.1:1")).await;
+        server.send(from("one-and-the-same", "198.51.100.1:1")).await;
+    }
+    assert_eq!(foreign.introspection.asked(), asked + 1, "what is not known is remembered");
+}
+
+#[tokio::test]
+async fn an_issuer_that_cannot_be_asked_is_not_asked_over_and_over() {
+    let foreign = foreign_issuer::start().await;
+    let asking = "introspection = \"opaque\"\nclient_id = \"mcp\"\nclient_secret = \"a secret\"";
+    let server = in_place(&[&foreign], asking).await;
+    foreign.introspection.answer(Instead::Status(StatusCode::BAD_GATEWAY));
+    for number in 0..50 {
+        let answer = server.list(&format!("token-{number}")).await;
+        assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE, "never 401 for what cannot be known");
+    }
+    assert_eq!(foreign.introspection.asked(), 1, "once a second");
+    foreign.introspection.answer(Instead::Nothing);
+    server.advance(1);
+    assert_eq!(server.list("token-1").await.status, StatusCode::UNAUTHORIZED);
+}
