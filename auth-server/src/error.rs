@@ -37,7 +37,7 @@ pub struct OAuthError {
     /// A constant sentence for developers.
     pub description: &'static str,
     /// The scope that is missing, where that is what is wrong.
-    pub scope: Option<String>,
+    pub scope: Option<Box<str>>,
     /// Sent as `Retry-After`.
     pub retry_after_seconds: Option<u32>,
     /// What a limit said, for the headers that tell it.
@@ -93,7 +93,7 @@ impl OAuthError {
     /// The same refusal, naming the scope that is missing.
     #[must_use]
     pub fn with_scope(mut self, scope: &ScopeSet) -> Self {
-        self.scope = Some(scope.to_string());
+        self.scope = Some(scope.to_string().into_boxed_str());
         self
     }
 
