@@ -7,7 +7,7 @@ use crate::{
         admin, events, health, introspect, jwks, metadata, not_found,
         pages::{
             assets, authorize, change_password, consent, end_access, end_session, home, reset_password, set_up,
-            sign_in, sign_out, sign_out_everywhere,
+            sign_in, sign_out, sign_out_everywhere, step_up,
         },
         register, registration_management, resource_registry, revoke, token, userinfo,
     },
@@ -32,7 +32,7 @@ use tokio_util::sync::CancellationToken;
 pub mod paths {
     pub use crate::users::{reset_password::LINK_PATH as RESET_PASSWORD, set_up::LINK_PATH as SET_UP};
     pub use shared::protocol::well_known::{
-        AUTHORIZATION_SERVER, EVENTS, INTROSPECT, JWKS, OPENID_CONFIGURATION, RESOURCES, TOKEN,
+        AUTHORIZATION_SERVER, EVENTS, INTROSPECT, JWKS, OPENID_CONFIGURATION, RESOURCES, STEP_UP, TOKEN,
     };
 
     /// RFC 6749 §3.1.
@@ -165,6 +165,7 @@ const TABLE: &[Route] = &[
     Route::private(Place::Issuer, paths::CONSENT, || only_get(get(consent::show)).post(consent::decide)),
     Route::private(Place::Issuer, paths::END_SESSION, || only_get(get(end_session::show)).post(end_session::submit)),
     Route::private(Place::Issuer, "/oauth2/end-session/confirm", || post(end_session::confirm)),
+    Route::private(Place::Issuer, paths::STEP_UP, || get(step_up::show).post(step_up::submit)),
     Route::private(Place::Issuer, paths::SIGN_IN, || get(sign_in::show).post(sign_in::submit)),
     Route::private(Place::Issuer, "/sign-out", || post(sign_out::submit)),
     Route::private(Place::Issuer, "/sign-out/everywhere", || post(sign_out_everywhere::submit)),

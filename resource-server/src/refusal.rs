@@ -2,7 +2,10 @@
 //!
 //! Bodies and challenges are constant texts; a cause that names more is logged where it arises and stays here.
 
-use crate::mcp::json_rpc_error::{INTERNAL_ERROR, INVALID_REQUEST, JsonRpcError, REFUSED};
+use crate::mcp::{
+    allow_link::AllowLink,
+    json_rpc_error::{INTERNAL_ERROR, INVALID_REQUEST, JsonRpcError, REFUSED},
+};
 use axum::body::Body;
 use http::{
     HeaderMap, HeaderValue, Response, StatusCode,
@@ -62,6 +65,13 @@ pub enum Refusal {
         /// The refusal for JSON-RPC, with the id.
         error: JsonRpcError,
     },
+    /// The same, and the client did nothing about it that its person could see: the person gets a link.
+    ToBeAllowed {
+        /// All that the operation needs, and what the token has.
+        needed: ScopeSet,
+        /// The link.
+        link: AllowLink,
+    },
     /// The session is unknown, over, or somebody else's.
     NoSuchSession(JsonRpcError),
     /// Nothing can be judged just now: no keys, no enrolment, no revocations.
@@ -71,7 +81,7 @@ pub enum Refusal {
 }
 
 /// Every [`Refusal::reason`].
-pub const REASONS: [&str; 19] = [
+pub const REASONS: [&str; 20] = [
     "foreign_host",
     "foreign_origin",
     "no_token",
@@ -88,6 +98,7 @@ pub const REASONS: [&str; 19] = [
     "not_json",
     "protocol",
     "insufficient_scope",
+    "to_be_allowed",
     "no_such_session",
     "unavailable",
     "upstream_failed",
@@ -113,6 +124,7 @@ impl Refusal {
             Self::NotJson => "not_json",
             Self::Protocol(_) => "protocol",
             Self::InsufficientScope { .. } => "insufficient_scope",
+            Self::ToBeAllowed { .. } => "to_be_allowed",
             Self::NoSuchSession(_) => "no_such_session",
             Self::Unavailable => "unavailable",
             Self::UpstreamFailed(_) => "upstream_failed",
@@ -220,7 +232,15 @@ impl RefusalWriter {
                 refused(StatusCode::UNSUPPORTED_MEDIA_TYPE, "Send JSON with Content-Type: application/json")
             }
             Refusal::Protocol(error) | Refusal::NoSuchSession(error) | Refusal::UpstreamFailed(error) => json(error),
-            Refusal::InsufficientScope { needed, error } => self.insufficient_scope(needed, error),
+            Refusal::InsufficientScope { needed, error } => {
+                let mut response = json(error);
+                response.headers_mut().insert(WWW_AUTHENTICATE, value(&self.insufficient_scope(needed)));
+                response
+            }
+            Refusal::ToBeAllowed { needed, link } => {
+                let challenge = self.insufficient_scope(needed).to_string();
+                answer(StatusCode::OK, JSON, Body::from(link.body(&challenge)))
+            }
             Refusal::Unavailable => {
                 let response = refused(StatusCode::SERVICE_UNAVAILABLE, "Temporarily unavailable");
                 with_retry_after(response, UNAVAILABLE_RETRY_AFTER_SECONDS)
@@ -228,13 +248,10 @@ impl RefusalWriter {
         }
     }
 
-    fn insufficient_scope(&self, needed: &ScopeSet, error: &JsonRpcError) -> Response<Body> {
-        let challenge = Challenge::refused(ErrorCode::InsufficientScope, "The operation needs more scopes")
+    fn insufficient_scope(&self, needed: &ScopeSet) -> Challenge {
+        Challenge::refused(ErrorCode::InsufficientScope, "The operation needs more scopes")
             .resource_metadata(&self.resource_metadata)
-            .scope(needed);
-        let mut response = json(error);
-        response.headers_mut().insert(WWW_AUTHENTICATE, value(&challenge));
-        response
+            .scope(needed)
     }
 }
 

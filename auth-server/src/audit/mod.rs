@@ -47,6 +47,8 @@ pub enum AuditKind {
     MachineTokensTaken,
     /// A user allowed a client something.
     GrantMade,
+    /// A user allowed a client more, in a grant that it had; the detail says what.
+    GrantWidened,
     /// A user refused a client something.
     ConsentDenied,
     /// A grant was revoked by a person.
@@ -162,6 +164,7 @@ impl AuditKind {
             Self::MachineTokensTaken => "machine_tokens_taken",
             Self::ConsentDenied => "consent_denied",
             Self::GrantMade => "grant_made",
+            Self::GrantWidened => "grant_widened",
             Self::GrantRevoked => "grant_revoked",
             Self::GrantRevokedByClient => "grant_revoked_by_client",
             Self::AllRevoked => "all_revoked",

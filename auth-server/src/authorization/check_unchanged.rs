@@ -1,8 +1,7 @@
 //! Client and resource are, in the transaction that decides, what they were when the question was put together: it was put together from
 //! caches, and a page may have been open for minutes.
 
-use super::next_step::Question;
-use crate::{clients::Client, store};
+use crate::{clients::Client, resources::Resource, store};
 use shared::{
     clock::UnixSeconds,
     db::{StoreError, Tx},
@@ -12,12 +11,16 @@ use shared::{
 ///
 /// # Errors
 /// The database does not answer.
-pub async fn is_unchanged(tx: &mut Tx, question: &Question, now: UnixSeconds) -> Result<bool, StoreError> {
-    let client = store::client::find(tx, &question.client.id).await?;
-    if !client.is_some_and(|client| client.is_alive(now) && is_same(&client, &question.client)) {
+pub async fn is_unchanged(
+    tx: &mut Tx,
+    client: &Client,
+    resource: &Resource,
+    now: UnixSeconds,
+) -> Result<bool, StoreError> {
+    let found = store::client::find(tx, &client.id).await?;
+    if !found.is_some_and(|found| found.is_alive(now) && is_same(&found, client)) {
         return Ok(false);
     }
-    let resource = &*question.resource;
     if resource.is_management() || resource.is_identity() {
         return Ok(true);
     }

@@ -131,7 +131,7 @@ async fn make_grant(
             let tx = &mut tx;
             consume(tx, app.session_lifetimes, request, session, now).await?;
             check_membership(tx, grant).await?;
-            if !is_unchanged(tx, question, now).await? {
+            if !is_unchanged(tx, &question.client, &question.resource, now).await? {
                 return Err(Undone::Stale);
             }
             let subject = subject(allowed);
@@ -187,22 +187,35 @@ async fn consume(
     if !decided_request::insert(tx, &request.id, now, request.expires_at()).await? {
         return Err(PageRefusal::AlreadyDecided.into());
     }
+    if is_signed_in(tx, lifetimes, session, now).await? { Ok(()) } else { Err(PageRefusal::Expired.into()) }
+}
+
+/// Whether session and account still are; then the session goes on.
+pub(super) async fn is_signed_in(
+    tx: &mut Tx,
+    lifetimes: SessionLifetimes,
+    session: &Session,
+    now: UnixSeconds,
+) -> Result<bool, StoreError> {
     let user = user_account::find(tx, &session.user.id).await?;
     if !session::is_live(tx, lifetimes, &session.hash, now).await? || !user.as_ref().is_some_and(User::is_active) {
-        return Err(PageRefusal::Expired.into());
+        return Ok(false);
     }
-    Ok(session::touch(tx, session, now).await?)
+    session::touch(tx, session, now).await?;
+    Ok(true)
 }
 
 /// Nobody allows anything for an organization that was closed or left while the page was shown.
 async fn check_membership(tx: &mut Tx, grant: &NewGrant<'_>) -> Result<(), AuthorizationError> {
-    let Some(organization_id) = grant.organization_id else { return Ok(()) };
-    let membership = organization_member::find(tx, organization_id, grant.user_id).await?;
-    if membership.is_some_and(|membership| membership.organization_disabled_at.is_none()) {
-        Ok(())
-    } else {
-        Err(PageRefusal::Expired.into())
-    }
+    let is_member = is_member(tx, grant.organization_id, grant.user_id).await?;
+    if is_member { Ok(()) } else { Err(PageRefusal::Expired.into()) }
+}
+
+/// Whether the user belongs to the organization, where one was chosen, and it is open.
+pub(super) async fn is_member(tx: &mut Tx, organization_id: Option<&str>, user_id: &str) -> Result<bool, StoreError> {
+    let Some(organization_id) = organization_id else { return Ok(true) };
+    let membership = organization_member::find(tx, organization_id, user_id).await?;
+    Ok(membership.is_some_and(|membership| membership.organization_disabled_at.is_none()))
 }
 
 fn subject<'a>(allowed: &Allowed<'a>) -> Subject<'a> {

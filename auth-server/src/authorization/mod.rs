@@ -22,6 +22,7 @@ pub mod pending_request;
 mod read_login_hint;
 pub mod return_address;
 pub mod wanted_person;
+pub mod widen_grant;
 
 pub use check_prompt::Prompt;
 pub use error::{AuthorizationError, PageRefusal, Refusal};

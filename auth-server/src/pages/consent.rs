@@ -123,11 +123,11 @@ pub struct ScopeChoice<'a> {
 const UNFOLDED_TOOLS: usize = 12;
 
 impl ScopeChoice<'_> {
-    fn has_many_tools(&self) -> bool {
+    pub(super) fn has_many_tools(&self) -> bool {
         self.tools.len() > UNFOLDED_TOOLS
     }
 
-    fn has_details(&self) -> bool {
+    pub(super) fn has_details(&self) -> bool {
         !self.tools.is_empty() || !self.implies.is_empty() || !self.only_for.is_empty()
     }
 }

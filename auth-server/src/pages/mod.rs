@@ -11,6 +11,7 @@ pub mod reset_password;
 pub mod set_up;
 pub mod sign_in;
 pub mod site;
+pub mod step_up;
 mod time;
 
 pub use change_password::ChangePasswordPage;
@@ -23,6 +24,7 @@ pub use reset_password::ResetPasswordPage;
 pub use set_up::SetUpPage;
 pub use sign_in::SignInPage;
 pub use site::Site;
+pub use step_up::StepUpPage;
 
 /// A page that can be rendered.
 pub use askama::Template;

@@ -17,6 +17,8 @@ pub enum Notice {
     SetUpLink,
     /// A password link that does not work.
     ResetLink,
+    /// A link to allow more, for a grant that has ended or is not of whoever is signed in.
+    StepUpLink,
     /// Too many passwords wait to be checked.
     Busy,
     /// The form did not arrive whole, or not in time.
@@ -86,6 +88,12 @@ impl Notice {
                 "This link does not work any more",
                 "Set-up links work once, for one hour, until the first account is made.",
                 "If there is no account yet, start the server again: it prints a new link. Otherwise sign in.",
+            ),
+            Self::StepUpLink => words(
+                410,
+                "This link is not for you, or not any more",
+                "What an application may do can be widened by the account that allowed it, for as long as that lasts.",
+                "Sign in with that account, or go back to the application and connect it again.",
             ),
             Self::ResetLink => words(
                 410,

@@ -43,6 +43,10 @@ const REDEEM_CODE: Statement = Statement::new(
     "UPDATE authorization_grant SET code_attempted_at = $2, successor_key_id = $3 \
      WHERE id = $1 AND code_attempted_at IS NULL AND revoked_at IS NULL AND code_expires_at > $2",
 );
+const WIDEN: Statement = Statement::new(
+    "authorization_grant.widen",
+    "UPDATE authorization_grant SET scope = $3 WHERE id = $1 AND scope = $2 AND revoked_at IS NULL AND expires_at > $4",
+);
 const REVOKE: Statement = Statement::new(
     "authorization_grant.revoke",
     "UPDATE authorization_grant SET revoked_at = $2, revocation_reason = $3 WHERE id = $1 AND revoked_at IS NULL",
@@ -118,7 +122,7 @@ pub struct AuthorizationGrant {
     pub client_id: String,
     /// The registered resource.
     pub resource: String,
-    /// What was allowed; a refresh narrows only its own access token.
+    /// What was allowed; a refresh narrows only its own access token, and its user alone widens it.
     pub scope: ScopeSet,
     /// The organization that was chosen.
     pub organization_id: Option<String>,
@@ -247,6 +251,20 @@ pub async fn redeem_code(
     now: UnixSeconds,
 ) -> Result<bool, StoreError> {
     Ok(tx.execute(&REDEEM_CODE, binds![id, now, successor_key_id]).await? == 1)
+}
+
+/// Replaces the scope of a grant by a wider one. `false`: it has another scope than `scope` by now, or has ended.
+///
+/// # Errors
+/// The database does not answer.
+pub async fn widen(
+    tx: &mut Tx,
+    id: &str,
+    scope: &ScopeSet,
+    wider: &ScopeSet,
+    now: UnixSeconds,
+) -> Result<bool, StoreError> {
+    Ok(tx.execute(&WIDEN, binds![id, scope.to_string(), wider.to_string(), now]).await? == 1)
 }
 
 /// Ends a grant: its code and every refresh token with it. The caller appends the change in the same transaction.

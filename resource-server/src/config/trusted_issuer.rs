@@ -174,6 +174,7 @@ fn check_claim(text: &String) -> Result<(), String> {
     if usable { Ok(()) } else { Err("is to be 1 to 512 characters of text".to_owned()) }
 }
 
+#[expect(clippy::ptr_arg, reason = "a check takes the type of its setting")]
 fn check_hosts(hosts: &Vec<String>) -> Result<(), String> {
     let is_host = |host: &&String| {
         url::Url::parse(&format!("https://{host}")).is_ok_and(|url| {
@@ -187,6 +188,7 @@ fn check_hosts(hosts: &Vec<String>) -> Result<(), String> {
     }
 }
 
+#[expect(clippy::ptr_arg, reason = "a check takes the type of its setting")]
 fn check_algorithms(algorithms: &Vec<SignatureAlgorithm>) -> Result<(), String> {
     if algorithms.is_empty() { Err("names none".to_owned()) } else { Ok(()) }
 }

@@ -2,7 +2,7 @@
 //! A document is believed only about itself: it must name the issuer, and its endpoints must be on hosts that the operator named.
 
 use super::fetch::{FetchError, Fetcher, patiently, refused, send};
-use crate::config::IssuerUrl;
+use crate::config::{IntrospectionRule, IssuerUrl};
 use http::StatusCode;
 use shared::{
     clock::{SharedClock, UnixSeconds},
@@ -33,6 +33,7 @@ pub struct ForeignEndpoints {
 pub struct Discovery {
     issuer: IssuerUrl,
     hosts: Vec<String>,
+    rule: IntrospectionRule,
     fetcher: Fetcher,
     clock: SharedClock,
     current: RwLock<Held>,
@@ -59,10 +60,16 @@ impl Held {
 }
 
 impl Discovery {
-    /// Nothing fetched yet. `hosts` are those beside the issuer's own that its document may name.
-    pub fn new(issuer: IssuerUrl, hosts: Vec<String>, fetcher: Fetcher, clock: SharedClock) -> Self {
+    /// Nothing fetched yet. The document may name endpoints on the issuer's own host and on `hosts`, and must name those that `rule` needs.
+    pub fn new(
+        issuer: IssuerUrl,
+        hosts: Vec<String>,
+        rule: IntrospectionRule,
+        fetcher: Fetcher,
+        clock: SharedClock,
+    ) -> Self {
         let (current, in_flight) = (RwLock::default(), tokio::sync::Mutex::default());
-        Self { issuer, hosts, fetcher, clock, current, in_flight }
+        Self { issuer, hosts, rule, fetcher, clock, current, in_flight }
     }
 
     /// The issuer, as configured.
@@ -138,7 +145,13 @@ impl Discovery {
         if fetched.status != StatusCode::OK {
             return Err(refused(url, &fetched));
         }
-        foreign_endpoints(&fetched.body, &self.issuer, &self.hosts).map_err(|expected| self.malformed(url, expected))
+        let endpoints = foreign_endpoints(&fetched.body, &self.issuer, &self.hosts);
+        let complete = endpoints.and_then(|endpoints| match (&endpoints.jwks, &endpoints.introspection) {
+            (None, _) if !self.rule.takes_opaque() => Err("metadata that says where its keys are"),
+            (_, None) if self.rule != IntrospectionRule::Never => Err("metadata that says where its introspection is"),
+            _ => Ok(endpoints),
+        });
+        complete.map_err(|expected| self.malformed(url, expected))
     }
 
     fn malformed(&self, url: &str, expected: &'static str) -> FetchError {

@@ -1,5 +1,6 @@
 //! MCP over HTTP: eras, the JSON-RPC envelope, bodies, sessions, streams.
 
+pub mod allow_link;
 pub mod batch;
 pub mod cors;
 pub mod end_stream;

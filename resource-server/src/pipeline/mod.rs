@@ -6,6 +6,7 @@ mod limits;
 mod metrics;
 mod read_message;
 mod serve_batch;
+mod step_up;
 
 use crate::{
     bearer::{
@@ -41,6 +42,7 @@ use tokio_util::sync::CancellationToken;
 pub use limits::PipelineLimits;
 pub use metrics::PipelineMetrics;
 use read_message::Incoming;
+pub use step_up::StepUps;
 
 /// The header that names a legacy session.
 pub const SESSION_HEADER: HeaderName = HeaderName::from_static("mcp-session-id");
@@ -69,6 +71,8 @@ pub struct Pipeline {
     pub limits: PipelineLimits,
     /// Which scopes an operation needs.
     pub policy: ScopePolicy,
+    /// What calls hear that need more.
+    pub step_ups: StepUps,
     /// Legacy sessions, where they are on.
     pub sessions: Option<Sessions>,
     /// What answers.
@@ -137,7 +141,13 @@ impl Pipeline {
             Incoming::One(message) => message,
             Incoming::Batch(messages) => return self.serve_batch(caller, messages, place, now).await,
         };
-        if self.judge(caller, &message, now)? {
+        let lists_tools = match self.judge(caller, &message, now) {
+            Err(Refusal::InsufficientScope { needed, error }) => {
+                return Err(self.step_ups.refusal(&caller.identified.token.principal, &message, needed, error).await);
+            }
+            judged => judged?,
+        };
+        if lists_tools {
             return Ok(self.list_tools(caller, &message));
         }
         self.call_upstream(caller, message, place, now).await

@@ -50,7 +50,8 @@ impl TrustedIssuer {
         random: &SharedRandom,
     ) -> Result<Self, AssertionSignerError> {
         let (issuer, hosts) = (settings.issuer.clone(), settings.hosts.clone());
-        let discovery = Arc::new(Discovery::new(issuer, hosts, fetcher.clone(), clock.clone()));
+        let discovery = Discovery::new(issuer, hosts, settings.introspection, fetcher.clone(), clock.clone());
+        let discovery = Arc::new(discovery);
         let introspection = settings.proof()?.map(|(id, proof)| {
             let client = ClientAtIssuer { id, proof, random: random.clone() };
             Arc::new(TokenIntrospection::new(discovery.clone(), fetcher.clone(), client, clock.clone()))

@@ -16,5 +16,7 @@ pub const INTROSPECT: &str = "/oauth2/introspect";
 pub const API: &str = "/api";
 /// What resource servers protect.
 pub const RESOURCES: &str = "/api/resources";
+/// Where a person adds scopes to a grant: `?grant=ID&scope=SCOPES`. Resource servers give out the link.
+pub const STEP_UP: &str = "/step-up";
 /// What was revoked, by polling (RFC 8936).
 pub const EVENTS: &str = "/api/events";

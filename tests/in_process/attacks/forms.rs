@@ -4,6 +4,7 @@ use crate::auth_server::{
     TestServer,
     browser::{Browser, Form, form},
     sign_on::{allow, redeem},
+    step_up::granted,
     visitors::{Ask, PASSWORD, consent_form},
 };
 use auth_server::{
@@ -39,7 +40,7 @@ const fn row(path: &'static str, lock: Lock, done: u16) -> Row {
 }
 
 /// All of them. A route that takes a form and has no row makes `csrf` fail.
-pub const FORMS: [Row; 10] = [
+pub const FORMS: [Row; 11] = [
     row("/sign-in", Lock::Sealed, 303),
     row("/sign-out", Lock::Token, 303),
     row("/sign-out/everywhere", Lock::Token, 303),
@@ -47,6 +48,7 @@ pub const FORMS: [Row; 10] = [
     row("/grants/end", Lock::Token, 303),
     row("/sessions/end", Lock::Token, 303),
     row("/oauth2/consent", Lock::Token, 303),
+    row("/step-up", Lock::Token, 200),
     row("/oauth2/end-session/confirm", Lock::Token, 303),
     row("/set-up/{link}", Lock::Link, 303),
     row("/reset-password/{link}", Lock::Link, 200),
@@ -98,6 +100,10 @@ pub async fn stage<'a>(server: &'a TestServer, row: Row, email: &str) -> Stage<'
         "/oauth2/consent" => {
             let client = server.register_client("Client").await;
             consent_form(&mut browser, &Ask::of(&client)).await.with("decision", "allow")
+        }
+        "/step-up" => {
+            let link = granted(server, &mut browser).await.link("mcp.write");
+            form(&browser.get(&link).await, "step-up-form").with("decision", "allow")
         }
         "/oauth2/end-session/confirm" => {
             form(&browser.get("/oauth2/end-session").await, "end-session-form").with("decision", "sign-out")

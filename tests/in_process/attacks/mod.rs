@@ -1,4 +1,4 @@
-//! What an attacker would try against the two servers: one module a threat.
+//! What an attacker would try against either server: one module a threat.
 
 mod access_token_headers;
 mod algorithm_and_key_confusion;

@@ -48,6 +48,7 @@ mod revoke;
 mod set_up;
 mod sign_in;
 pub mod sign_on;
+pub mod step_up;
 mod sweep;
 pub mod test_server;
 mod token;

@@ -21,6 +21,7 @@ mod scopes;
 pub mod server;
 pub mod sessions;
 pub mod stateless_revision;
+mod step_up;
 mod tokens;
 mod tools;
 pub mod trusted_issuers;

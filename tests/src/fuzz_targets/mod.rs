@@ -7,6 +7,7 @@
 mod clients;
 mod documents;
 mod events;
+mod foreign_issuers;
 mod forms;
 mod headers;
 mod keys;
@@ -42,6 +43,8 @@ targets![
     documents::strict_json,
     events::event_poll,
     events::security_events,
+    foreign_issuers::foreign_issuer_metadata,
+    foreign_issuers::introspection_answer,
     forms::form_parameters,
     forms::sealed_form,
     headers::cookie,

@@ -82,7 +82,7 @@ pub(super) async fn proceed(
         }
         (NextStep::SignIn { client }, session) => {
             let email = likely_address(request, session);
-            Ok(sign_in_form(visit, Some(request), Some(&client.name), email, None))
+            Ok(sign_in_form(visit, request, Some(&client.name), email, None))
         }
         (NextStep::Consent(_), None) => Err(Notice::Unavailable.into()),
     }
@@ -186,6 +186,6 @@ fn only_for<'a>(question: &'a Question, scope: &str) -> Vec<&'a str> {
     offers.filter_map(|offer| offer.membership.as_ref()).map(|member| member.organization.name.as_str()).collect()
 }
 
-fn name_or_id<'a>(name: &'a str, id: &'a str) -> &'a str {
+pub(super) fn name_or_id<'a>(name: &'a str, id: &'a str) -> &'a str {
     if name.trim().is_empty() { id } else { name }
 }

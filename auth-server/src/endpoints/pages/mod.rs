@@ -15,4 +15,5 @@ pub mod set_up;
 pub mod sign_in;
 pub mod sign_out;
 pub mod sign_out_everywhere;
+pub mod step_up;
 pub(super) mod visit;

@@ -38,7 +38,7 @@ pub async fn show(State(app): State<Arc<App>>, id: RequestId, headers: HeaderMap
     let result = async {
         match visit.session().await? {
             Some(_) => Ok(see_other(&visit.site.home)),
-            None => Ok(sign_in_form(&visit, None, None, "", None)),
+            None => Ok(sign_in_form_for_page(&visit, "", "", None)),
         }
     };
     visit.answer(result.await)
@@ -55,7 +55,7 @@ pub async fn submit(
     let visit = Visit::new(&app, &headers, &id);
     let result = async {
         let form = visit.form(body).await?;
-        let request = open_form(&visit, form.get("form").unwrap_or_default())?;
+        let after = After::open(&visit, form.get("form").unwrap_or_default())?;
         let email = form.get("email").unwrap_or_default();
         let password = Secret::new(form.get("password").unwrap_or_default());
         let replaced = visit.session().await?.map(|session| session.hash);
@@ -69,55 +69,70 @@ pub async fn submit(
         };
         let (lifetimes, random) = (app.session_lifetimes, &*app.random);
         match sign_in(&app.store, &app.passwords, &app.limits, lifetimes, random, &attempt, visit.now).await {
-            Ok(signed_in) => Ok(go_on(&visit, request, &signed_in)),
-            Err(cause) => refused(&visit, request.as_ref(), email, cause).await,
+            Ok(signed_in) => Ok(after.go_on(&visit, &signed_in)),
+            Err(cause) => refused(&visit, &after, email, cause).await,
         }
     };
     visit.answer(result.await)
 }
 
-/// The page with its form.
+/// Where a person goes who has signed in.
+enum After {
+    /// To a page of ours, below the issuer's path; the home page is the empty one.
+    Page(String),
+    /// On with what a client asked.
+    Request(Box<PendingRequest>),
+}
+
+impl After {
+    /// Reads what a form carries.
+    fn open(visit: &Visit<'_>, text: &str) -> Result<Self, Stop> {
+        let sealing = &visit.app.sealing;
+        let plain = sealing.open_text(FORM, visit.now, text).map_err(|cause| match cause {
+            SealingError::Expired => PageRefusal::Expired,
+            _ => PageRefusal::Forged,
+        })?;
+        let text = std::str::from_utf8(&plain).map_err(|_| PageRefusal::Forged)?.to_owned();
+        if text.is_empty() || text.starts_with('/') {
+            return Ok(Self::Page(text));
+        }
+        Ok(Self::Request(Box::new(PendingRequest::open(sealing, visit.now, &text)?)))
+    }
+
+    fn go_on(self, visit: &Visit<'_>, SignedIn { user, session }: &SignedIn) -> Response {
+        let location = match self {
+            Self::Page(path) if path.is_empty() => visit.site.home.clone(),
+            Self::Page(path) => visit.path(&path),
+            Self::Request(request) => {
+                let signed_in = Some(SessionKey::of(&session.hash()));
+                again(visit, &PendingRequest { signed_in, ..*request })
+            }
+        };
+        visit.signed_in(&location, session, user)
+    }
+}
+
+/// The page with its form, on the way of `request`.
 pub(super) fn sign_in_form(
     visit: &Visit<'_>,
-    request: Option<&PendingRequest>,
+    request: &PendingRequest,
     client_name: Option<&str>,
     email: &str,
     problem: Option<&str>,
 ) -> Response {
-    let expires_at = request.map_or(visit.now + FORM_LIFETIME_SECONDS, PendingRequest::expires_at);
-    let sealed = request.map(|request| request.seal(&visit.app.sealing)).unwrap_or_default();
-    let form = visit.app.sealing.seal_text(FORM, expires_at, sealed.as_bytes());
-    let template = SignInPage { site: &visit.site, client_name, form: &form, email, problem };
-    page(StatusCode::OK, &template)
+    let sealed = request.seal(&visit.app.sealing);
+    let form = visit.app.sealing.seal_text(FORM, request.expires_at(), sealed.as_bytes());
+    page(StatusCode::OK, &SignInPage { site: &visit.site, client_name, form: &form, email, problem })
 }
 
-fn open_form(visit: &Visit<'_>, text: &str) -> Result<Option<PendingRequest>, Stop> {
-    let sealing = &visit.app.sealing;
-    let plain = sealing.open_text(FORM, visit.now, text).map_err(|cause| match cause {
-        SealingError::Expired => PageRefusal::Expired,
-        _ => PageRefusal::Forged,
-    })?;
-    match std::str::from_utf8(&plain).map_err(|_| PageRefusal::Forged)? {
-        "" => Ok(None),
-        sealed => Ok(Some(PendingRequest::open(sealing, visit.now, sealed)?)),
-    }
-}
-
-fn go_on(visit: &Visit<'_>, request: Option<PendingRequest>, SignedIn { user, session }: &SignedIn) -> Response {
-    let location = match request {
-        Some(request) => again(visit, &PendingRequest { signed_in: Some(SessionKey::of(&session.hash())), ..request }),
-        None => visit.site.home.clone(),
-    };
-    visit.signed_in(&location, session, user)
+/// The page with its form, on the way to the page of ours at `path`.
+pub(super) fn sign_in_form_for_page(visit: &Visit<'_>, path: &str, email: &str, problem: Option<&str>) -> Response {
+    let form = visit.app.sealing.seal_text(FORM, visit.now + FORM_LIFETIME_SECONDS, path.as_bytes());
+    page(StatusCode::OK, &SignInPage { site: &visit.site, client_name: None, form: &form, email, problem })
 }
 
 /// The same page for whatever was wrong, or another one when nothing could be said about it.
-async fn refused(
-    visit: &Visit<'_>,
-    request: Option<&PendingRequest>,
-    email: &str,
-    cause: SignInError,
-) -> Result<Response, Stop> {
+async fn refused(visit: &Visit<'_>, after: &After, email: &str, cause: SignInError) -> Result<Response, Stop> {
     let (status, problem, retry_after) = match cause {
         SignInError::Refused => (StatusCode::FORBIDDEN, REFUSED, None),
         SignInError::TooMany { retry_after_seconds } => {
@@ -131,12 +146,14 @@ async fn refused(
             return Err(Notice::Unavailable.into());
         }
     };
-    let client = match request {
-        Some(request) => visit.app.clients.find(&request.client_id).await?,
-        None => None,
+    let mut response = match after {
+        After::Page(path) => sign_in_form_for_page(visit, path, email, Some(problem)),
+        After::Request(request) => {
+            let client = visit.app.clients.find(&request.client_id).await?;
+            let name = client.as_ref().map(|client| client.name.as_str());
+            sign_in_form(visit, request, name, email, Some(problem))
+        }
     };
-    let name = client.as_ref().map(|client| client.name.as_str());
-    let mut response = sign_in_form(visit, request, name, email, Some(problem));
     *response.status_mut() = status;
     if let Some(seconds) = retry_after {
         response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));

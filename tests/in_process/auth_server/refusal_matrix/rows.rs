@@ -118,6 +118,8 @@ pub const ROWS: &[Row] = &[
     page("POST", "/t/oauth2/end-session/confirm", Reads::Form, 400),
     page("GET", "/t/oauth2/consent", Reads::Query, 400),
     page("POST", "/t/oauth2/consent", Reads::Form, 400),
+    page("GET", "/t/step-up", Reads::Query, 410),
+    page("POST", "/t/step-up", Reads::Form, 410),
     page("GET", "/t/sign-in", Reads::Nothing, 200),
     page("POST", "/t/sign-in", Reads::Form, 400),
     page("POST", "/t/sign-out", Reads::Form, 303),
