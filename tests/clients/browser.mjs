@@ -11,6 +11,7 @@ const FLAGS = [
   '--disable-background-networking',
   '--disable-component-update',
   '--disable-sync',
+  '--disable-features=LocalNetworkAccessChecks', // a page of another site asks servers on loopback, which stand for public ones
 ];
 
 /** Starts a browser and gives `work` a page; what the page complains about is collected in `complaints`. */
@@ -64,5 +65,22 @@ export async function authorize(page, url, person, decision = 'allow') {
   }
   seen.consent_text = await page.locator('body').innerText();
   await page.click(`#consent-form button[name=decision][value=${decision}]`);
+  return seen;
+}
+
+/** Opens the link on which a grant is widened, signs in when asked to, and allows. Returns what the person saw on the way. */
+export async function allowMore(page, link, person) {
+  const seen = { signed_in: false };
+  await page.goto(link);
+  await page.waitForSelector('#sign-in-form, #step-up-form');
+  if (await page.locator('#sign-in-form').count()) {
+    await signIn(page, person);
+    await page.waitForSelector('#step-up-form');
+    seen.signed_in = true;
+  }
+  seen.asked_text = await page.locator('body').innerText();
+  await page.click('#step-up-form button[name=decision][value=allow]');
+  await page.waitForSelector('body:not(:has(#step-up-form))');
+  seen.answer_text = await page.locator('body').innerText();
   return seen;
 }

@@ -1,10 +1,11 @@
 // The main job of a person with an MCP client: discover, register, sign in, call tools, refresh, step up, and lose access when the grant
-// is revoked. Input: mcp_url, email, password, mode (of version negotiation).
-import { Client, StreamableHTTPClientTransport, UnauthorizedError } from '@modelcontextprotocol/client';
-
-import { authorize, newPerson, withBrowser } from './browser.mjs';
+// is revoked. Input: mcp_url, email, password, event, sdk (client or sdk), mode (of version negotiation), java_script.
+import { allowMore, authorize, newPerson, withBrowser } from './browser.mjs';
 import { MemoryProvider } from './memory_provider.mjs';
+import { loadSdk } from './sdk.mjs';
 import { handOver, input, run, step } from './steps.mjs';
+
+const sdk = await loadSdk(input.sdk ?? 'client', input.mode ?? 'auto');
 
 const REVOCATION_DEADLINE_MILLISECONDS = 5_000;
 const REVOCATION_POLL_MILLISECONDS = 100;
@@ -24,16 +25,14 @@ async function recordingFetch(resource, init) {
 const takeExchanges = () => exchanges.splice(0);
 
 const newTransport = (provider) =>
-  new StreamableHTTPClientTransport(new URL(input.mcp_url), { authProvider: provider, fetch: recordingFetch });
-const newClient = () =>
-  new Client({ name: 'postern-test', version: '1.0.0' }, { versionNegotiation: { mode: input.mode ?? 'auto' } });
+  sdk.newTransport(new URL(input.mcp_url), { authProvider: provider, fetch: recordingFetch });
 
 /** Runs a request that must end in a redirect of the person. */
 async function mustRedirect(request) {
   try {
     await request();
   } catch (error) {
-    if (error instanceof UnauthorizedError) return;
+    if (error instanceof sdk.UnauthorizedError) return;
     throw error;
   }
   throw new Error('the request went through although a person should have been asked');
@@ -46,7 +45,7 @@ async function throughTheBrowser(name, provider, transport, person) {
     authorize(person.page, url.href, input),
     provider.callbackParameters(),
   ]);
-  await transport.finishAuth(parameters);
+  await sdk.finishAuth(transport, parameters);
   step(name, {
     asked: Object.fromEntries(url.searchParams),
     came_back_with: [...parameters.keys()].sort(),
@@ -62,12 +61,12 @@ async function throughTheBrowser(name, provider, transport, person) {
 
 async function connect(provider, person) {
   const first = newTransport(provider);
-  await mustRedirect(() => newClient().connect(first));
+  await mustRedirect(() => sdk.newClient().connect(first));
   step('discovered', { exchanges: takeExchanges(), client_id: provider.clientInformation().client_id });
   await throughTheBrowser('authorized', provider, first, person);
   takeExchanges();
 
-  const client = newClient();
+  const client = sdk.newClient();
   const transport = newTransport(provider);
   await client.connect(transport);
   step('connected', { server: client.getServerVersion()?.name, exchanges: takeExchanges() });
@@ -97,13 +96,29 @@ async function refresh(client, provider) {
   });
 }
 
+const createEvent = (client) => client.callTool({ name: 'create_event', arguments: input.event });
+
 async function stepUp(client, transport, provider, person) {
-  const createEvent = () => client.callTool({ name: 'create_event', arguments: input.event });
   takeExchanges();
-  await mustRedirect(createEvent);
+  await mustRedirect(() => createEvent(client));
   step('insufficient_scope', { exchanges: takeExchanges() });
   await throughTheBrowser('stepped_up', provider, transport, person);
-  step('created', { result: await createEvent() });
+}
+
+/** The first SDK has a refresh token, so all it does about a missing scope is to refresh: the person gets a link, and opens it. */
+async function stepUpByLink(client, provider, person) {
+  takeExchanges();
+  const refused = await createEvent(client);
+  step('insufficient_scope', { exchanges: takeExchanges(), refused });
+  const link = refused.content[0].text.match(/https?:\S+/)[0];
+  const seen = await allowMore(person.page, link, input);
+  step('allowed_more', { link, ...seen });
+  step('called_again', { result: await createEvent(client), exchanges: takeExchanges() });
+  step('stepped_up', { granted_scope: provider.tokens().scope });
+}
+
+async function callWhatNeedsMore(client) {
+  step('created', { result: await createEvent(client) });
   step('events_after', { result: await client.callTool({ name: 'list_events', arguments: {} }) });
 }
 
@@ -141,7 +156,9 @@ await run(() =>
     const { client, transport } = await connect(provider, person);
     await callTools(client);
     await refresh(client, provider);
-    await stepUp(client, transport, provider, person);
+    if (input.sdk === 'sdk') await stepUpByLink(client, provider, person);
+    else await stepUp(client, transport, provider, person);
+    await callWhatNeedsMore(client);
     await loseAccess(client, provider);
     step('browser', { complaints: person.complaints });
     provider.stop();

@@ -25,6 +25,7 @@ pub struct Home {
     pub authorization_port: u16,
     /// Port of the resource server.
     pub resource_port: u16,
+    mcp_path: &'static str,
     settings: Vec<(String, String)>,
 }
 
@@ -38,8 +39,17 @@ impl Home {
             folder: TempDir::new()?,
             authorization_port: free_port()?,
             resource_port: free_port()?,
+            mcp_path: "/mcp",
             settings: Vec::new(),
         })
+    }
+
+    /// The same with the MCP endpoint at this path of the resource server.
+    ///
+    /// # Errors
+    /// As [`Home::new`].
+    pub fn with_mcp_path(path: &'static str) -> anyhow::Result<Self> {
+        Ok(Self { mcp_path: path, ..Self::new()? })
     }
 
     /// The same with the ports that the documents speak of.
@@ -47,7 +57,8 @@ impl Home {
     /// # Errors
     /// When there is no place for a folder.
     pub fn with_default_ports() -> anyhow::Result<Self> {
-        Ok(Self { folder: TempDir::new()?, authorization_port: 9400, resource_port: 9500, settings: Vec::new() })
+        let (authorization_port, resource_port) = (9400, 9500);
+        Ok(Self { folder: TempDir::new()?, authorization_port, resource_port, mcp_path: "/mcp", settings: Vec::new() })
     }
 
     /// Adds a setting to the environment of every command.
@@ -70,9 +81,14 @@ impl Home {
         format!("http://localhost:{}", self.authorization_port)
     }
 
-    /// The MCP endpoint.
+    /// The MCP endpoint: what people type, and the resource, which has no slash at its end.
     pub fn mcp_url(&self) -> String {
-        format!("http://localhost:{}/mcp", self.resource_port)
+        format!("http://localhost:{}{}", self.resource_port, self.mcp_path.trim_end_matches('/'))
+    }
+
+    /// The path of its protected resource metadata.
+    pub fn metadata_path(&self) -> String {
+        format!("/.well-known/oauth-protected-resource{}", self.mcp_path.trim_end_matches('/'))
     }
 
     /// `postern ARGUMENTS…` in this home, not started yet.
@@ -87,6 +103,7 @@ impl Home {
             .env("POSTERN__AUTH_SERVER__PUBLIC_URL", self.issuer())
             .env("POSTERN__AUTH_SERVER__LISTEN", format!("127.0.0.1:{0},[::1]:{0}", self.authorization_port))
             .env("POSTERN__RESOURCE_SERVER__PUBLIC_URL", format!("http://localhost:{}", self.resource_port))
+            .env("POSTERN__RESOURCE_SERVER__MCP_PATH", self.mcp_path)
             .env("POSTERN__RESOURCE_SERVER__LISTEN", format!("127.0.0.1:{0},[::1]:{0}", self.resource_port));
         command.envs(self.settings.iter().map(|(name, value)| (name, value)));
         Ok(command)
@@ -117,6 +134,23 @@ impl Home {
     pub async fn add_administrator(&self, email: &str, password: &str) -> anyhow::Result<()> {
         let arguments = ["user", "add", email, "--password-stdin", "--administrator"];
         self.run(&arguments, &format!("{password}\n")).await?.success().map(drop)
+    }
+
+    /// Revokes every grant of a client.
+    ///
+    /// # Errors
+    /// When it has none, or the command fails.
+    pub async fn revoke_grants_of(&self, client_id: &str) -> anyhow::Result<()> {
+        let grants = self.json(&["grant", "list"]).await?;
+        let of_client = |grant: &&Value| grant["client_id"] == client_id;
+        let ids =
+            grants["items"].as_array().into_iter().flatten().filter(of_client).filter_map(|grant| grant["id"].as_str());
+        let ids: Vec<&str> = ids.collect();
+        anyhow::ensure!(!ids.is_empty(), "{client_id} has no grant: {grants}");
+        for id in ids {
+            self.run(&["grant", "revoke", id], "").await?.success()?;
+        }
+        Ok(())
     }
 
     /// Starts the servers and waits until both are ready.

@@ -1,4 +1,5 @@
-//! The TypeScript client that most MCP clients are built on, against the release binary, with a person in Chromium.
+//! The TypeScript clients that most MCP clients are built on, against the release binary, with a person in Chromium: the current one, and
+//! the first SDK, which cannot step up while it has a refresh token.
 
 use serde_json::{Value, json};
 use system_tests::postern::Home;
@@ -6,6 +7,10 @@ use system_tests::script::Script;
 
 const EMAIL: &str = "grace@example.com";
 const PASSWORD: &str = "a bug in the relay, taped into the log";
+/// `@modelcontextprotocol/client`.
+const CURRENT_SDK: &str = "client";
+/// `@modelcontextprotocol/sdk`.
+const FIRST_SDK: &str = "sdk";
 
 /// Exchanges of a step with this status, as `METHOD path`.
 fn with_status(step: &Value, status: u16) -> Vec<String> {
@@ -37,11 +42,12 @@ fn scopes(value: &Value) -> Vec<&str> {
     scopes
 }
 
-async fn start(home: &Home, mode: &str, java_script: bool) -> anyhow::Result<Script> {
+async fn start(home: &Home, sdk: &str, mode: &str, java_script: bool) -> anyhow::Result<Script> {
     home.add_administrator(EMAIL, PASSWORD).await?;
     let event = json!({ "title": "Launch", "starts_at": "2030-01-01T10:00:00Z" });
     let input = json!({
-        "mcp_url": home.mcp_url(), "email": EMAIL, "password": PASSWORD, "mode": mode, "java_script": java_script, "event": event,
+        "mcp_url": home.mcp_url(), "email": EMAIL, "password": PASSWORD, "sdk": sdk, "mode": mode, "java_script": java_script,
+        "event": event,
     });
     Script::start("typescript_client", &input)
 }
@@ -52,7 +58,7 @@ async fn discovers_and_authorizes(script: &mut Script, home: &Home) -> anyhow::R
     assert!(challenge.starts_with("Bearer ") && challenge.contains("resource_metadata="), "{challenge}");
     assert!(!challenge.contains("error="), "no token was sent, so nothing is wrong with it: {challenge}");
     let found = with_status(&discovered, 200);
-    assert!(found.contains(&"GET /.well-known/oauth-protected-resource/mcp".to_owned()), "{found:?}");
+    assert!(found.contains(&format!("GET {}", home.metadata_path())), "{found:?}");
     assert!(found.contains(&"GET /.well-known/oauth-authorization-server".to_owned()), "{found:?}");
     assert_eq!(with_status(&discovered, 201), ["POST /oauth2/register"]);
 
@@ -70,7 +76,7 @@ async fn discovers_and_authorizes(script: &mut Script, home: &Home) -> anyhow::R
     Ok(discovered["client_id"].as_str().unwrap_or_default().to_owned())
 }
 
-async fn calls_refreshes_and_steps_up(script: &mut Script, client_id: &str) -> anyhow::Result<()> {
+async fn calls_and_refreshes(script: &mut Script, client_id: &str) -> anyhow::Result<()> {
     script.step("connected").await?;
     let tools = script.step("tools").await?;
     let names = tools["names"].as_array().cloned().unwrap_or_default();
@@ -84,7 +90,10 @@ async fn calls_refreshes_and_steps_up(script: &mut Script, client_id: &str) -> a
     assert_eq!(refreshed["rotated"], true);
     assert_eq!(refreshed["fresh_access_token"], true);
     assert!(text_of(&refreshed).contains(client_id), "the call went through after the refresh");
+    Ok(())
+}
 
+async fn steps_up(script: &mut Script) -> anyhow::Result<()> {
     let insufficient = challenge(&script.step("insufficient_scope").await?, 403);
     assert!(
         insufficient.contains("error=\"insufficient_scope\"") && insufficient.contains("mcp.write"),
@@ -94,6 +103,30 @@ async fn calls_refreshes_and_steps_up(script: &mut Script, client_id: &str) -> a
     assert_eq!(scopes(&stepped_up["asked"]["scope"]), ["mcp.read", "mcp.write"]);
     assert_eq!(stepped_up["signed_in"], false, "the person is still signed in");
     assert_eq!(scopes(&stepped_up["granted_scope"]), ["mcp.read", "mcp.write"]);
+    Ok(())
+}
+
+/// A 403 with all it needs, a refresh, and then a link: what is allowed there is in the next refresh, without another registration or grant.
+async fn steps_up_by_link(script: &mut Script, home: &Home) -> anyhow::Result<()> {
+    let refused = script.step("insufficient_scope").await?;
+    assert!(challenge(&refused, 403).contains("scope=\"mcp.read mcp.write\""), "{refused}");
+    assert_eq!(with_status(&refused, 200).iter().filter(|exchange| **exchange == "POST /oauth2/token").count(), 1);
+    assert_eq!(refused["refused"]["isError"], true, "{refused}");
+    let allowed = script.step("allowed_more").await?;
+    let link = allowed["link"].as_str().unwrap_or_default();
+    assert!(link.starts_with(&format!("{}/step-up?grant=", home.issuer())), "{link}");
+    assert_eq!(allowed["signed_in"], false, "the person is still signed in");
+    assert!(allowed["asked_text"].as_str().is_some_and(|text| text.contains("Create events for you")), "{allowed}");
+    assert!(allowed["answer_text"].as_str().is_some_and(|text| text.contains("It is allowed")), "{allowed}");
+    let again = script.step("called_again").await?;
+    text_of(&again);
+    assert!(with_status(&again, 201).is_empty(), "{again}");
+    let stepped_up = script.step("stepped_up").await?;
+    assert_eq!(scopes(&stepped_up["granted_scope"]), ["mcp.read", "mcp.write"]);
+    Ok(())
+}
+
+async fn calls_what_needed_more(script: &mut Script) -> anyhow::Result<()> {
     text_of(&script.step("created").await?);
     assert!(text_of(&script.step("events_after").await?).contains("Launch"));
     Ok(())
@@ -101,13 +134,7 @@ async fn calls_refreshes_and_steps_up(script: &mut Script, client_id: &str) -> a
 
 async fn loses_access(script: &mut Script, home: &Home, client_id: &str) -> anyhow::Result<()> {
     script.step("revoke_now").await?;
-    let grants = home.json(&["grant", "list"]).await?;
-    let of_client = |grant: &&Value| grant["client_id"] == client_id;
-    let grants: Vec<Value> = grants["items"].as_array().into_iter().flatten().filter(of_client).cloned().collect();
-    assert!(!grants.is_empty(), "the grant is listed");
-    for grant in &grants {
-        home.run(&["grant", "revoke", grant["id"].as_str().unwrap_or_default()], "").await?.success()?;
-    }
+    home.revoke_grants_of(client_id).await?;
     script.go_on("revoked").await?;
     let revoked = script.step("revoked").await?;
     assert_eq!(revoked["status"], 401, "{revoked}");
@@ -119,21 +146,41 @@ async fn loses_access(script: &mut Script, home: &Home, client_id: &str) -> anyh
     script.step("done").await.map(drop)
 }
 
-async fn main_job(mode: &str, java_script: bool) -> anyhow::Result<()> {
-    let home = Home::new()?;
+async fn main_job(home: Home, sdk: &str, mode: &str, java_script: bool) -> anyhow::Result<()> {
     let _postern = home.start().await?;
-    let mut script = start(&home, mode, java_script).await?;
+    let mut script = start(&home, sdk, mode, java_script).await?;
     let client_id = discovers_and_authorizes(&mut script, &home).await?;
-    calls_refreshes_and_steps_up(&mut script, &client_id).await?;
+    calls_and_refreshes(&mut script, &client_id).await?;
+    if sdk == FIRST_SDK {
+        steps_up_by_link(&mut script, &home).await?;
+    } else {
+        steps_up(&mut script).await?;
+    }
+    calls_what_needed_more(&mut script).await?;
     loses_access(&mut script, &home, &client_id).await
 }
 
 #[tokio::test]
 async fn the_main_job_with_version_negotiation() -> anyhow::Result<()> {
-    main_job("auto", true).await
+    main_job(Home::new()?, CURRENT_SDK, "auto", true).await
 }
 
 #[tokio::test]
 async fn the_main_job_of_a_legacy_client_and_a_browser_without_javascript() -> anyhow::Result<()> {
-    main_job("legacy", false).await
+    main_job(Home::new()?, CURRENT_SDK, "legacy", false).await
+}
+
+#[tokio::test]
+async fn the_main_job_at_a_root_resource() -> anyhow::Result<()> {
+    main_job(Home::with_mcp_path("/")?, CURRENT_SDK, "auto", true).await
+}
+
+#[tokio::test]
+async fn the_main_job_of_the_first_sdk_which_steps_up_by_a_link() -> anyhow::Result<()> {
+    main_job(Home::new()?, FIRST_SDK, "", true).await
+}
+
+#[tokio::test]
+async fn the_main_job_of_the_first_sdk_at_a_root_resource_without_javascript() -> anyhow::Result<()> {
+    main_job(Home::with_mcp_path("/")?, FIRST_SDK, "", false).await
 }
