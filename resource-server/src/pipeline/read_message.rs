@@ -22,6 +22,10 @@ const FORWARDED_HEADERS: [HeaderName; 3] = [header::ACCEPT, header::ORIGIN, Head
 const FORWARDED_PREFIX: &str = "mcp-";
 
 /// What a request brings.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "nearly every request is one message, which a box would cost an allocation"
+)]
 pub(super) enum Incoming {
     /// A message, or the GET or DELETE of a session.
     One(Message),

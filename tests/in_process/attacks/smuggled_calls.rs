@@ -72,7 +72,7 @@ async fn what_two_parsers_could_read_differently_is_refused() {
         format!(
             r#"{{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{{}},"params":{{"name":"create_event",{arguments}}}}}"#
         ),
-        format!(r#"{{"jsonrpc":"2.0","id":1,"method":"tools/call","params":["create_event",{{"title":"x"}}]}}"#),
+        r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":["create_event",{"title":"x"}]}"#.to_owned(),
         format!(
             r#"{{"jsonrpc":"2.0","id":1,"result":{{}},"method":"tools/call","params":{{"name":"create_event",{arguments}}}}}"#
         ),
