@@ -85,7 +85,7 @@ impl MachineTokens {
         let answer: TokenAnswer = send_for_json(url, self.fetcher.post_form(url, &form), "a token").await?;
         let text = Secret::new(answer.access_token);
         let lifetime = answer.expires_in.max(0);
-        let renew_at = now + (lifetime - RENEW_BEFORE_SECONDS).max(lifetime / 2);
+        let renew_at = now.saturating_add((lifetime - RENEW_BEFORE_SECONDS).max(lifetime / 2));
         *held = Some(MachineToken { text: text.clone(), renew_at });
         Ok(text)
     }

@@ -128,8 +128,12 @@ fn split_authority(text: &str) -> Option<(&str, Option<u16>)> {
     if rest.is_empty() {
         return Some((name, None));
     }
-    let digits = rest.strip_prefix(':').filter(|port| port.bytes().all(|byte| byte.is_ascii_digit()))?;
-    Some((name, Some(digits.parse().ok()?)))
+    Some((name, Some(parse_port(rest.strip_prefix(':')?)?)))
+}
+
+/// Digits alone (RFC 3986 §3.2.3); Rust's own reader takes a sign, too.
+fn parse_port(text: &str) -> Option<u16> {
+    text.parse().ok().filter(|_| text.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
 fn authority(host: &str, port: u16) -> String {
@@ -141,7 +145,7 @@ fn parse_pattern(text: &str) -> Option<OriginPattern> {
     let (scheme, rest) = text.split_once("://")?;
     let (host, port) = match rest.rsplit_once(':') {
         Some((host, "*")) => (host, None),
-        Some((host, port)) if !port.contains(']') => (host, Some(port.parse().ok()?)),
+        Some((host, port)) if !port.contains(']') => (host, Some(parse_port(port)?)),
         _ => (rest, Some(default_port(scheme)?)),
     };
     let valid = !host.is_empty()
@@ -237,6 +241,7 @@ mod tests {
             ("https://app.example:443", true),
             ("http://app.example", false),
             ("https://app.example:444", false),
+            ("https://app.example:+443", false),
             ("http://dev.example:3000", true),
             ("http://localhost:3000", false),
             ("https://user@app.example", false),
