@@ -17,7 +17,9 @@ use axum::{
 use http::{HeaderValue, Method, StatusCode, header::ALLOW};
 use shared::{
     http::{AccessLog, ClientAddresses, Cors, HEALTH_PATHS, Manner as _, RequestIds, SecurityHeaders},
+    metrics::RequestMetrics,
     protocol::well_known::{AUTHORIZATION_SERVER, OPENID_CONFIGURATION, PROTECTED_RESOURCE},
+    random::SharedRandom,
 };
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -49,11 +51,13 @@ pub fn router(
     pipeline: Arc<Pipeline>,
     metadata: Arc<Metadata>,
     health: Router,
-    log: (RequestIds, AccessLog),
+    random: SharedRandom,
+    requests: Arc<RequestMetrics>,
 ) -> Router {
     let own = &settings.resource_server;
     let around = ClientAddresses::new(settings.shared.trusted_proxies.clone())
-        .and(log)
+        .and(RequestIds::new(random))
+        .and(AccessLog::new(requests))
         .and(SecurityHeaders::new(&own.public_url))
         .layer();
     Router::new()

@@ -13,4 +13,3 @@ pub mod rate_limit;
 pub mod sealing;
 pub mod secret;
 pub mod telemetry;
-pub mod trace;

@@ -10,7 +10,6 @@ use shared::{
         event_poll::{PollAnswer, PollRequest, SetError},
         security_event::RevocationKind,
     },
-    trace::Tracer,
 };
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use tokio_util::sync::CancellationToken;
@@ -31,8 +30,6 @@ pub struct Follower {
     pub cache: TokenCache,
     /// When answers come.
     pub clock: SharedClock,
-    /// Each step is a trace of its own.
-    pub tracer: Tracer,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -92,11 +89,7 @@ impl Follower {
         let (mut standing, mut pause, mut enrolled) = (Standing::Starting, FIRST_PAUSE, false);
         let mut place = Place::default();
         loop {
-            let mut span = self.tracer.of_itself();
-            span.name("follow the authorization server");
-            let stepped = span.run(self.step(&mut enrolled, &mut place)).await;
-            drop(span);
-            match stepped {
+            match self.step(&mut enrolled, &mut place).await {
                 Ok(()) => {
                     pause = FIRST_PAUSE;
                     if place.at_the_end && standing != Standing::Following {

@@ -13,7 +13,6 @@ use shared::{
     clock::{SharedClock, UnixSeconds},
     metrics::{Counter, Page},
     protocol::{jwk::JwkSet, jwt::VerificationKeys},
-    trace::carried,
 };
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -163,7 +162,7 @@ impl JwksCache {
             && !paused(&snapshot, now)
         {
             let (cache, generation) = (self.clone(), snapshot.generation);
-            tokio::spawn(carried(async move { cache.fetch_alone(generation).await }));
+            tokio::spawn(async move { cache.fetch_alone(generation).await });
         }
         Ok(snapshot)
     }
@@ -293,7 +292,7 @@ impl JwksCache {
 }
 
 /// What the issuer says of caching (RFC 9111 §5.2.2), within bounds; the upper one when it says nothing.
-fn fresh_seconds(headers: &HeaderMap) -> i64 {
+pub fn fresh_seconds(headers: &HeaderMap) -> i64 {
     let directives = headers.get_all(CACHE_CONTROL).iter().filter_map(|value| value.to_str().ok());
     let said = directives.flat_map(|value| value.split(',')).filter_map(|directive| {
         let (name, value) = directive.trim().split_once('=').unwrap_or((directive.trim(), ""));

@@ -20,10 +20,7 @@ use http::{
     header::{CACHE_CONTROL, CONTENT_TYPE},
 };
 use http_body_util::combinators::BoxBody;
-use shared::{
-    clock::UnixSeconds,
-    trace::{Kind, Span, TraceContext, begin},
-};
+use shared::clock::UnixSeconds;
 use std::{
     convert::Infallible,
     panic::AssertUnwindSafe,
@@ -117,8 +114,7 @@ impl Pipeline {
         id: Option<&RequestId>,
     ) -> Result<UpstreamReply, Refusal> {
         let token = &caller.identified.token;
-        let step = begin_message(&message);
-        let call = AssertUnwindSafe(step.run(self.upstream.call(&token.principal, message))).catch_unwind();
+        let call = AssertUnwindSafe(self.upstream.call(&token.principal, message)).catch_unwind();
         let failed = || Refusal::UpstreamFailed(upstream_failed_error().answering(id));
         let began = Instant::now();
         let answer = tokio::select! {
@@ -168,23 +164,6 @@ impl Pipeline {
             }
         }
     }
-}
-
-/// The step that an allowed message is. A request of the modern revision names the step of its client, which this one continues; the HTTP
-/// request, which came through whatever stands between, is linked.
-fn begin_message(message: &Message) -> Span {
-    let mut step = begin("message", Kind::Internal);
-    let Some(envelope) = &message.envelope else { return step };
-    if step.is_recorded() {
-        let tool = envelope.params.name.as_deref().filter(|_| &*envelope.method == "tools/call");
-        step.name([&*envelope.method].into_iter().chain(tool).collect::<Vec<_>>().join(" "));
-    }
-    let sent_by = envelope.params.meta.as_ref().and_then(|meta| TraceContext::parse(meta.traceparent.as_deref()?));
-    if let Some(sent_by) = sent_by.filter(|_| message.era == Era::Modern) {
-        step.continues(sent_by);
-        tracing::Span::current().record("message_trace_id", tracing::field::display(sent_by.trace_id));
-    }
-    step
 }
 
 /// What is still needed of a message once it is gone.

@@ -1,10 +1,8 @@
 //! Statements and what is bound to them.
 
 use super::StoreError;
-use crate::trace::{self, Kind};
 use sqlx::{Database, Encode, IntoArguments, Type, query::Query};
-use std::future::Future;
-use tracing::Instrument as _;
+use tracing::Span;
 
 /// One SQL text for both databases. Parameters are `$1` to `$n`, in the order of the binds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,10 +27,8 @@ impl Statement {
         self.sql
     }
 
-    /// Runs the statement as a step of what it is for.
-    pub(super) async fn run<T>(&self, work: impl Future<Output = T>) -> T {
-        let _step = trace::begin(self.name, Kind::Client);
-        work.instrument(tracing::debug_span!("sql", statement = self.name)).await
+    pub(super) fn span(&self) -> Span {
+        tracing::debug_span!("sql", statement = self.name)
     }
 
     pub(super) fn failed(&self, cause: &str) -> StoreError {

@@ -6,6 +6,7 @@ use super::{
 };
 use std::{future::Future, sync::Arc, time::Duration};
 use tokio::{sync::oneshot, time::Instant};
+use tracing::Instrument as _;
 
 /// A statement that PostgreSQL has not answered after this time is given up, with its connection. The server's own
 /// `statement_timeout` is shorter, so this fires only when the network swallowed the answer.
@@ -68,11 +69,11 @@ impl Tx {
         let result = match self.connection(statement)? {
             Connection::Sqlite(seat) => {
                 let done = query(statement, binds).execute(seat.connection_of(statement)?);
-                statement.run(done).await.map(|done| done.rows_affected())
+                done.instrument(statement.span()).await.map(|done| done.rows_affected())
             }
             Connection::Postgres(transaction) => {
                 let done = query(statement, binds).execute(transaction.connection_of(statement)?);
-                answered(statement.run(done)).await.map(|done| done.rows_affected())
+                answered(done.instrument(statement.span())).await.map(|done| done.rows_affected())
             }
         };
         self.after(statement, fault, result)
@@ -88,11 +89,11 @@ impl Tx {
         let result = match self.connection(statement)? {
             Connection::Sqlite(seat) => {
                 let row = query(statement, binds).fetch_optional(seat.connection_of(statement)?);
-                statement.run(row).await.map(|row| row.map(Row::sqlite))
+                row.instrument(statement.span()).await.map(|row| row.map(Row::sqlite))
             }
             Connection::Postgres(transaction) => {
                 let row = query(statement, binds).fetch_optional(transaction.connection_of(statement)?);
-                answered(statement.run(row)).await.map(|row| row.map(Row::postgres))
+                answered(row.instrument(statement.span())).await.map(|row| row.map(Row::postgres))
             }
         };
         self.after(statement, fault, result)
@@ -108,11 +109,11 @@ impl Tx {
         let result = match self.connection(statement)? {
             Connection::Sqlite(seat) => {
                 let rows = query(statement, binds).fetch_all(seat.connection_of(statement)?);
-                statement.run(rows).await.map(|rows| rows.into_iter().map(Row::sqlite).collect())
+                rows.instrument(statement.span()).await.map(|rows| rows.into_iter().map(Row::sqlite).collect())
             }
             Connection::Postgres(transaction) => {
                 let rows = query(statement, binds).fetch_all(transaction.connection_of(statement)?);
-                let rows = answered(statement.run(rows)).await;
+                let rows = answered(rows.instrument(statement.span())).await;
                 rows.map(|rows| rows.into_iter().map(Row::postgres).collect())
             }
         };

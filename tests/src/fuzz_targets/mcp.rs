@@ -5,9 +5,12 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use resource_server::mcp::{
-    batch::{BATCH_MESSAGES_MAX, split},
+    batch::{BATCH_MESSAGES_MAX, is_batch, split},
     envelope::{Envelope, Kind, METHOD_MAX_BYTES, parse},
-    era::{Era, METHOD_HEADER, NAME_HEADER, VERSION_HEADER, of_batched_message, of_message},
+    era::{
+        Era, METHOD_HEADER, NAME_HEADER, SUPPORTED_VERSIONS, VERSION_HEADER, check_batch, of_batched_message,
+        of_headers, of_message,
+    },
     json_rpc_error::JsonRpcError,
 };
 use serde_json::{Value, json};
@@ -70,6 +73,47 @@ pub fn json_rpc_batch(bytes: &[u8]) {
                 members.iter().map(|member| serde_json::from_slice(member).expect("a part is JSON")).collect();
             assert_eq!(parts, whole);
         }
+    }
+}
+
+/// Lines: the headers of a message (revision, method, name; absent when empty), and the message. What is taken says the same in both places.
+pub fn message_headers(bytes: &[u8]) {
+    let Some([version, method, name, body]) = lines(bytes) else { return };
+    let mut headers = HeaderMap::new();
+    for (header, value) in [(VERSION_HEADER, version), (METHOD_HEADER, method), (NAME_HEADER, name)] {
+        if let (false, Ok(value)) = (value.is_empty(), HeaderValue::from_bytes(value.as_bytes())) {
+            headers.insert(header, value);
+        }
+    }
+    let version = headers.get(VERSION_HEADER).map(HeaderValue::as_bytes);
+    match check_batch(&headers) {
+        Ok(()) => assert!(version.is_none_or(|version| version == b"2025-03-26"), "one revision has batches"),
+        Err(error) => is_an_answer(&error),
+    }
+    let Ok(envelope) = parse(body.as_bytes()) else { return };
+    assert!(!is_batch(body.as_bytes()));
+    let is_supported = |version: &[u8]| SUPPORTED_VERSIONS.iter().any(|known| known.as_bytes() == version);
+    match of_message(&envelope, &headers) {
+        Err(error) => {
+            is_an_answer(&error);
+            assert_eq!(error.id.as_ref(), envelope.id(), "whoever asked is told");
+        }
+        Ok(_) if &*envelope.method == "initialize" => {}
+        Ok(era) => {
+            assert!(version.is_none_or(is_supported), "nobody speaks it");
+            let said = envelope.meta_version();
+            assert!(said.is_none() || version == said.map(str::as_bytes), "one message, one revision");
+            let modern = version == Some(b"2026-07-28") || &*envelope.method == "server/discover";
+            assert_eq!(era == Era::Modern, modern || said.is_some());
+            if era == Era::Modern && envelope.kind != Kind::Response {
+                assert_eq!(headers[METHOD_HEADER], *envelope.method, "who routes by the header reads the same");
+                assert_eq!(of_headers(&headers), if version.is_some() { Era::Modern } else { Era::Legacy });
+            }
+        }
+    }
+    match of_batched_message(&envelope, &headers) {
+        Ok(era) => assert!(era == Era::Legacy && &*envelope.method != "initialize", "no handshake in a batch"),
+        Err(error) => is_an_answer(&error),
     }
 }
 

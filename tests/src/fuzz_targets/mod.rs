@@ -4,15 +4,19 @@
 //! A body never asserts only that nothing panics: what was accepted must read back the same, agree with a second reader of the same format,
 //! and keep the rule that the parser exists for.
 
+mod administration;
+mod authorization;
 mod clients;
 mod documents;
 mod events;
 mod foreign_issuers;
 mod forms;
 mod headers;
+mod installation;
 mod keys;
 mod mcp;
 mod people;
+mod requests;
 mod settings;
 mod tokens;
 mod urls;
@@ -34,6 +38,11 @@ macro_rules! targets {
 }
 
 targets![
+    administration::administration_list,
+    administration::administration_operation,
+    administration::audit_checkpoint,
+    authorization::authorization_request,
+    authorization::post_logout_address,
     clients::basic_credentials,
     clients::client_credentials,
     clients::registration_document,
@@ -44,7 +53,11 @@ targets![
     events::event_poll,
     events::security_events,
     foreign_issuers::foreign_issuer_metadata,
+    foreign_issuers::foreign_key_set,
+    foreign_issuers::foreign_refusal,
     foreign_issuers::introspection_answer,
+    foreign_issuers::issuer_url,
+    foreign_issuers::key_caching,
     forms::form_parameters,
     forms::sealed_form,
     headers::cookie,
@@ -57,17 +70,23 @@ targets![
     keys::key_encryption_keys,
     mcp::json_rpc_batch,
     mcp::json_rpc_envelope,
+    mcp::message_headers,
     mcp::mirrored_name,
     people::email,
     people::password,
+    requests::bearer_token,
+    requests::cors_preflight,
+    requests::host_and_origin,
     settings::configuration,
     settings::setting_values,
     tokens::access_token_claims,
     tokens::client_assertion_claims,
+    tokens::id_token_hint,
     tokens::jws_header,
     tokens::jwt_text,
     tokens::opaque_token,
     tokens::pkce,
+    tokens::security_event_token,
     urls::redirect_uri,
     urls::resource_indicator,
     urls::return_address,

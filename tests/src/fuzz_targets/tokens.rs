@@ -12,10 +12,12 @@ use shared::protocol::access_token_claims::AccessTokenClaims;
 use shared::protocol::jwk::{Jwk, JwkSet, JwsAlgorithm, PublicKey};
 use shared::protocol::jwt::{
     ASSERTION_MAX_LIFETIME_SECONDS, Audience, Expectation, FUTURE_TOLERANCE_SECONDS, JwsProfile, VerificationKeys,
-    claimed_client_id, key_id, verify_access_token, verify_client_assertion, verify_jws,
+    claimed_client_id, claimed_issuer, key_id, read_id_token_hint, verify_access_token, verify_client_assertion,
+    verify_jws, verify_security_event,
 };
 use shared::protocol::opaque_token::{OpaqueToken, TokenHash, TokenKind};
 use shared::protocol::pkce;
+use shared::protocol::security_event_token::read_security_event;
 use shared::protocol::strict_json;
 
 const NOW: i64 = 1_800_000_000;
@@ -66,12 +68,17 @@ pub(super) fn jwt_text(bytes: &[u8]) {
     let Some(token) = super::text(bytes) else { return };
     assert!(verify_access_token(token, &signer.keys, &expectation(Audience::Any)).is_err());
     assert!(verify_client_assertion(token, &signer.keys, CLIENT, &[ISSUER], NOW).is_err());
+    assert!(read_id_token_hint(token, &signer.keys, ISSUER).is_err(), "anybody could say whom they mean");
+    assert!(verify_security_event(token, &signer.keys, ISSUER, CLIENT).is_err());
     assert!(verify_access_token(token, &VerificationKeys::default(), &expectation(Audience::Any)).is_err());
     let parts: Vec<Option<Value>> =
         token.split('.').map(|part| strict_json::parse(&URL_SAFE_NO_PAD.decode(part).ok()?).ok()).collect();
     let member = |at: usize, name: &str| parts.get(at)?.as_ref()?.get(name)?.as_str().map(str::to_owned);
     if let Some(kid) = key_id(token) {
         assert_eq!((parts.len(), Some(&kid)), (3, member(0, "kid").as_ref()));
+    }
+    if let Ok(issuer) = claimed_issuer(token) {
+        assert_eq!((parts.len(), Some(issuer)), (3, member(1, "iss")), "nobody else's keys are looked at");
     }
     if let Some(client_id) = claimed_client_id(token) {
         assert_eq!(Some(client_id), member(1, "sub"));
@@ -87,6 +94,8 @@ pub(super) fn jws_header(bytes: &[u8]) {
     for (profile, types, kid_optional) in [
         (&JwsProfile::ACCESS_TOKEN, &["at+jwt"][..], false),
         (&JwsProfile::CLIENT_ASSERTION, &["jwt", "client-authentication+jwt"][..], true),
+        (&JwsProfile::ID_TOKEN, &["jwt"][..], false),
+        (&JwsProfile::SECURITY_EVENT, &["secevent+jwt"][..], false),
     ] {
         let Ok(verified) = verify_jws(&token, &signer.keys, profile) else { continue };
         let members = strict.as_ref().ok().and_then(Value::as_object).expect("an object with unique members");
@@ -138,6 +147,40 @@ pub(super) fn client_assertion_claims(bytes: &[u8]) {
     let latest = NOW + 2 * FUTURE_TOLERANCE_SECONDS + ASSERTION_MAX_LIFETIME_SECONDS;
     assert!((NOW + 1..=latest).contains(&assertion.exp), "remembered for as long as it is accepted, and no longer");
     assert_eq!(claimed_client_id(&token).as_deref(), Some(CLIENT));
+}
+
+/// Bytes are the claims of an ID token that our own key signed.
+pub(super) fn id_token_hint(bytes: &[u8]) {
+    let signer = Signer::of_this_run();
+    let other = signer.sign_claims("at+jwt", bytes);
+    assert!(read_id_token_hint(&other, &signer.keys, ISSUER).is_err(), "another type of token");
+    let token = signer.sign_claims("JWT", bytes);
+    assert!(verify_access_token(&token, &signer.keys, &expectation(Audience::Any)).is_err(), "a hint opens nothing");
+    let Ok(claims) = read_id_token_hint(&token, &signer.keys, ISSUER) else { return };
+    let said = strict_json::parse(bytes).expect("unique members");
+    assert_eq!((said["iss"].as_str(), claims.iss.as_str()), (Some(ISSUER), ISSUER));
+    assert_eq!(said["sub"].as_str(), Some(claims.sub.as_str()));
+    assert_eq!(said["aud"].as_str(), Some(claims.aud.as_str()), "one client, and no list");
+    assert!(!claims.sub.is_empty() && !claims.aud.is_empty());
+    let printed = serde_json::to_vec(&claims).expect("claims have a JSON form");
+    let again = read_id_token_hint(&signer.sign_claims("JWT", &printed), &signer.keys, ISSUER);
+    assert_eq!(again, Ok(claims), "it reads back");
+}
+
+/// Bytes are the claims of a security event that our own key signed. Second reader: the one of a poll's claims.
+pub(super) fn security_event_token(bytes: &[u8]) {
+    let signer = Signer::of_this_run();
+    let token = signer.sign_claims("secevent+jwt", bytes);
+    assert!(read_id_token_hint(&token, &signer.keys, ISSUER).is_err(), "an event names nobody");
+    assert!(verify_access_token(&token, &signer.keys, &expectation(Audience::Any)).is_err(), "an event opens nothing");
+    let Ok(event) = verify_security_event(&token, &signer.keys, ISSUER, CLIENT) else { return };
+    let said = strict_json::parse(bytes).expect("unique members");
+    assert_eq!((said["iss"].as_str(), said["aud"].as_str()), (Some(ISSUER), Some(CLIENT)), "one receiver");
+    assert_eq!(said["jti"].as_str(), Some(event.jti.as_str()));
+    assert!(!event.jti.is_empty() && said["iat"].is_number() && said.get("exp").is_none());
+    let members = said.as_object().expect("an object");
+    assert_eq!(read_security_event(members, ISSUER), Ok(event.revocation));
+    assert!(verify_security_event(&token, &signer.keys, ISSUER, "another").is_err(), "for nobody else");
 }
 
 const KINDS: [TokenKind; 5] = [

@@ -91,7 +91,7 @@ pub(super) fn return_address(bytes: &[u8]) {
     }
 }
 
-fn client_with(redirect_uri: &str) -> Client {
+pub(super) fn client_with(redirect_uri: &str) -> Client {
     let document = json!({ "redirect_uris": [redirect_uri], "token_endpoint_auth_method": "none" }).to_string();
     let document = registration::read(document.as_bytes()).expect("a document");
     let policy = Policy { redirect_schemes: &private_use(), open_scopes: ScopeSet::default() };
