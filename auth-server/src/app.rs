@@ -21,6 +21,7 @@ use shared::{
     random::{Random, SharedRandom},
     rate_limit::RateLimiter,
     sealing::Sealing,
+    trace::Tracer,
 };
 use std::sync::Arc;
 
@@ -61,6 +62,8 @@ pub struct App {
     pub settings: Settings,
     /// What is counted.
     pub metrics: Metrics,
+    /// Records the steps of requests.
+    pub tracer: Tracer,
     /// The issuer: this server's public URL, byte for byte.
     pub issuer: String,
     /// State.
@@ -123,6 +126,8 @@ pub struct Parts {
     pub key_file: KeyFile,
     /// What may vanish.
     pub ephemeral: Arc<dyn Ephemeral>,
+    /// Records the steps of requests.
+    pub tracer: Tracer,
 }
 
 /// Why the server does not start: one clear line each.
@@ -163,13 +168,26 @@ impl App {
     /// # Errors
     /// See [`StartError`].
     pub async fn open(settings: Settings, clock: SharedClock, random: SharedRandom) -> Result<Arc<Self>, StartError> {
+        Self::open_traced(settings, clock, random, Tracer::default()).await
+    }
+
+    /// The same, recording the steps of requests by `tracer`.
+    ///
+    /// # Errors
+    /// See [`StartError`].
+    pub async fn open_traced(
+        settings: Settings,
+        clock: SharedClock,
+        random: SharedRandom,
+        tracer: Tracer,
+    ) -> Result<Arc<Self>, StartError> {
         let store = open_store(&settings, random.as_ref()).await?;
         let key_encryption_keys = load_key_encryption_keys(&settings, &store, random.as_ref()).await?;
         let sealing = Sealing::new(key_encryption_keys, Arc::clone(&random));
         let redis_url = settings.shared.redis_url.as_ref().map(RedisUrl::expose);
         let ephemeral = ephemeral::open(redis_url, REDIS_PREFIX, &clock)?;
         let key_file = KeyFile::of(&settings);
-        Self::build(Parts { settings, store, clock, random, sealing, key_file, ephemeral }).await
+        Self::build(Parts { settings, store, clock, random, sealing, key_file, ephemeral, tracer }).await
     }
 
     /// Makes missing keys and loads what is kept in memory.
@@ -177,7 +195,7 @@ impl App {
     /// # Errors
     /// See [`StartError`].
     pub async fn build(parts: Parts) -> Result<Arc<Self>, StartError> {
-        let Parts { settings, store, clock, random, sealing, key_file, ephemeral } = parts;
+        let Parts { settings, store, clock, random, sealing, key_file, ephemeral, tracer } = parts;
         let now = clock.now();
         let passwords = PasswordHasher::new(Arc::clone(&random))?;
         let (random_ref, by) = (random.as_ref(), &Actor::Installation);
@@ -203,6 +221,7 @@ impl App {
             poll_places: PollPlaces::default(),
             passwords,
             metrics: Metrics::new(&settings, now),
+            tracer,
             settings,
             issuer,
             store,

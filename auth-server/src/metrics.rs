@@ -42,6 +42,7 @@ pub async fn page(app: Arc<App>) -> Page {
     app.metrics.requests.write(&mut page);
     app.limits.write(&mut page);
     app.store.write_metrics(&mut page);
+    app.tracer.write_metrics(&mut page);
     let mut tokens = page.counter("postern_tokens_issued_total", "Answers of the token endpoint with tokens.");
     for (grant, counter) in GrantType::ALL.iter().zip(&app.metrics.tokens) {
         tokens.value(&[("grant", grant.as_str())], counter.get());

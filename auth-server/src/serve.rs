@@ -6,16 +6,25 @@ use crate::{
     config::Settings,
     jobs, metrics, router,
 };
-use shared::{clock::SharedClock, http, random::SharedRandom};
+use shared::{
+    clock::SharedClock,
+    http,
+    random::SharedRandom,
+    trace::{Exporter, Tracer},
+};
 use std::{net::SocketAddr, sync::Arc};
 use tokio::{net::TcpListener, task::JoinSet};
 use tokio_util::sync::CancellationToken;
+
+/// What a collector of traces calls this server.
+const SERVICE: &str = "postern-auth-server";
 
 /// A server that listens, but answers only when [`Server::serve`] runs.
 pub struct Server {
     app: Arc<App>,
     listeners: Vec<TcpListener>,
     metrics_listeners: Vec<TcpListener>,
+    exporter: Option<Exporter>,
     stop: CancellationToken,
 }
 
@@ -33,8 +42,9 @@ impl Server {
         let listeners = http::bind(&settings.auth_server.listen)?;
         let metrics_listeners =
             http::bind(&settings.auth_server.metrics_listen).map_err(StartError::ListenForMetrics)?;
-        let app = App::open(settings, clock, random).await?;
-        Ok(Self { app, listeners, metrics_listeners, stop })
+        let (tracer, exporter) = Tracer::of(&settings.shared, SERVICE, &random);
+        let app = App::open_traced(settings, clock, random, tracer).await?;
+        Ok(Self { app, listeners, metrics_listeners, exporter, stop })
     }
 
     /// What the server works with.
@@ -54,7 +64,7 @@ impl Server {
 
     /// Serves until told to stop; jobs end after the last request.
     pub async fn serve(self) {
-        let Self { app, listeners, metrics_listeners, stop } = self;
+        let Self { app, listeners, metrics_listeners, exporter, stop } = self;
         let ended = CancellationToken::new();
         let mut running = JoinSet::new();
         running.spawn(change_log::follower::follow(Arc::clone(&app), ended.clone()));
@@ -63,6 +73,9 @@ impl Server {
         let metrics = http::metrics_router(move || metrics::page(Arc::clone(&told)));
         let cap = http::ConnectionCap::of(&app.settings.shared);
         running.spawn(http::serve(metrics_listeners, metrics, cap.clone(), ended.clone()));
+        if let Some(exporter) = exporter {
+            running.spawn(exporter.run(ended.clone()));
+        }
         let router = router::router(Arc::clone(&app), stop.clone());
         http::serve(listeners, router, cap, stop).await;
         ended.cancel();

@@ -27,7 +27,7 @@ use crate::{
     },
     metadata::{Metadata, protected_resource_url},
     metrics::Metrics,
-    pipeline::{Pipeline, PipelineLimits, PipelineMetrics, StepUps},
+    pipeline::{Pipeline, PipelineLimits, PipelineMetrics, StepUps, tool_limits},
     policy::scope_policy::ScopePolicy,
     readiness,
     refusal::{REASONS, RefusalWriter},
@@ -41,7 +41,7 @@ use shared::{
     config::{ConfigurationError, DataDirError, DurationSeconds, Problem, RedisUrl},
     db::{Migration, OpenError, PoolLimits, Schema, Store},
     ephemeral::{self, EphemeralError},
-    http::{BindError, health_router},
+    http::{AccessLog, BindError, RequestIds, health_router},
     metrics::RequestMetrics,
     protocol::{
         jwt::AssertionSignerError,
@@ -50,6 +50,7 @@ use shared::{
     },
     random::{Random, SharedRandom},
     rate_limit::{FailureBudget, Limit, RateLimiter},
+    trace::Tracer,
 };
 use std::sync::Arc;
 use tokio::task::JoinHandle;
@@ -117,6 +118,8 @@ pub struct Parts {
     pub identity: Option<EnrolledIdentity>,
     /// Ends streams and the background task.
     pub stop: CancellationToken,
+    /// Records the steps of requests.
+    pub tracer: Tracer,
 }
 
 /// The application: what answers, and what runs beside it.
@@ -169,7 +172,7 @@ pub fn build(parts: Parts) -> Result<App, StartError> {
 /// # Errors
 /// As [`build`].
 pub fn build_around(upstream: Arc<dyn Upstream>, scopes: Vec<ResourceScope>, parts: Parts) -> Result<App, StartError> {
-    let Parts { settings, store, clock, random, identity, stop } = parts;
+    let Parts { settings, store, clock, random, identity, stop, tracer } = parts;
     let own = &settings.resource_server;
     let fetcher = Fetcher::new()?;
     let redis_url = settings.shared.redis_url.as_ref().map(RedisUrl::expose);
@@ -178,7 +181,7 @@ pub fn build_around(upstream: Arc<dyn Upstream>, scopes: Vec<ResourceScope>, par
     let revocations = Arc::new(Revocations::new(settings.resource()));
     let follow = |identity| {
         let tokens = machine_tokens(identity, &settings, &fetcher, &clock, &random);
-        follower(tokens, &settings, scopes.clone(), &fetcher, &clock, (&cache, &revocations))
+        follower(tokens, &settings, scopes.clone(), &fetcher, &clock, (&cache, &revocations, &tracer))
     };
     let follower = identity.map(follow);
     let trusted = trusted_issuers(&settings, &fetcher, &clock, &random)?;
@@ -206,6 +209,7 @@ pub fn build_around(upstream: Arc<dyn Upstream>, scopes: Vec<ResourceScope>, par
         failures: FailureBudget::new(rate_limiter.clone(), "forged-tokens", forged),
         rate_limiter,
         limits: PipelineLimits::of(own),
+        tool_limits: tool_limits(own),
         policy: ScopePolicy::new(&scopes, &upstream.tools()),
         step_ups: StepUps::new(ephemeral.clone(), &own.issuer),
         sessions: own.legacy_sessions.then(|| Sessions::new(session_limits(own))),
@@ -216,16 +220,14 @@ pub fn build_around(upstream: Arc<dyn Upstream>, scopes: Vec<ResourceScope>, par
     });
     let documents = IssuerDocuments::new(document_places(&settings), fetcher, clock.clone());
     let metadata = Arc::new(Metadata::new(&settings, &scopes, documents, refusals));
-    let requests = Arc::new(RequestMetrics::new(routes(settings.endpoint_path()), &REASONS));
     let own_keys = follower.as_ref().map(|follower| follower.feed.jwks.clone());
     let metrics = Arc::new(Metrics {
-        requests: requests.clone(),
+        requests: Arc::new(RequestMetrics::new(routes(settings.endpoint_path()), &REASONS)),
         pipeline: pipeline.clone(),
         key_sets: own_keys.into_iter().chain(trusted.iter().map(|issuer| issuer.keys())).collect(),
-        revocations: revocations.clone(),
         store: store.clone(),
-        clock: clock.clone(),
         started_at: clock.now(),
+        tracer: tracer.clone(),
     });
     let mut checks = readiness::checks(store, ephemeral);
     match &follower {
@@ -235,7 +237,8 @@ pub fn build_around(upstream: Arc<dyn Upstream>, scopes: Vec<ResourceScope>, par
         None => checks.push(readiness::foreign_check(trusted, clock.clone())),
     }
     let health = health_router(checks, clock, stop.clone());
-    let router = router(&settings, pipeline, metadata, health, random, requests);
+    let log = (RequestIds::new(random, tracer), AccessLog::new(metrics.requests.clone()));
+    let router = router(&settings, pipeline, metadata, health, log);
     Ok(App { router, metrics, follower, stop })
 }
 
@@ -257,7 +260,7 @@ fn follower(
     scopes: Vec<ResourceScope>,
     fetcher: &Fetcher,
     clock: &SharedClock,
-    (cache, revocations): (&TokenCache, &Arc<Revocations>),
+    (cache, revocations, tracer): (&TokenCache, &Arc<Revocations>, &Tracer),
 ) -> Follower {
     let own = &settings.resource_server;
     let endpoints = IssuerEndpoints::new(&own.issuer);
@@ -272,8 +275,8 @@ fn follower(
     };
     let feed = EventFeed { endpoints: endpoints.clone(), fetcher: fetcher.clone(), tokens: tokens.clone(), jwks };
     let enrolment = Enrolment { endpoints, fetcher: fetcher.clone(), tokens, document };
-    let (revocations, cache, clock) = (revocations.clone(), cache.clone(), clock.clone());
-    Follower { enrolment, feed, revocations, cache, clock }
+    let (revocations, cache, clock, tracer) = (revocations.clone(), cache.clone(), clock.clone(), tracer.clone());
+    Follower { enrolment, feed, revocations, cache, clock, tracer }
 }
 
 fn trusted_issuers(

@@ -1,9 +1,11 @@
 //! Every setting of the resource server. The comments make the sample (`config print`) and the reference in `docs/`.
 
 mod issuer_url;
+mod tool_limit;
 mod trusted_issuer;
 
 pub use issuer_url::IssuerUrl;
+pub use tool_limit::ToolLimit;
 pub use trusted_issuer::{ClientProof, IntrospectionRule, SignatureAlgorithm, TrustedIssuerSettings};
 
 use crate::mcp::host_and_origin::HostAndOrigin;
@@ -16,7 +18,7 @@ use shared::{
     protocol::{access_token_claims::ACCESS_TOKEN_TTL_SECONDS, jwt::AssertionSigner, token_algorithm::TokenAlgorithm},
     secret::Secret,
 };
-use std::net::SocketAddr;
+use std::{collections::HashSet, net::SocketAddr};
 
 shared::settings! {
     /// The resource server.
@@ -57,6 +59,9 @@ shared::settings! {
         allowed_hosts: Vec<String> = "",
         /// How many requests a minute one user may make with one client; the next one is answered with 429.
         requests_per_minute: u32 = "120" where between(1, 1_000_000),
+        /// Limits of single tools, within that: how many calls of a tool one user may make in a minute with one client. Tools that are not listed
+        /// have no limit of their own.
+        tool_limits: Vec<ToolLimit> = "" where check_tool_limits,
         /// How many calls one user may have running at a time with one client.
         concurrent_calls: u32 = "32" where between(1, 10_000),
         /// How many streams that listen one user may have open at a time with one client.
@@ -98,6 +103,14 @@ fn check_path(path: &String) -> Result<(), String> {
 fn check_name(name: &String) -> Result<(), String> {
     let readable = !name.trim().is_empty() && name.chars().count() <= 100 && !name.chars().any(char::is_control);
     if readable { Ok(()) } else { Err("is to be a name of 1 to 100 characters".to_owned()) }
+}
+
+fn check_tool_limits(limits: &Vec<ToolLimit>) -> Result<(), String> {
+    let mut seen = HashSet::new();
+    match limits.iter().find(|limit| !seen.insert(&limit.tool)) {
+        Some(twice) => Err(format!("{:?} is there twice", twice.tool)),
+        None => Ok(()),
+    }
 }
 
 fn check_lifetime(lifetime: &Option<DurationSeconds>) -> Result<(), String> {

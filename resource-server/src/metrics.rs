@@ -1,14 +1,14 @@
 //! What this server tells a Prometheus server; docs/operations.md says what to watch.
 
 use crate::{
-    bearer::revocations::Revocations,
     issuer::jwks::{self, JwksCache},
     pipeline::Pipeline,
 };
 use shared::{
-    clock::{SharedClock, UnixSeconds},
+    clock::UnixSeconds,
     db::Store,
     metrics::{Page, RequestMetrics, write_build},
+    trace::Tracer,
 };
 use std::sync::Arc;
 
@@ -20,12 +20,10 @@ pub struct Metrics {
     pub pipeline: Arc<Pipeline>,
     /// The keys that tokens are verified with, an issuer each.
     pub key_sets: Vec<Arc<JwksCache>>,
-    /// What was revoked.
-    pub revocations: Arc<Revocations>,
     /// What the built-in tools keep.
     pub store: Store,
-    /// When ages are told.
-    pub clock: SharedClock,
+    /// What records the steps of requests.
+    pub tracer: Tracer,
     /// When this server was started.
     pub started_at: UnixSeconds,
 }
@@ -33,11 +31,12 @@ pub struct Metrics {
 impl Metrics {
     /// All of it.
     pub fn page(&self) -> Page {
-        let (mut page, now) = (Page::default(), self.clock.now());
+        let (mut page, now) = (Page::default(), self.pipeline.clock.now());
         write_build(&mut page, env!("CARGO_PKG_VERSION"), self.started_at);
         self.requests.write(&mut page);
         self.pipeline.rate_limiter.write(&mut page);
         self.store.write_metrics(&mut page);
+        self.tracer.write_metrics(&mut page);
         self.pipeline.write_metrics(&mut page);
         jwks::write_metrics(&self.key_sets, &mut page, now);
         self.write_feed(&mut page, now);
@@ -47,9 +46,10 @@ impl Metrics {
     fn write_feed(&self, page: &mut Page, now: UnixSeconds) {
         let mut age =
             page.gauge("postern_revocation_feed_age_seconds", "Since the feed of revocations was read to its end.");
-        if let Some(at) = self.revocations.confirmed_at() {
+        if let Some(at) = self.pipeline.revocations.confirmed_at() {
             age.value(&[], now - at);
         }
-        page.gauge("postern_revocations", "Revocations that are kept in memory.").value(&[], self.revocations.len());
+        page.gauge("postern_revocations", "Revocations that are kept in memory.")
+            .value(&[], self.pipeline.revocations.len());
     }
 }

@@ -14,6 +14,7 @@ use http::{
 use shared::{
     http::RefusalReason,
     protocol::{error_code::ErrorCode, scope::ScopeSet, www_authenticate::Challenge},
+    rate_limit::RateDecision,
 };
 
 /// Everything a request can be refused for.
@@ -31,8 +32,8 @@ pub enum Refusal {
     TwoTokens,
     /// Too many tokens that were never ours, from one block of addresses.
     TooManyFailures {
-        /// Seconds until it may be tried again.
-        retry_after_seconds: u64,
+        /// What their limit says.
+        counted: RateDecision,
     },
     /// The principal's limit is used up.
     RateLimited {
@@ -208,10 +209,8 @@ impl RefusalWriter {
                 "Send the access token once, in the Authorization header",
                 &self.two_tokens,
             ),
-            Refusal::TooManyFailures { retry_after_seconds } | Refusal::RateLimited { retry_after_seconds } => {
-                let response = text(StatusCode::TOO_MANY_REQUESTS, "Rate limit exceeded.");
-                with_retry_after(response, *retry_after_seconds)
-            }
+            Refusal::TooManyFailures { counted } => over_limit(u64::from(counted.reset_seconds)),
+            Refusal::RateLimited { retry_after_seconds } => over_limit(*retry_after_seconds),
             Refusal::TooManyCalls => {
                 let response = refused(StatusCode::TOO_MANY_REQUESTS, "Too many calls are running");
                 with_retry_after(response, BUSY_RETRY_AFTER_SECONDS)
@@ -276,6 +275,10 @@ fn challenged(status: StatusCode, words: &'static str, challenge: &HeaderValue) 
     let mut response = text(status, words);
     response.headers_mut().insert(WWW_AUTHENTICATE, challenge.clone());
     response
+}
+
+fn over_limit(retry_after_seconds: u64) -> Response<Body> {
+    with_retry_after(text(StatusCode::TOO_MANY_REQUESTS, "Rate limit exceeded."), retry_after_seconds)
 }
 
 fn with_retry_after(mut response: Response<Body>, seconds: u64) -> Response<Body> {

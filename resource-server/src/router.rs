@@ -17,9 +17,7 @@ use axum::{
 use http::{HeaderValue, Method, StatusCode, header::ALLOW};
 use shared::{
     http::{AccessLog, ClientAddresses, Cors, HEALTH_PATHS, Manner as _, RequestIds, SecurityHeaders},
-    metrics::RequestMetrics,
     protocol::well_known::{AUTHORIZATION_SERVER, OPENID_CONFIGURATION, PROTECTED_RESOURCE},
-    random::SharedRandom,
 };
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -51,13 +49,11 @@ pub fn router(
     pipeline: Arc<Pipeline>,
     metadata: Arc<Metadata>,
     health: Router,
-    random: SharedRandom,
-    requests: Arc<RequestMetrics>,
+    log: (RequestIds, AccessLog),
 ) -> Router {
     let own = &settings.resource_server;
     let around = ClientAddresses::new(settings.shared.trusted_proxies.clone())
-        .and(RequestIds::new(random))
-        .and(AccessLog::new(requests))
+        .and(log)
         .and(SecurityHeaders::new(&own.public_url))
         .layer();
     Router::new()

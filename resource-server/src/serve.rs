@@ -11,10 +11,14 @@ use shared::{
     http,
     protocol::jwt::{AssertionSigner, AssertionSignerError},
     random::SharedRandom,
+    trace::{Exporter, Tracer},
 };
 use std::sync::Arc;
-use tokio::net::TcpListener;
+use tokio::{net::TcpListener, task::JoinSet};
 use tokio_util::sync::CancellationToken;
+
+/// What a collector of traces calls this server.
+const SERVICE: &str = "postern-resource-server";
 
 /// A server that listens, but answers only when [`Server::serve`] runs.
 pub struct Server {
@@ -23,6 +27,7 @@ pub struct Server {
     listeners: Vec<TcpListener>,
     metrics_listeners: Vec<TcpListener>,
     cap: http::ConnectionCap,
+    exporter: Option<Exporter>,
     stop: CancellationToken,
 }
 
@@ -48,25 +53,28 @@ impl Server {
             http::bind(&settings.resource_server.metrics_listen).map_err(StartError::ListenForMetrics)?;
         let cap = http::ConnectionCap::of(&settings.shared);
         let store = open_store(&settings, random.as_ref()).await?;
-        let parts = Parts { settings, store: store.clone(), clock, random, identity, stop: stop.clone() };
-        Ok(Self { app: build(parts)?, store, listeners, metrics_listeners, cap, stop })
+        let (tracer, exporter) = Tracer::of(&settings.shared, SERVICE, &random);
+        let parts = Parts { settings, store: store.clone(), clock, random, identity, stop: stop.clone(), tracer };
+        Ok(Self { app: build(parts)?, store, listeners, metrics_listeners, cap, exporter, stop })
     }
 
     /// Serves until told to stop; the database closes after the last request.
     pub async fn serve(self) {
-        let Self { app, store, listeners, metrics_listeners, cap, stop } = self;
+        let Self { app, store, listeners, metrics_listeners, cap, exporter, stop } = self;
         let (told, ended) = (app.metrics.clone(), CancellationToken::new());
         let metrics = http::metrics_router(move || {
             let told = told.clone();
             async move { told.page() }
         });
-        let metrics = tokio::spawn(http::serve(metrics_listeners, metrics, cap.clone(), ended.clone()));
+        let mut beside = JoinSet::new();
+        beside.spawn(http::serve(metrics_listeners, metrics, cap.clone(), ended.clone()));
+        if let Some(exporter) = exporter {
+            beside.spawn(exporter.run(ended.clone()));
+        }
         let (router, follower) = app.start();
         http::serve(listeners, router, cap, stop).await;
         ended.cancel();
-        if let Err(cause) = metrics.await {
-            tracing::error!(%cause, "the task that tells metrics ended badly");
-        }
+        while beside.join_next().await.is_some() {}
         if let Err(cause) = follower.await {
             tracing::error!(%cause, "the task that follows the authorization server ended badly");
         }

@@ -11,6 +11,13 @@ pub trait Clock: Send + Sync + 'static {
     fn now(&self) -> UnixSeconds;
 }
 
+/// Nanoseconds since 1970, for steps of traces, which several machines measure; nothing is decided by it.
+#[expect(clippy::disallowed_methods, reason = "the one place where ambient time enters")]
+pub(crate) fn unix_nanoseconds() -> u64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    since.map_or(0, |elapsed| u64::try_from(elapsed.as_nanos()).unwrap_or(u64::MAX))
+}
+
 /// The clock that an application shares.
 pub type SharedClock = Arc<dyn Clock>;
 

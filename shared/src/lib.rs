@@ -13,3 +13,4 @@ pub mod rate_limit;
 pub mod sealing;
 pub mod secret;
 pub mod telemetry;
+pub mod trace;

@@ -21,6 +21,7 @@ use shared::{
     http::{ConnectionCap, bind, serve},
     protocol::{jwt::AssertionSigner, resource_document::ResourceScope},
     random::SystemRandom,
+    trace::Tracer,
 };
 use system_tests::{
     conformance_server::{ConformanceServer, tools},
@@ -134,7 +135,15 @@ async fn serve_fixture(
     let (clock, random) = (Arc::new(SystemClock), Arc::new(SystemRandom));
     let store = open_store(&settings, random.as_ref()).await?;
     let (listeners, cap) = (bind(&own.listen)?, ConnectionCap::of(&settings.shared));
-    let parts = Parts { settings, store, clock, random, identity: Some(identity), stop: stop.clone() };
+    let parts = Parts {
+        settings,
+        store,
+        clock,
+        random,
+        identity: Some(identity),
+        stop: stop.clone(),
+        tracer: Tracer::default(),
+    };
     let (router, _follower) = build_around(Arc::new(upstream), vec![scope], parts)?.start();
     let router: Router =
         router.layer(middleware::from_fn(move |request: Request, next: Next| with_token(token.clone(), request, next)));

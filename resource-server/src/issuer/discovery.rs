@@ -91,7 +91,7 @@ impl Discovery {
                 .unwrap_or_else(|| Err(self.malformed(self.issuer.as_str(), "metadata in time")));
         };
         if age >= FRESH_SECONDS && !held.paused(now) && self.in_flight.try_lock().is_ok() {
-            tokio::spawn(renewal);
+            tokio::spawn(shared::trace::carried(renewal));
         }
         Ok(endpoints.clone())
     }

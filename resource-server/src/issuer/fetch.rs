@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
+use shared::trace::{Kind, TRACEPARENT, begin, carried, traceparent};
 use std::time::Duration;
 
 /// Time to connect.
@@ -106,7 +107,7 @@ impl Fetcher {
 /// Does `work` to its end, also when nobody waits for it any more: callers that give up must not keep it from ever being done. `None` after
 /// [`PATIENCE`].
 pub async fn patiently<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> Option<T> {
-    tokio::time::timeout(PATIENCE, tokio::spawn(work)).await.ok()?.ok()
+    tokio::time::timeout(PATIENCE, tokio::spawn(carried(work))).await.ok()?.ok()
 }
 
 /// Sends `request` to `url` and reads the whole answer.
@@ -114,8 +115,28 @@ pub async fn patiently<T: Send + 'static>(work: impl Future<Output = T> + Send +
 /// # Errors
 /// [`FetchError::Unreachable`] and [`FetchError::TooLarge`].
 pub async fn send(url: &str, request: reqwest::RequestBuilder) -> Result<Fetched, FetchError> {
+    let mut step = begin("ask an issuer", Kind::Client);
+    if step.is_recorded() {
+        step.say("url.full", url.split(['?', '#']).next().unwrap_or_default().to_owned());
+    }
+    let sent = step.run(exchange(url, request)).await;
+    match &sent {
+        Ok(fetched) if step.is_recorded() => {
+            step.say("http.response.status_code", fetched.status.as_str().to_owned());
+        }
+        Ok(_) => {}
+        Err(_) => step.fail(),
+    }
+    sent
+}
+
+async fn exchange(url: &str, request: reqwest::RequestBuilder) -> Result<Fetched, FetchError> {
     let unreachable = |cause: reqwest::Error| FetchError::Unreachable { url: url.to_owned(), cause: because(&cause) };
     let too_large = || FetchError::TooLarge { url: url.to_owned() };
+    let request = match traceparent() {
+        Some(value) => request.header(TRACEPARENT, value),
+        None => request,
+    };
     let mut response = request.send().await.map_err(unreachable)?;
     if response.content_length().is_some_and(|bytes| bytes > RESPONSE_MAX_BYTES as u64) {
         return Err(too_large());

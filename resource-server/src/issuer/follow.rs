@@ -10,6 +10,7 @@ use shared::{
         event_poll::{PollAnswer, PollRequest, SetError},
         security_event::RevocationKind,
     },
+    trace::Tracer,
 };
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use tokio_util::sync::CancellationToken;
@@ -30,6 +31,8 @@ pub struct Follower {
     pub cache: TokenCache,
     /// When answers come.
     pub clock: SharedClock,
+    /// Each step is a trace of its own.
+    pub tracer: Tracer,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -89,7 +92,11 @@ impl Follower {
         let (mut standing, mut pause, mut enrolled) = (Standing::Starting, FIRST_PAUSE, false);
         let mut place = Place::default();
         loop {
-            match self.step(&mut enrolled, &mut place).await {
+            let mut span = self.tracer.of_itself();
+            span.name("follow the authorization server");
+            let stepped = span.run(self.step(&mut enrolled, &mut place)).await;
+            drop(span);
+            match stepped {
                 Ok(()) => {
                     pause = FIRST_PAUSE;
                     if place.at_the_end && standing != Standing::Following {

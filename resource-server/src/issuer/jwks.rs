@@ -13,6 +13,7 @@ use shared::{
     clock::{SharedClock, UnixSeconds},
     metrics::{Counter, Page},
     protocol::{jwk::JwkSet, jwt::VerificationKeys},
+    trace::carried,
 };
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -162,7 +163,7 @@ impl JwksCache {
             && !paused(&snapshot, now)
         {
             let (cache, generation) = (self.clone(), snapshot.generation);
-            tokio::spawn(async move { cache.fetch_alone(generation).await });
+            tokio::spawn(carried(async move { cache.fetch_alone(generation).await }));
         }
         Ok(snapshot)
     }

@@ -64,6 +64,9 @@ pub struct MetaHead {
     /// The revision this request speaks (MCP 2026-07-28).
     #[serde(default, rename = "io.modelcontextprotocol/protocolVersion", deserialize_with = "text_or_nothing")]
     pub protocol_version: Option<String>,
+    /// Where in which trace the client sends this (W3C Trace Context, as MCP carries it).
+    #[serde(default, deserialize_with = "text_or_nothing")]
+    pub traceparent: Option<String>,
     /// Whether the client's capabilities are there, as an object.
     #[serde(default, rename = "io.modelcontextprotocol/clientCapabilities", deserialize_with = "is_object")]
     pub has_client_capabilities: bool,

@@ -20,7 +20,10 @@ use http::{
     header::{CACHE_CONTROL, CONTENT_TYPE},
 };
 use http_body_util::combinators::BoxBody;
-use shared::clock::UnixSeconds;
+use shared::{
+    clock::UnixSeconds,
+    trace::{Kind, Span, TraceContext, begin},
+};
 use std::{
     convert::Infallible,
     panic::AssertUnwindSafe,
@@ -114,7 +117,8 @@ impl Pipeline {
         id: Option<&RequestId>,
     ) -> Result<UpstreamReply, Refusal> {
         let token = &caller.identified.token;
-        let call = AssertUnwindSafe(self.upstream.call(&token.principal, message)).catch_unwind();
+        let step = begin_message(&message);
+        let call = AssertUnwindSafe(step.run(self.upstream.call(&token.principal, message))).catch_unwind();
         let failed = || Refusal::UpstreamFailed(upstream_failed_error().answering(id));
         let began = Instant::now();
         let answer = tokio::select! {
@@ -164,6 +168,23 @@ impl Pipeline {
             }
         }
     }
+}
+
+/// The step that an allowed message is. A request of the modern revision names the step of its client, which this one continues; the HTTP
+/// request, which came through whatever stands between, is linked.
+fn begin_message(message: &Message) -> Span {
+    let mut step = begin("message", Kind::Internal);
+    let Some(envelope) = &message.envelope else { return step };
+    if step.is_recorded() {
+        let tool = envelope.params.name.as_deref().filter(|_| &*envelope.method == "tools/call");
+        step.name([&*envelope.method].into_iter().chain(tool).collect::<Vec<_>>().join(" "));
+    }
+    let sent_by = envelope.params.meta.as_ref().and_then(|meta| TraceContext::parse(meta.traceparent.as_deref()?));
+    if let Some(sent_by) = sent_by.filter(|_| message.era == Era::Modern) {
+        step.continues(sent_by);
+        tracing::Span::current().record("message_trace_id", tracing::field::display(sent_by.trace_id));
+    }
+    step
 }
 
 /// What is still needed of a message once it is gone.

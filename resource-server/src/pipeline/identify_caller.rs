@@ -13,6 +13,7 @@ use http::request::Parts;
 use shared::{
     clock::UnixSeconds,
     http::{AddressBlock, ClientAddress},
+    trace::{Kind, begin},
 };
 
 impl Pipeline {
@@ -37,7 +38,8 @@ impl Pipeline {
         {
             self.check_failures(block).await?;
         }
-        match self.identify.verify(text, digest, now).await {
+        let verified = begin("verify a token", Kind::Internal).run(self.identify.verify(text, digest, now)).await;
+        match verified {
             Ok(identified) => Ok((identified, text)),
             Err(cause) => {
                 if let Some(block) = block.filter(|_| cause.is_guess()) {
@@ -52,9 +54,7 @@ impl Pipeline {
     /// Counters are a brake on guessing, not a proof: when they do not answer, the refusal is the one without them.
     async fn check_failures(&self, block: AddressBlock) -> Result<(), Refusal> {
         match self.failures.refusal(block).await {
-            Ok(Some(decision)) => {
-                Err(Refusal::TooManyFailures { retry_after_seconds: u64::from(decision.reset_seconds) })
-            }
+            Ok(Some(decision)) => Err(Refusal::TooManyFailures { counted: decision }),
             Ok(None) => Ok(()),
             Err(cause) => {
                 tracing::error!(%cause, "refused tokens cannot be counted");

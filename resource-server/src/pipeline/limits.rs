@@ -2,7 +2,16 @@
 
 use crate::config::ResourceServerSettings;
 use shared::{http::BodyLimit, rate_limit::Limit};
-use std::time::Duration;
+use std::{collections::HashMap, time::Duration};
+
+/// Limits of single tools, by name.
+pub type ToolLimits = HashMap<String, Limit>;
+
+/// What the settings say of single tools.
+pub fn tool_limits(settings: &ResourceServerSettings) -> ToolLimits {
+    let limits = settings.tool_limits.iter();
+    limits.map(|limit| (limit.tool.clone(), Limit::per_minute(limit.calls_per_minute))).collect()
+}
 
 /// What one principal, one request, one call may use.
 #[derive(Debug, Clone, Copy)]

@@ -1,6 +1,7 @@
 //! What every MCP request goes through, in this order. Each step has a file of its own; `handle` is the list.
 
 mod answer;
+mod count_call;
 mod identify_caller;
 mod limits;
 mod metrics;
@@ -33,13 +34,14 @@ use axum::{body::Body, extract::Request, response::Response};
 use http::{HeaderName, request::Parts};
 use shared::{
     clock::{SharedClock, UnixSeconds},
-    http::set_rate_limit_headers,
+    http::set_rate_limits_headers,
     rate_limit::{FailureBudget, RateDecision, RateLimiter},
 };
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
-pub use limits::PipelineLimits;
+use count_call::Rates;
+pub use limits::{PipelineLimits, ToolLimits, tool_limits};
 pub use metrics::PipelineMetrics;
 use read_message::Incoming;
 pub use step_up::StepUps;
@@ -50,6 +52,8 @@ pub const SESSION_HEADER: HeaderName = HeaderName::from_static("mcp-session-id")
 const PRINCIPAL_BUCKET: &str = "mcp";
 /// How the headers call that limit.
 const PRINCIPAL_LIMIT: &str = "principal";
+/// And that of tokens that were never ours.
+const FORGED_LIMIT: &str = "forged-tokens";
 
 /// One MCP endpoint with everything it needs.
 pub struct Pipeline {
@@ -69,6 +73,8 @@ pub struct Pipeline {
     pub rate_limiter: RateLimiter,
     /// The numbers.
     pub limits: PipelineLimits,
+    /// Those of single tools.
+    pub tool_limits: ToolLimits,
     /// Which scopes an operation needs.
     pub policy: ScopePolicy,
     /// What calls hear that need more.
@@ -99,18 +105,28 @@ impl Pipeline {
         let now = self.clock.now();
         let caller = match self.admit(&parts, now).await {
             Ok(caller) => caller,
+            Err(refusal) => return self.refuse_at_the_door(&refusal, now),
+        };
+        let principal = match self.count_request(&caller).await {
+            Ok(principal) => principal,
             Err(refusal) => return self.refusals.write(&refusal),
         };
-        let rate = match self.count_request(&caller).await {
-            Ok(rate) => rate,
-            Err(refusal) => return self.refusals.write(&refusal),
-        };
-        let served = match refuse_over_limit(&rate) {
-            Ok(()) => self.serve(&caller, &parts, body, now).await,
+        let mut rates = Rates { principal, tool: None };
+        let served = match refuse_over_limit(&principal) {
+            Ok(()) => self.serve(&caller, &parts, body, &mut rates, now).await,
             Err(refusal) => Err(refusal),
         };
         let mut response = served.unwrap_or_else(|refusal| self.refusals.write(&refusal));
-        set_rate_limit_headers(response.headers_mut(), PRINCIPAL_LIMIT, &rate, now);
+        rates.tell(response.headers_mut(), now);
+        response
+    }
+
+    /// Refuses a request without a caller to count it for.
+    fn refuse_at_the_door(&self, refusal: &Refusal, now: UnixSeconds) -> Response {
+        let mut response = self.refusals.write(refusal);
+        if let Refusal::TooManyFailures { counted } = refusal {
+            set_rate_limits_headers(response.headers_mut(), &[(FORGED_LIMIT, *counted)], now);
+        }
         response
     }
 
@@ -133,13 +149,20 @@ impl Pipeline {
     }
 
     /// Bounded body → envelope and era → scope policy → session → upstream → stream end.
-    async fn serve(&self, caller: &Caller, parts: &Parts, body: Body, now: UnixSeconds) -> Result<Response, Refusal> {
+    async fn serve(
+        &self,
+        caller: &Caller,
+        parts: &Parts,
+        body: Body,
+        rates: &mut Rates,
+        now: UnixSeconds,
+    ) -> Result<Response, Refusal> {
         let place = self.enter(caller)?;
         endpoint_methods::check(&parts.method, &parts.headers, self.sessions.is_some())
             .map_err(|allow| Refusal::MethodNotAllowed { allow })?;
         let message = match self.read_message(parts, body).await? {
             Incoming::One(message) => message,
-            Incoming::Batch(messages) => return self.serve_batch(caller, messages, place, now).await,
+            Incoming::Batch(messages) => return self.serve_batch(caller, messages, place, rates, now).await,
         };
         let lists_tools = match self.judge(caller, &message, now) {
             Err(Refusal::InsufficientScope { needed, error }) => {
@@ -150,6 +173,7 @@ impl Pipeline {
         if lists_tools {
             return Ok(self.list_tools(caller, &message));
         }
+        self.count_call(caller, &message, rates).await?;
         self.call_upstream(caller, message, place, now).await
     }
 

@@ -4,6 +4,7 @@
 use super::{
     Caller, Pipeline,
     answer::{event_stream, no_store},
+    count_call::Rates,
     refuse_over_limit,
 };
 use crate::{
@@ -30,6 +31,7 @@ impl Pipeline {
         caller: &Caller,
         messages: Vec<Message>,
         place: Place,
+        rates: &mut Rates,
         now: UnixSeconds,
     ) -> Result<Response, Refusal> {
         // The request itself was counted.
@@ -42,6 +44,11 @@ impl Pipeline {
             Err(refusal) => Err(refusal),
         });
         let judged = judged.collect::<Result<Vec<Judged>, Refusal>>()?;
+        for (message, judgement) in &judged {
+            if judgement.is_ok() {
+                self.count_call(caller, message, rates).await?;
+            }
+        }
         let answers = tokio::time::timeout(self.limits.call_time, self.answer_each(caller, judged)).await;
         let answers = answers.map_err(|_| Refusal::UpstreamFailed(upstream_too_slow_error()))??;
         let mut response = no_store(Response::new(Body::empty()));

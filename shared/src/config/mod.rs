@@ -2,6 +2,7 @@
 //! wrong is named at once.
 
 mod amount;
+mod collector_url;
 mod command;
 mod connection_url;
 mod data_dir;
@@ -18,6 +19,7 @@ mod sources;
 mod value;
 
 pub use amount::{Amount, Between, ByteSize, Check, DurationSeconds, between};
+pub use collector_url::CollectorUrl;
 pub use command::{ConfigCommand, PrintFormat};
 pub use connection_url::RedisUrl;
 pub use data_dir::DataDirError;

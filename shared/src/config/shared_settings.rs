@@ -1,6 +1,7 @@
 //! `[shared]`: what both servers read.
 
 use super::amount::between;
+use super::collector_url::CollectorUrl;
 use super::connection_url::RedisUrl;
 use crate::http::AddressRange;
 use crate::secret::Secret;
@@ -30,6 +31,10 @@ crate::settings! {
         /// How many connections one block of addresses (IPv4 /24, IPv6 /64) may hold at a time; more are closed at once.
         /// Trusted proxies and this machine itself are not counted.
         connections_per_address_block: u32 = "1024" where between(1, 1_000_000),
+        /// The collector that is told of traces, by OTLP in JSON over HTTP: its address without /v1/traces. Without one nothing is recorded.
+        trace_collector_url: Option<CollectorUrl>,
+        /// How many of a hundred traces that begin here are recorded. Whoever sends a traceparent decides that for its own.
+        trace_percent: u32 = "100" where between(0, 100),
     }
 }
 

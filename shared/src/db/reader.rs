@@ -9,7 +9,6 @@ use super::{
     transaction::answered,
 };
 use tokio::time::Instant;
-use tracing::Instrument as _;
 
 /// Reads committed rows, each statement for itself. What a decision to write rests on is read in the
 /// [`Tx`](super::Tx) that writes it, or decided again there by a predicate.
@@ -32,21 +31,20 @@ impl Reader {
         let binds = statement.storable(binds)?;
         self.before(statement)?;
         let _reading = self.store.timings().read();
-        let span = statement.span();
         let result = match self.store.backend() {
             Backend::SqliteFile { readers, .. } => {
                 let row = query(statement, binds).fetch_optional(readers);
-                row.instrument(span).await.map(|row| row.map(Row::sqlite))
+                statement.run(row).await.map(|row| row.map(Row::sqlite))
             }
             Backend::SqliteMemory { writer } => {
                 let seat = Train::take_seat(writer, Instant::now() + CONFLICT_DEADLINE).await?;
                 let mut seat = Train::settle(seat).await?;
                 let row = query(statement, binds).fetch_optional(seat.connection_of(statement)?);
-                row.instrument(span).await.map(|row| row.map(Row::sqlite))
+                statement.run(row).await.map(|row| row.map(Row::sqlite))
             }
             Backend::Postgres { pool } => {
                 let row = query(statement, binds).fetch_optional(pool);
-                answered(row.instrument(span)).await.map(|row| row.map(Row::postgres))
+                answered(statement.run(row)).await.map(|row| row.map(Row::postgres))
             }
         };
         result.map_err(|error| unavailable_if_conflict(StoreError::from_sql(statement.name(), &error)))
@@ -61,21 +59,20 @@ impl Reader {
         let binds = statement.storable(binds)?;
         self.before(statement)?;
         let _reading = self.store.timings().read();
-        let span = statement.span();
         let result: Result<Vec<Row>, sqlx::Error> = match self.store.backend() {
             Backend::SqliteFile { readers, .. } => {
                 let rows = query(statement, binds).fetch_all(readers);
-                rows.instrument(span).await.map(|rows| rows.into_iter().map(Row::sqlite).collect())
+                statement.run(rows).await.map(|rows| rows.into_iter().map(Row::sqlite).collect())
             }
             Backend::SqliteMemory { writer } => {
                 let seat = Train::take_seat(writer, Instant::now() + CONFLICT_DEADLINE).await?;
                 let mut seat = Train::settle(seat).await?;
                 let rows = query(statement, binds).fetch_all(seat.connection_of(statement)?);
-                rows.instrument(span).await.map(|rows| rows.into_iter().map(Row::sqlite).collect())
+                statement.run(rows).await.map(|rows| rows.into_iter().map(Row::sqlite).collect())
             }
             Backend::Postgres { pool } => {
                 let rows = query(statement, binds).fetch_all(pool);
-                answered(rows.instrument(span)).await.map(|rows| rows.into_iter().map(Row::postgres).collect())
+                answered(statement.run(rows)).await.map(|rows| rows.into_iter().map(Row::postgres).collect())
             }
         };
         result.map_err(|error| unavailable_if_conflict(StoreError::from_sql(statement.name(), &error)))

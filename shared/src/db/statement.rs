@@ -1,8 +1,10 @@
 //! Statements and what is bound to them.
 
 use super::StoreError;
+use crate::trace::{self, Kind};
 use sqlx::{Database, Encode, IntoArguments, Type, query::Query};
-use tracing::Span;
+use std::future::Future;
+use tracing::Instrument as _;
 
 /// One SQL text for both databases. Parameters are `$1` to `$n`, in the order of the binds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,8 +29,10 @@ impl Statement {
         self.sql
     }
 
-    pub(super) fn span(&self) -> Span {
-        tracing::debug_span!("sql", statement = self.name)
+    /// Runs the statement as a step of what it is for.
+    pub(super) async fn run<T>(&self, work: impl Future<Output = T>) -> T {
+        let _step = trace::begin(self.name, Kind::Client);
+        work.instrument(tracing::debug_span!("sql", statement = self.name)).await
     }
 
     pub(super) fn failed(&self, cause: &str) -> StoreError {

@@ -9,6 +9,7 @@ use super::{
     transaction::{Connection, Returned, answered},
 };
 use crate::metrics::Page;
+use crate::trace::{self, Kind};
 use sqlx::{PgPool, SqlitePool};
 use std::{future::Future, sync::Arc, time::Duration};
 use tokio::{
@@ -199,6 +200,7 @@ impl Store {
 
     /// Ends the transaction; an undone one counts as rolled back, for which its caller has a reason already.
     async fn end(&self, connection: Connection, keep: bool, alone: bool) -> Result<Outcome, StoreError> {
+        let _step = trace::begin("commit", Kind::Client);
         let fault = if keep { self.fault("commit") } else { None };
         let refused = fault.and_then(|fault| fault.before("commit"));
         let keep = keep && refused.is_none();

@@ -6,7 +6,6 @@ use super::{
 };
 use std::{future::Future, sync::Arc, time::Duration};
 use tokio::{sync::oneshot, time::Instant};
-use tracing::Instrument as _;
 
 /// A statement that PostgreSQL has not answered after this time is given up, with its connection. The server's own
 /// `statement_timeout` is shorter, so this fires only when the network swallowed the answer.
@@ -69,11 +68,11 @@ impl Tx {
         let result = match self.connection(statement)? {
             Connection::Sqlite(seat) => {
                 let done = query(statement, binds).execute(seat.connection_of(statement)?);
-                done.instrument(statement.span()).await.map(|done| done.rows_affected())
+                statement.run(done).await.map(|done| done.rows_affected())
             }
             Connection::Postgres(transaction) => {
                 let done = query(statement, binds).execute(transaction.connection_of(statement)?);
-                answered(done.instrument(statement.span())).await.map(|done| done.rows_affected())
+                answered(statement.run(done)).await.map(|done| done.rows_affected())
             }
         };
         self.after(statement, fault, result)
@@ -89,11 +88,11 @@ impl Tx {
         let result = match self.connection(statement)? {
             Connection::Sqlite(seat) => {
                 let row = query(statement, binds).fetch_optional(seat.connection_of(statement)?);
-                row.instrument(statement.span()).await.map(|row| row.map(Row::sqlite))
+                statement.run(row).await.map(|row| row.map(Row::sqlite))
             }
             Connection::Postgres(transaction) => {
                 let row = query(statement, binds).fetch_optional(transaction.connection_of(statement)?);
-                answered(row.instrument(statement.span())).await.map(|row| row.map(Row::postgres))
+                answered(statement.run(row)).await.map(|row| row.map(Row::postgres))
             }
         };
         self.after(statement, fault, result)
@@ -109,11 +108,11 @@ impl Tx {
         let result = match self.connection(statement)? {
             Connection::Sqlite(seat) => {
                 let rows = query(statement, binds).fetch_all(seat.connection_of(statement)?);
-                rows.instrument(statement.span()).await.map(|rows| rows.into_iter().map(Row::sqlite).collect())
+                statement.run(rows).await.map(|rows| rows.into_iter().map(Row::sqlite).collect())
             }
             Connection::Postgres(transaction) => {
                 let rows = query(statement, binds).fetch_all(transaction.connection_of(statement)?);
-                let rows = answered(rows.instrument(statement.span())).await;
+                let rows = answered(statement.run(rows)).await;
                 rows.map(|rows| rows.into_iter().map(Row::postgres).collect())
             }
         };

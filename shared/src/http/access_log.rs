@@ -5,6 +5,7 @@ use super::client_address::ClientAddress;
 use super::manner::Manner;
 use super::request_id::RequestId;
 use crate::metrics::RequestMetrics;
+use crate::trace::{TraceContext, TraceId};
 use axum::extract::{MatchedPath, Request};
 use axum::response::Response;
 use http::Method;
@@ -46,6 +47,7 @@ impl Manner for AccessLog {
             method: request.method().clone(),
             client: extensions.get::<ClientAddress>().map(|address| address.ip()),
             id: extensions.get::<RequestId>().cloned(),
+            trace_id: extensions.get::<TraceContext>().map(|context| context.trace_id),
             started: Instant::now(),
             metrics: Arc::clone(&self.0),
             written: false,
@@ -65,6 +67,7 @@ pub struct Line {
     method: Method,
     client: Option<IpAddr>,
     id: Option<RequestId>,
+    trace_id: Option<TraceId>,
     started: Instant,
     metrics: Arc<RequestMetrics>,
     written: bool,
@@ -90,6 +93,7 @@ impl Line {
             microseconds = u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
             client = self.client.map(tracing::field::display),
             request_id = self.id.as_ref().map(RequestId::as_str),
+            trace_id = self.trace_id.map(tracing::field::display),
             "request",
         );
     }

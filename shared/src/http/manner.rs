@@ -2,6 +2,7 @@
 //! finish the response.
 
 use super::request_id::{RequestId, on_behalf_of};
+use crate::trace::Traced;
 use axum::body::Body;
 use axum::extract::Request;
 use axum::response::Response;
@@ -34,6 +35,11 @@ pub trait Manner: Send + Sync + 'static {
 
     /// The id of the request, for whoever asks [`current_request_id`](super::current_request_id) on behalf of it.
     fn request_id(_kept: &Self::Kept) -> Option<&RequestId> {
+        None
+    }
+
+    /// The step of a trace that everything done on behalf of the request belongs to.
+    fn traced(_kept: &Self::Kept) -> Option<&Traced> {
         None
     }
 
@@ -79,6 +85,10 @@ impl<A: Manner, B: Manner> Manner for (A, B) {
 
     fn request_id((outer, inner): &Self::Kept) -> Option<&RequestId> {
         A::request_id(outer).or_else(|| B::request_id(inner))
+    }
+
+    fn traced((outer, inner): &Self::Kept) -> Option<&Traced> {
+        A::traced(outer).or_else(|| B::traced(inner))
     }
 }
 
@@ -151,9 +161,13 @@ impl<M: Manner, E, F: Future<Output = Result<Response, E>>> Future for MannerFut
         match self.project() {
             MannerFutureParts::Running { future, manner, kept } => {
                 let entered = kept.as_ref().and_then(M::span).map(Span::enter);
-                let mut response = ready!(match kept.as_ref().and_then(M::request_id) {
-                    Some(id) => on_behalf_of(id, || future.poll(cx)),
+                let traced = || match kept.as_ref().and_then(M::traced) {
+                    Some(traced) => traced.run(|| future.poll(cx)),
                     None => future.poll(cx),
+                };
+                let mut response = ready!(match kept.as_ref().and_then(M::request_id) {
+                    Some(id) => on_behalf_of(id, traced),
+                    None => traced(),
                 })?;
                 drop(entered);
                 if let Some(kept) = kept.take() {

@@ -4,6 +4,7 @@
 use crate::clock::UnixSeconds;
 use crate::rate_limit::RateDecision;
 use http::header::{HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
+use std::fmt::Write as _;
 
 const LIMIT: HeaderName = HeaderName::from_static("x-ratelimit-limit");
 const REMAINING: HeaderName = HeaderName::from_static("x-ratelimit-remaining");
@@ -19,27 +20,37 @@ pub fn set_rate_limit_headers(
     decision: &RateDecision,
     now: UnixSeconds,
 ) {
-    let RateDecision { allowed, limit, remaining, reset_seconds, window_seconds } = *decision;
-    headers.insert(LIMIT, limit.into());
-    headers.insert(REMAINING, remaining.into());
-    headers.insert(RESET, (now + i64::from(reset_seconds)).into());
-    let fields = [
-        (RATELIMIT_POLICY, format!("\"{policy}\";q={limit};w={window_seconds}")),
-        (RATELIMIT, format!("\"{policy}\";r={remaining};t={reset_seconds}")),
-    ];
-    for (name, value) in fields {
+    set_rate_limits_headers(headers, &[(policy, *decision)], now);
+}
+
+/// The same for all limits that a request was counted under: `RateLimit` lists each, and the others, which know one only, tell that of which
+/// the least is left.
+pub fn set_rate_limits_headers(headers: &mut HeaderMap, counted: &[(&'static str, RateDecision)], now: UnixSeconds) {
+    let Some((_, tightest)) = counted.iter().min_by_key(|(_, decision)| (decision.allowed, decision.remaining)) else {
+        return;
+    };
+    headers.insert(LIMIT, tightest.limit.into());
+    headers.insert(REMAINING, tightest.remaining.into());
+    headers.insert(RESET, (now + i64::from(tightest.reset_seconds)).into());
+    let (mut policies, mut rates) = (String::with_capacity(64), String::with_capacity(64));
+    for (policy, RateDecision { limit, remaining, reset_seconds, window_seconds, .. }) in counted {
+        let comma = if policies.is_empty() { "" } else { ", " };
+        let _ = write!(policies, "{comma}\"{policy}\";q={limit};w={window_seconds}");
+        let _ = write!(rates, "{comma}\"{policy}\";r={remaining};t={reset_seconds}");
+    }
+    for (name, value) in [(RATELIMIT_POLICY, policies), (RATELIMIT, rates)] {
         if let Ok(value) = HeaderValue::try_from(value) {
             headers.insert(name, value);
         }
     }
-    if !allowed {
-        headers.insert(RETRY_AFTER, reset_seconds.into());
+    if !tightest.allowed {
+        headers.insert(RETRY_AFTER, tightest.reset_seconds.into());
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::set_rate_limit_headers;
+    use super::{set_rate_limit_headers, set_rate_limits_headers};
     use crate::rate_limit::RateDecision;
     use http::HeaderMap;
 
@@ -61,5 +72,27 @@ mod tests {
         assert!(!headers.contains_key("retry-after"));
         set_rate_limit_headers(&mut headers, "principal", &RateDecision { allowed: false, ..allowed }, 1_000);
         assert_eq!(headers["retry-after"], "42");
+    }
+
+    #[test]
+    fn of_several_limits_the_tightest_is_told_where_there_is_room_for_one() {
+        let principal = RateDecision { allowed: true, limit: 120, remaining: 7, reset_seconds: 42, window_seconds: 60 };
+        let tool = RateDecision { limit: 3, remaining: 0, reset_seconds: 9, ..principal };
+        let mut headers = HeaderMap::new();
+        set_rate_limits_headers(&mut headers, &[("principal", principal), ("tool", tool)], 1_000);
+        assert_eq!(
+            (&headers["x-ratelimit-limit"], &headers["x-ratelimit-reset"]),
+            (&"3".parse().unwrap(), &"1009".parse().unwrap())
+        );
+        assert_eq!(headers["ratelimit-policy"], "\"principal\";q=120;w=60, \"tool\";q=3;w=60");
+        assert_eq!(headers["ratelimit"], "\"principal\";r=7;t=42, \"tool\";r=0;t=9");
+        assert!(!headers.contains_key("retry-after"), "the last one that is allowed");
+        let refused = RateDecision { allowed: false, ..tool };
+        set_rate_limits_headers(
+            &mut headers,
+            &[("principal", RateDecision { remaining: 0, ..principal }), ("tool", refused)],
+            1_000,
+        );
+        assert_eq!(headers["retry-after"], "9");
     }
 }

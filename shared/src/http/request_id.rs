@@ -2,13 +2,15 @@
 
 use super::manner::Manner;
 use crate::random::{SharedRandom, random_id};
-use axum::extract::{FromRequestParts, Request};
+use crate::trace::{self, TRACEPARENT, Traced, Tracer};
+use axum::extract::{FromRequestParts, MatchedPath, Request};
 use axum::response::Response;
 use http::request::Parts;
-use http::{HeaderName, HeaderValue};
+use http::{HeaderName, HeaderValue, Method};
 use std::convert::Infallible;
 use std::fmt;
 use tracing::Span;
+use tracing::field::Empty;
 
 /// The header that carries the id to the caller.
 pub const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -54,37 +56,92 @@ pub(super) fn on_behalf_of<T>(id: &RequestId, work: impl FnOnce() -> T) -> T {
     CURRENT.sync_scope(id.clone(), work)
 }
 
-/// Gives each request its id and a span that carries it.
-pub struct RequestIds(SharedRandom);
+/// Gives each request its id, its place in a trace, and a span that carries both into the log.
+pub struct RequestIds {
+    random: SharedRandom,
+    tracer: Tracer,
+}
 
 impl RequestIds {
-    /// Ids from `random`.
-    pub fn new(random: SharedRandom) -> Self {
-        Self(random)
+    /// Ids from `random`; steps are recorded by `tracer`.
+    pub fn new(random: SharedRandom, tracer: Tracer) -> Self {
+        Self { random, tracer }
+    }
+
+    /// The request as a step of the trace that it names, or of a new one.
+    fn step(&self, request: &Request) -> trace::Span {
+        let traceparent = request.headers().get(TRACEPARENT).and_then(|value| value.to_str().ok());
+        let mut step = self.tracer.request(traceparent);
+        if step.is_recorded() {
+            let method = known_method(request.method());
+            let route = request.extensions().get::<MatchedPath>().map_or("", MatchedPath::as_str).to_owned();
+            step.name(format!("{method} {route}").trim_end().to_owned());
+            step.say("http.request.method", method);
+            step.say("http.route", route);
+        }
+        step
     }
 }
 
+/// A method of RFC 9110 or RFC 5789; others are words that a caller chose.
+fn known_method(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "GET",
+        Method::HEAD => "HEAD",
+        Method::POST => "POST",
+        Method::PUT => "PUT",
+        Method::PATCH => "PATCH",
+        Method::DELETE => "DELETE",
+        Method::OPTIONS => "OPTIONS",
+        _ => "_OTHER",
+    }
+}
+
+/// What is kept of a request.
+pub struct Begun {
+    id: RequestId,
+    log_span: Span,
+    step: trace::Span,
+    traced: Option<Traced>,
+}
+
 impl Manner for RequestIds {
-    type Kept = (RequestId, Span);
+    type Kept = Begun;
 
     fn begin(&self, request: &mut Request) -> Result<Self::Kept, Box<Response>> {
-        let text = random_id(&*self.0);
-        let span = tracing::info_span!("request", request_id = text);
+        let text = random_id(&*self.random);
+        let step = self.step(request);
+        let traced = step.traced();
+        let trace_id = step.context().map(|context| tracing::field::display(context.trace_id));
+        let log_span = tracing::info_span!("request", request_id = text, trace_id, message_trace_id = Empty);
         let id = RequestId(HeaderValue::try_from(text).expect("base64url is a header value"));
         request.extensions_mut().insert(id.clone());
-        Ok((id, span))
+        if let Some(context) = step.context() {
+            request.extensions_mut().insert(context);
+        }
+        Ok(Begun { id, log_span, step, traced })
     }
 
-    fn finish(&self, (id, _): Self::Kept, response: &mut Response) {
-        response.headers_mut().insert(X_REQUEST_ID, id.0);
+    fn finish(&self, mut begun: Self::Kept, response: &mut Response) {
+        if begun.step.is_recorded() {
+            begun.step.say("http.response.status_code", response.status().as_str().to_owned());
+            if response.status().is_server_error() {
+                begun.step.fail();
+            }
+        }
+        response.headers_mut().insert(X_REQUEST_ID, begun.id.0);
     }
 
-    fn span((_, span): &Self::Kept) -> Option<&Span> {
-        Some(span)
+    fn span(begun: &Self::Kept) -> Option<&Span> {
+        Some(&begun.log_span)
     }
 
-    fn request_id((id, _): &Self::Kept) -> Option<&RequestId> {
-        Some(id)
+    fn request_id(begun: &Self::Kept) -> Option<&RequestId> {
+        Some(&begun.id)
+    }
+
+    fn traced(begun: &Self::Kept) -> Option<&Traced> {
+        begun.traced.as_ref()
     }
 }
 
@@ -93,6 +150,7 @@ mod tests {
     use super::{RequestId, RequestIds, X_REQUEST_ID, current_request_id};
     use crate::http::manner::Manner as _;
     use crate::random::SystemRandom;
+    use crate::trace::Tracer;
     use axum::Router;
     use axum::body::Body;
     use axum::extract::Request;
@@ -112,7 +170,7 @@ mod tests {
                     current
                 }),
             )
-            .layer(RequestIds::new(Arc::new(SystemRandom)).layer());
+            .layer(RequestIds::new(Arc::new(SystemRandom), Tracer::default()).layer());
         let mut seen = Vec::new();
         for _ in 0..3 {
             let request = Request::get("/").header(X_REQUEST_ID, "mine").body(Body::empty()).unwrap();

@@ -14,6 +14,7 @@ use shared::{
     ephemeral::MemoryEphemeral,
     random::SystemRandom,
     sealing::{KeyEncryptionKeys, Sealing},
+    trace::Tracer,
 };
 use std::{path::Path, sync::Arc};
 
@@ -41,6 +42,7 @@ pub async fn start_at(store: &Store, key_encryption_keys: &str, clock: &Arc<Manu
         random,
         key_file: KeyFile::default(),
         ephemeral: Arc::new(MemoryEphemeral::new(clock.clone())),
+        tracer: Tracer::default(),
     };
     App::build(parts).await.expect("an application")
 }

@@ -29,6 +29,7 @@ use shared::{
     },
     random::{SharedRandom, SystemRandom},
     sealing::{KeyEncryptionKeys, Sealing},
+    trace::Tracer,
 };
 use std::{
     path::Path,
@@ -87,8 +88,10 @@ impl TestServer {
             signing_keys::insert_active(&act, key).await.expect("inserted");
         }
         let ephemeral = Arc::new(MemoryEphemeral::new(clock.clone()));
+        let (tracer, exporter) = Tracer::of(&settings.shared, "authorization", &random);
+        exporter.map(|exporter| tokio::spawn(exporter.run(CancellationToken::new())));
         let key_file = KeyFile::default();
-        let parts = Parts { settings, store, clock: clock.clone(), random, sealing, key_file, ephemeral };
+        let parts = Parts { settings, store, clock: clock.clone(), random, sealing, key_file, ephemeral, tracer };
         let app = App::build(parts).await.expect("an application");
         let router = router::router(Arc::clone(&app), CancellationToken::new());
         let server = Self { app, clock, router };
@@ -107,7 +110,16 @@ impl TestServer {
         let (key_file, sealing) = (KeyFile::of(&settings), Sealing::new(keys, random.clone()));
         let (store, clock) = (store.clone(), Arc::clone(clock));
         let ephemeral = Arc::new(MemoryEphemeral::new(clock.clone()));
-        let parts = Parts { settings, store, clock: clock.clone(), random, sealing, key_file, ephemeral };
+        let parts = Parts {
+            settings,
+            store,
+            clock: clock.clone(),
+            random,
+            sealing,
+            key_file,
+            ephemeral,
+            tracer: Tracer::default(),
+        };
         let app = App::build(parts).await.expect("an application");
         let router = router::router(Arc::clone(&app), CancellationToken::new());
         Self { app, clock, router }
@@ -118,9 +130,11 @@ impl TestServer {
         let (store, clock, random) = (self.app.store.clone(), self.clock.clone(), Arc::new(SystemRandom));
         let (sealing, ephemeral) = (self.app.sealing.clone(), Arc::clone(&self.app.ephemeral));
         let settings = read_settings(settings);
+        let tracer = Tracer::default();
         let key_file = KeyFile::default();
         let app =
-            App::build(Parts { settings, store, clock: clock.clone(), random, sealing, key_file, ephemeral }).await;
+            App::build(Parts { settings, store, clock: clock.clone(), random, sealing, key_file, ephemeral, tracer })
+                .await;
         let app = app.expect("an application");
         let router = router::router(Arc::clone(&app), CancellationToken::new());
         Self { app, clock, router }

@@ -1,7 +1,8 @@
 //! The limit of a principal, with its headers.
 
-use super::server::{Server, list, post};
+use super::server::{Server, call, list, post};
 use axum::http::{Request, StatusCode};
+use serde_json::json;
 use shared::http::PeerAddress;
 
 #[tokio::test]
@@ -33,6 +34,33 @@ async fn the_121st_request_of_a_minute_is_429_with_headers() {
 }
 
 #[tokio::test]
+async fn a_tool_has_a_limit_of_its_own_within_that_of_its_principal() {
+    let server = Server::start_with("tool_limits = [\"whoami=2\"]").await;
+    let (token, who) = (server.token("mcp.read"), call("whoami", json!({})));
+    for left in [1, 0] {
+        let answer = server.post(&token, &who).await;
+        assert_eq!(answer.status, StatusCode::OK);
+        assert_eq!(
+            (answer.header("x-ratelimit-limit"), answer.header("x-ratelimit-remaining")),
+            ("2", &*left.to_string())
+        );
+        assert!(answer.header("ratelimit").contains("\"principal\";r=11"), "{}", answer.header("ratelimit"));
+    }
+    let refused = server.post(&token, &who).await;
+    assert_eq!(refused.status, StatusCode::TOO_MANY_REQUESTS);
+    assert!((1..=60).contains(&refused.header("retry-after").parse::<i64>().expect("seconds")));
+    assert!(refused.header("ratelimit").contains("\"tool\";r=0"), "{}", refused.header("ratelimit"));
+    let other = server.list(&token).await;
+    assert_eq!((other.status, other.header("x-ratelimit-limit")), (StatusCode::OK, "120"), "other operations go on");
+    let batch = json!([who, list()]);
+    assert_ne!(server.post(&token, &batch).await.status, StatusCode::OK, "nor does a batch get around it");
+    let other = server.token_of("bob", "client", "mcp.read");
+    assert_eq!(server.post(&other, &who).await.status, StatusCode::OK, "another principal");
+    server.advance(60);
+    assert_eq!(server.post(&token, &who).await.status, StatusCode::OK);
+}
+
+#[tokio::test]
 async fn forged_tokens_of_a_neighbour_shut_nobody_out() {
     let server = Server::start().await;
     let from = |address: &str, token: &str| {
@@ -51,6 +79,7 @@ async fn forged_tokens_of_a_neighbour_shut_nobody_out() {
         let refused = from("203.0.113.77", forged).await;
         assert_eq!(refused.status, StatusCode::TOO_MANY_REQUESTS);
         assert!((1..=60).contains(&refused.header("retry-after").parse::<i64>().expect("seconds")));
+        assert_eq!(refused.header("ratelimit-policy"), "\"forged-tokens\";q=60;w=60");
     }
     let seen_first = from("203.0.113.77", &honest).await;
     assert_eq!(seen_first.status, StatusCode::OK, "a good token that was never seen, from the same block");

@@ -1,6 +1,6 @@
 //! The two servers together, over HTTP and nothing else: enrolment, tokens, calls, revocation.
 
-use super::server::{IN_TIME, call, in_memory, list, post, start_app};
+use super::server::{IN_TIME, SetClock, call, in_memory, list, post, start_app};
 use crate::auth_server::{
     given::{Given, SECRET, TOKEN, basic, confidential_client, public_client},
     test_server::{RESOURCE, RESOURCE_SERVER, START, TestServer},
@@ -31,17 +31,23 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use tower::ServiceExt as _;
 
 /// Both, the authorization server behind a port of its own.
-struct Together {
-    issuer: TestServer,
+pub(super) struct Together {
+    pub(super) issuer: TestServer,
+    pub(super) clock: Arc<SetClock>,
     router: Router,
     _stop: DropGuard,
 }
 
 /// An authorization server behind a port of its own, which is its issuer.
 pub async fn issuer_at_a_port() -> (TestServer, String) {
+    issuer_with("").await
+}
+
+/// One with these lines behind the settings of `[auth_server]`.
+async fn issuer_with(settings: &str) -> (TestServer, String) {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let url = format!("http://{}", listener.local_addr().expect("an address"));
-    let issuer = TestServer::start_with(&format!("public_url = \"{url}\"")).await;
+    let issuer = TestServer::start_with(&format!("public_url = \"{url}\"\n{settings}")).await;
     let served = issuer.router.clone();
     tokio::spawn(async move { axum::serve(listener, served).await });
     (issuer, url)
@@ -53,8 +59,18 @@ impl Together {
         Self::around(issuer, &url).await
     }
 
+    /// Both with these lines behind their settings.
+    pub(super) async fn start_with(settings: &str) -> Self {
+        let (issuer, url) = issuer_with(settings).await;
+        Self::around_with(issuer, &url, settings).await
+    }
+
     /// A resource server that meets `issuer`, served at `url`, for the first time.
     async fn around(issuer: TestServer, url: &str) -> Self {
+        Self::around_with(issuer, url, "").await
+    }
+
+    async fn around_with(issuer: TestServer, url: &str, settings: &str) -> Self {
         let signer = Arc::new(AssertionSigner::generate(&SystemRandom).expect("a key"));
         let jwks = JwkSet::new(vec![signer.public_jwk().clone()]).expect("a set");
         let origins = ["http://localhost:9500".to_owned()];
@@ -70,12 +86,12 @@ impl Together {
         .await
         .expect("enrolled");
         issuer.follow().await;
-        let (router, _clock, stop): (_, _, CancellationToken) =
-            start_app(url, "", signer, None, in_memory().await).await;
-        Self { issuer, router, _stop: stop.drop_guard() }
+        let (router, clock, stop): (_, _, CancellationToken) =
+            start_app(url, settings, signer, None, in_memory().await).await;
+        Self { issuer, clock, router, _stop: stop.drop_guard() }
     }
 
-    async fn send(&self, request: Request<Body>) -> (StatusCode, Value) {
+    pub(super) async fn send(&self, request: Request<Body>) -> (StatusCode, Value) {
         let response = self.router.clone().oneshot(request).await.expect("infallible");
         let status = response.status();
         let body = response.into_body().collect().await.expect("a body").to_bytes();
@@ -95,7 +111,7 @@ impl Together {
     }
 
     /// The answer to a call, once the resource server follows the issuer.
-    async fn served(&self, token: &str, message: &Value) -> (StatusCode, Value) {
+    pub(super) async fn served(&self, token: &str, message: &Value) -> (StatusCode, Value) {
         until("it is served", IN_TIME, || async {
             let answer = self.send(post(token, message.to_string())).await;
             (answer.0 != StatusCode::SERVICE_UNAVAILABLE).then_some(answer)

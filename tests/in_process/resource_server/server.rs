@@ -21,7 +21,8 @@ use shared::{
     config::Sources,
     db::{DatabaseUrl, PoolLimits, Store},
     protocol::{jwt::AssertionSigner, resource_document::ResourceScope},
-    random::SystemRandom,
+    random::{SharedRandom, SystemRandom},
+    trace::Tracer,
 };
 use std::{
     sync::{
@@ -39,7 +40,7 @@ pub const NOW: UnixSeconds = 1_800_000_000;
 pub const IN_TIME: Duration = Duration::from_secs(10);
 
 /// A clock that stands still until it is moved.
-pub struct SetClock(AtomicI64);
+pub struct SetClock(pub AtomicI64);
 
 impl Clock for SetClock {
     fn now(&self) -> UnixSeconds {
@@ -51,8 +52,8 @@ impl Clock for SetClock {
 pub struct Server {
     pub issuer: Arc<Play>,
     clock: Arc<SetClock>,
-    router: Router,
-    stop: CancellationToken,
+    pub router: Router,
+    pub stop: CancellationToken,
     metrics: Arc<Metrics>,
 }
 
@@ -141,8 +142,10 @@ fn build_app(
     let stop = CancellationToken::new();
     let own = settings.resource_server.own_authorization_server;
     let identity = own.then(|| EnrolledIdentity { client_id: "resource-server".into(), signer });
-    let random = Arc::new(SystemRandom);
-    let parts = Parts { settings, store, clock, random, identity, stop: stop.clone() };
+    let random: SharedRandom = Arc::new(SystemRandom);
+    let (tracer, exporter) = Tracer::of(&settings.shared, "resource", &random);
+    exporter.map(|exporter| tokio::spawn(exporter.run(stop.clone())));
+    let parts = Parts { settings, store, clock, random, identity, stop: stop.clone(), tracer };
     let app = match upstream {
         None => build(parts),
         Some(upstream) => {

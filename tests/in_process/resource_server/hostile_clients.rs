@@ -1,0 +1,174 @@
+//! Clients on real sockets that send slowly, do not read, or listen while the server stops.
+
+use super::{
+    issuer,
+    server::{IN_TIME, Server, call},
+};
+use async_trait::async_trait;
+use axum::http::StatusCode;
+use bytes::Bytes;
+use futures_util::{StreamExt as _, stream};
+use http_body::Frame;
+use http_body_util::{StreamBody, combinators::BoxBody};
+use resource_server::{
+    bearer::principal::Principal,
+    upstreams::{Message, ReplyBody, ToolDefinition, Upstream, UpstreamError, UpstreamReply},
+};
+use serde_json::json;
+use shared::http::{ConnectionCap, ServeLimits, bind, serve_within};
+use std::{convert::Infallible, net::SocketAddr, sync::Arc, time::Duration};
+use system_tests::poll::until;
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+    sync::Notify,
+    task::JoinHandle,
+};
+
+/// Streams without end when it is called, one event and silence when it is listened to, and answers `held` when it is released.
+struct Talkative {
+    held: Notify,
+    entered: Notify,
+}
+
+#[async_trait]
+impl Upstream for Talkative {
+    fn tools(&self) -> Vec<ToolDefinition> {
+        let tool = |name: &str| ToolDefinition { name: name.into(), json: "{}".into(), read_only: true };
+        vec![tool("whoami"), tool("held")]
+    }
+
+    async fn call(&self, _: &Arc<Principal>, message: Message) -> Result<UpstreamReply, UpstreamError> {
+        let tool = message.envelope.as_ref().and_then(|envelope| envelope.params.name.clone());
+        let event = || Ok::<_, Infallible>(Frame::data(Bytes::from(vec![b':'; 65_536])));
+        let body = match tool.as_deref() {
+            Some("held") => {
+                self.entered.notify_one();
+                self.held.notified().await;
+                ReplyBody::Whole(Bytes::from_static(b"{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{}}"))
+            }
+            Some(_) => ReplyBody::Stream(BoxBody::new(StreamBody::new(stream::repeat_with(event)))),
+            None => {
+                let first = stream::iter([Ok::<_, Infallible>(Frame::data(Bytes::from_static(b": listening\n\n")))]);
+                ReplyBody::Stream(BoxBody::new(StreamBody::new(first.chain(stream::pending()))))
+            }
+        };
+        let content_type = Some("text/event-stream".parse().expect("a value"));
+        Ok(UpstreamReply { status: StatusCode::OK, content_type, session_id: None, body })
+    }
+}
+
+/// A server on a port.
+struct OnPort {
+    server: Server,
+    upstream: Arc<Talkative>,
+    address: SocketAddr,
+    served: JoinHandle<usize>,
+}
+
+async fn on_port(settings: &str, limits: ServeLimits, drain: Duration) -> OnPort {
+    let upstream = Arc::new(Talkative { held: Notify::new(), entered: Notify::new() });
+    let server = Server::start_around(issuer::start().await, settings, Some(upstream.clone())).await;
+    server.wait_until_ready().await;
+    let listeners = bind(&["127.0.0.1:0".parse().expect("an address")]).expect("a port");
+    let address = listeners[0].local_addr().expect("an address");
+    let (router, stop, cap) = (server.router.clone(), server.stop.clone(), ConnectionCap::new(usize::MAX, &[]));
+    let served = tokio::spawn(serve_within(limits, cap, listeners, router, stop, drain));
+    OnPort { server, upstream, address, served }
+}
+
+impl OnPort {
+    /// Sends a request whose body is said to be `length` long, and `body` of it.
+    async fn send(&self, method: &str, length: usize, body: &str) -> TcpStream {
+        let mut connection = TcpStream::connect(self.address).await.expect("a connection");
+        let head = format!(
+            "{method} /mcp HTTP/1.1\r\nHost: localhost:9500\r\nAuthorization: Bearer {}\r\nContent-Type: application/json\r\n\
+             Accept: application/json, text/event-stream\r\nContent-Length: {length}\r\n\r\n{body}",
+            self.server.token("mcp.read")
+        );
+        connection.write_all(head.as_bytes()).await.expect("sent");
+        connection
+    }
+
+    async fn call(&self, tool: &str) -> TcpStream {
+        let body = call(tool, json!({})).to_string();
+        self.send("POST", body.len(), &body).await
+    }
+
+    fn told(&self, series: &str) -> Option<f64> {
+        crate::metrics_documented::value_of(&self.server.metrics(), series)
+    }
+}
+
+/// Reads until `text` was seen.
+async fn read_until(connection: &mut TcpStream, text: &str) -> String {
+    let mut seen = String::new();
+    while !seen.contains(text) {
+        let mut buffer = [0; 4096];
+        let read = tokio::time::timeout(IN_TIME, connection.read(&mut buffer)).await.expect("in time").expect("read");
+        assert!(read > 0, "closed after {seen:?}");
+        seen.push_str(&String::from_utf8_lossy(&buffer[..read]));
+    }
+    seen
+}
+
+#[tokio::test]
+async fn a_body_that_dribbles_is_408_and_gives_back_its_place() {
+    let server = on_port("body_timeout = 1\nconcurrent_calls = 1", ServeLimits::default(), IN_TIME).await;
+    let mut slow = server.send("POST", 1000, "{\"jsonrpc\"").await;
+    let answer = read_until(&mut slow, "\r\n\r\n").await;
+    assert!(answer.starts_with("HTTP/1.1 408"), "{answer}");
+    assert_eq!(server.told("postern_running_calls"), Some(0.0));
+    assert_eq!(server.told("postern_refusals_total{reason=\"body_too_slow\"}"), Some(1.0));
+}
+
+#[tokio::test]
+async fn whoever_does_not_read_holds_a_place_for_a_while_and_no_longer() {
+    let limits = ServeLimits { write_timeout: Duration::from_millis(100), ..ServeLimits::default() };
+    let server = on_port("concurrent_calls = 1", limits, IN_TIME).await;
+    let mut unread = server.call("whoami").await;
+    read_until(&mut unread, "200 OK").await;
+    let refused = server.server.call(&server.server.token("mcp.read"), "whoami", json!({})).await;
+    assert_eq!(refused.status, StatusCode::TOO_MANY_REQUESTS, "the one place is taken");
+    let free = until("the place comes back", IN_TIME, || async {
+        (server.told("postern_running_calls") == Some(0.0)).then_some(())
+    });
+    free.await.expect("given back");
+    drop(unread);
+}
+
+#[tokio::test]
+async fn streams_that_listen_are_counted_for_themselves() {
+    let settings = "legacy_sessions = true\nopen_streams = 2\nconcurrent_calls = 1";
+    let server = on_port(settings, ServeLimits::default(), IN_TIME).await;
+    let mut streams = Vec::new();
+    for _ in 0..2 {
+        let mut stream = server.send("GET", 0, "").await;
+        read_until(&mut stream, ": listening").await;
+        streams.push(stream);
+    }
+    assert_eq!((server.told("postern_open_streams"), server.told("postern_running_calls")), (Some(2.0), Some(0.0)));
+    let answer = read_until(&mut server.send("GET", 0, "").await, "\r\n\r\n").await;
+    assert!(answer.starts_with("HTTP/1.1 429") && answer.contains("retry-after: "), "{answer}");
+    let mut call = server.call("whoami").await;
+    assert!(read_until(&mut call, "\r\n\r\n").await.starts_with("HTTP/1.1 200"), "calls have places of their own");
+}
+
+#[tokio::test]
+async fn at_a_stop_listening_streams_end_properly_and_a_running_call_finishes() {
+    let server = on_port("legacy_sessions = true", ServeLimits::default(), IN_TIME).await;
+    let mut listening = server.send("GET", 0, "").await;
+    read_until(&mut listening, ": listening").await;
+    let mut running = server.call("held").await;
+    tokio::time::timeout(IN_TIME, server.upstream.entered.notified()).await.expect("it runs");
+    server.server.stop.cancel();
+    // The last chunk: whoever listens knows that nothing was cut off.
+    read_until(&mut listening, "0\r\n\r\n").await;
+    server.upstream.held.notify_one();
+    assert!(read_until(&mut running, "\"result\"").await.contains("200 OK"));
+    assert_eq!(
+        tokio::time::timeout(IN_TIME, server.served).await.expect("in time").expect("no panic"),
+        0,
+        "none was cut"
+    );
+}

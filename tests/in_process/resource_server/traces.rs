@@ -1,0 +1,137 @@
+//! One call followed through both servers, as a collector sees it.
+
+use super::{
+    real_issuer::Together,
+    server::{IN_TIME, Server, call, list, post},
+};
+use crate::auth_server::given::{Given, public_client};
+use axum::{Json, Router, extract::State, http::StatusCode, routing::post as on_post};
+use serde_json::{Value, json};
+use std::sync::{Arc, Mutex, atomic::Ordering};
+use system_tests::poll::until;
+
+const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
+const CLIENT_SPAN: &str = "00f067aa0ba902b7";
+const CALL_TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
+
+/// Takes what it is told.
+#[derive(Clone, Default)]
+struct Collector(Arc<Mutex<Vec<Value>>>);
+
+impl Collector {
+    /// One that listens, and the settings that name it.
+    async fn start() -> (Self, String) {
+        let collector = Self::default();
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let url = format!("http://{}", listener.local_addr().expect("an address"));
+        let take = |State(collector): State<Self>, Json(told): Json<Value>| async move {
+            collector.0.lock().expect("unpoisoned").push(told);
+        };
+        let router = Router::new().route("/v1/traces", on_post(take)).with_state(collector.clone());
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        (collector, format!("[shared]\ntrace_collector_url = \"{url}\""))
+    }
+
+    /// The spans of one trace, each with the name of its server as `service`.
+    fn spans(&self, trace: &str) -> Vec<Value> {
+        let mut found = Vec::new();
+        for told in &*self.0.lock().expect("unpoisoned") {
+            for resource in told["resourceSpans"].as_array().expect("an array") {
+                let service = &resource["resource"]["attributes"][0]["value"]["stringValue"];
+                for span in resource["scopeSpans"][0]["spans"].as_array().expect("an array") {
+                    let mut span = span.clone();
+                    span["service"] = service.clone();
+                    found.push(span);
+                }
+            }
+        }
+        found.retain(|span| span["traceId"] == trace);
+        found
+    }
+
+    /// The span of this trace, server and name, once it was told.
+    async fn span(&self, trace: &str, service: &str, name: &str) -> Value {
+        let found = until("the span is told", IN_TIME, || async {
+            let spans = self.spans(trace);
+            spans.into_iter().find(|span| span["service"] == service && span["name"] == name)
+        });
+        found.await.unwrap_or_else(|error| panic!("{service}: {name}: {error}: {:#?}", self.spans(trace)))
+    }
+}
+
+fn attribute<'s>(span: &'s Value, key: &str) -> &'s str {
+    let attributes = span["attributes"].as_array().expect("an array");
+    let found = attributes.iter().find(|each| each["key"] == key);
+    found.and_then(|each| each["value"]["stringValue"].as_str()).unwrap_or_default()
+}
+
+#[tokio::test]
+async fn one_call_is_one_trace_through_both_servers() {
+    let (collector, settings) = Collector::start().await;
+    let both = Together::start_with(&settings).await;
+    both.issuer.add_user("ann", &["member"]).await;
+    both.issuer.add_client(&public_client("app")).await;
+    let code = both.issuer.give(&Given { scope: "mcp.read", ..Given::USUAL }).await;
+    let token = both.issuer.redeem(&code).await.text("access_token");
+    assert_eq!(both.served(&token, &list()).await.0, StatusCode::OK);
+    // The feed has said nothing for so long that each token is asked about.
+    both.clock.0.fetch_add(40, Ordering::SeqCst);
+    both.issuer.clock.advance(40);
+    let mut request = post(&token, call("whoami", json!({})).to_string());
+    let traceparent = format!("00-{TRACE}-{CLIENT_SPAN}-01").parse().expect("a value");
+    request.headers_mut().insert("traceparent", traceparent);
+    assert_eq!(both.send(request).await.0, StatusCode::OK);
+
+    let (resource, authorization) = ("resource", "authorization");
+    let answered = collector.span(TRACE, resource, "POST /mcp").await;
+    assert_eq!((&answered["parentSpanId"], &answered["kind"]), (&json!(CLIENT_SPAN), &json!(2)));
+    assert_eq!(attribute(&answered, "http.response.status_code"), "200");
+    let message = collector.span(TRACE, resource, "tools/call whoami").await;
+    assert_eq!(message["parentSpanId"], answered["spanId"]);
+    let asked = collector.span(TRACE, resource, "ask an issuer").await;
+    assert_eq!((&asked["parentSpanId"], &asked["kind"]), (&answered["spanId"], &json!(3)));
+    assert!(attribute(&asked, "url.full").ends_with("/oauth2/introspect"), "{asked:#}");
+    let introspected = collector.span(TRACE, authorization, "POST /oauth2/introspect").await;
+    assert_eq!(introspected["parentSpanId"], asked["spanId"]);
+    let statement = until("a statement", IN_TIME, || async {
+        collector
+            .spans(TRACE)
+            .into_iter()
+            .find(|span| span["service"] == authorization && span["parentSpanId"] == introspected["spanId"])
+    });
+    let statement = statement.await.expect("a statement");
+    assert!(statement["name"].as_str().is_some_and(|name| name.contains('.') || name == "commit"), "{statement:#}");
+    let told = format!("{:?}", collector.0.lock().expect("unpoisoned"));
+    let signature = token.rsplit('.').next().expect("a part");
+    for secret in [signature, "client_assertion", "Bearer"] {
+        assert!(!told.contains(secret), "{secret} is told to the collector");
+    }
+}
+
+#[tokio::test]
+async fn a_modern_message_continues_the_step_that_it_names() {
+    let (collector, settings) = Collector::start().await;
+    let server = Server::start_with(&settings).await;
+    let mut message = call("whoami", json!({}));
+    message["params"]["_meta"] = json!({
+        "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+        "io.modelcontextprotocol/clientCapabilities": {},
+        "traceparent": format!("00-{CALL_TRACE}-{CLIENT_SPAN}-01"),
+    });
+    let mut request = post(&server.token("mcp.read"), message.to_string());
+    for (name, value) in [
+        ("mcp-protocol-version", "2026-07-28"),
+        ("mcp-method", "tools/call"),
+        ("mcp-name", "whoami"),
+        ("accept", "application/json, text/event-stream"),
+        ("traceparent", &format!("00-{TRACE}-{CLIENT_SPAN}-01")),
+    ] {
+        request.headers_mut().insert(name, value.parse().expect("a value"));
+    }
+    let answer = server.send(request).await;
+    assert_eq!(answer.status, StatusCode::OK, "{}", answer.text());
+    let request = collector.span(TRACE, "resource", "POST /mcp").await;
+    let message = collector.span(CALL_TRACE, "resource", "tools/call whoami").await;
+    assert_eq!(message["parentSpanId"], CLIENT_SPAN);
+    assert_eq!(message["links"], json!([{"traceId": TRACE, "spanId": request["spanId"]}]));
+}
