@@ -11,7 +11,9 @@ impl RequestId {
     /// (MCP allows nothing else: no null, no fraction).
     pub fn from_json(raw: &RawValue) -> Option<Self> {
         let text = raw.get();
-        let valid = text.starts_with('"') || text.parse::<i64>().is_ok();
+        // Half of a surrogate pair is let through as raw JSON, and no other reader takes it back.
+        let is_text = text.starts_with('"') && (!text.contains('\\') || serde_json::from_str::<String>(text).is_ok());
+        let valid = is_text || text.parse::<i64>().is_ok();
         valid.then(|| Self(text.into()))
     }
 
@@ -33,6 +35,8 @@ mod tests {
             ("-7", true),
             ("\"a\\u0062\"", true),
             ("\"\"", true),
+            ("\"\\ud83d\\ude00\"", true),
+            ("\"\\ud800\"", false),
             ("null", false),
             ("1.5", false),
             ("1e3", false),

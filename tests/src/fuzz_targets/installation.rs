@@ -17,6 +17,7 @@ use shared::{
     ephemeral::MemoryEphemeral,
     random::{SharedRandom, SystemRandom},
     sealing::{KeyEncryptionKeys, Sealing},
+    trace::Tracer,
 };
 use std::{
     collections::BTreeMap,
@@ -63,7 +64,9 @@ impl Installation {
         let ephemeral = Arc::new(MemoryEphemeral::new(clock.clone()));
         let settings = Settings::load(&Sources::new()).expect("settings");
         let key_file = KeyFile::default();
-        let app = App::build(Parts { settings, store, clock, random, sealing, key_file, ephemeral }).await;
+        let tracer = Tracer::default();
+        let parts = Parts { settings, store, clock, random, sealing, key_file, ephemeral, tracer };
+        let app = App::build(parts).await;
         let installation = Self { app: app.expect("an application") };
         let server = installation.make("$SERVER").await;
         let document = json!({"resource": RESOURCE, "name": "Tools", "scopes": [

@@ -77,6 +77,7 @@ targets![
     requests::bearer_token,
     requests::cors_preflight,
     requests::host_and_origin,
+    requests::traceparent,
     settings::configuration,
     settings::setting_values,
     tokens::access_token_claims,

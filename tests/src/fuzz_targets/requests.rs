@@ -10,6 +10,7 @@ use resource_server::{
 use shared::{
     config::PublicUrl,
     http::{Cors, Manner as _},
+    trace::TraceContext,
 };
 use std::sync::LazyLock;
 use url::Url;
@@ -110,4 +111,19 @@ pub(super) fn cors_preflight(bytes: &[u8]) {
         assert!(HeaderName::try_from(name).is_ok() && name.len() <= 128, "{name:?}");
         assert!(name.starts_with("mcp-param-") && asked.contains(name.as_str()), "{name:?}");
     }
+}
+
+/// Bytes are a `traceparent`. What is taken goes on as it came, but for what later versions say beside it.
+pub(super) fn traceparent(bytes: &[u8]) {
+    let Some(text) = text(bytes) else { return };
+    let Some(context) = TraceContext::parse(text) else { return };
+    let parts: Vec<&str> = text.splitn(5, '-').collect();
+    let (trace, span) = (context.trace_id.to_string(), context.span_id.to_string());
+    assert_eq!((parts[1], parts[2]), (trace.as_str(), span.as_str()), "one spelling");
+    assert!(parts[0] != "ff" && (parts[0] != "00" || parts.len() == 4));
+    assert!(trace.bytes().any(|digit| digit != b'0') && span.bytes().any(|digit| digit != b'0'), "nobody is nowhere");
+    assert_eq!(u8::from_str_radix(parts[3], 16).map(|flags| flags & 1 == 1), Ok(context.sampled));
+    let written = context.to_string();
+    assert!(HeaderValue::from_str(&written).is_ok());
+    assert_eq!(TraceContext::parse(&written), Some(context), "it reads back");
 }
