@@ -22,11 +22,14 @@ fn names_in(folder: &str) -> BTreeSet<String> {
     entries.map(|entry| entry.file_name().to_string_lossy().trim_end_matches(".rs").to_owned()).collect()
 }
 
-fn binaries() -> BTreeSet<String> {
+/// In their order.
+fn binaries() -> Vec<String> {
     let manifest = fs::read_to_string(fuzz_folder().join("Cargo.toml")).expect("a manifest");
     let manifest: toml::Table = manifest.parse().expect("TOML");
     let bins = manifest["bin"].as_array().cloned().unwrap_or_default();
-    bins.iter().filter_map(|bin| bin["name"].as_str().map(str::to_owned)).collect()
+    let mut names: Vec<String> = bins.iter().filter_map(|bin| bin["name"].as_str().map(str::to_owned)).collect();
+    names.sort();
+    names
 }
 
 #[test]
@@ -35,7 +38,7 @@ fn every_target_is_complete() {
     assert_eq!(targets.len(), TARGETS.len(), "a target is named once");
     assert_eq!(names_in("corpus"), targets, "each target has a corpus, and each corpus a target");
     assert_eq!(names_in("fuzz_targets"), targets, "each target has a binary");
-    assert_eq!(binaries(), targets, "each binary is declared");
+    assert_eq!(binaries(), targets.iter().cloned().collect::<Vec<_>>(), "each binary is declared, and once");
     for target in TARGETS {
         assert!(!corpus(target.name).is_empty(), "the corpus of {} is empty", target.name);
     }
