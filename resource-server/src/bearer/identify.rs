@@ -36,6 +36,8 @@ pub enum NotIdentified {
     Inactive,
     /// There is one that whoever was asked about it does not know.
     Unknown,
+    /// There is one that whoever was asked about it will not look at.
+    Declined,
     /// It cannot be judged just now: there are no keys, or nobody answers.
     NotNow,
 }
@@ -83,7 +85,7 @@ impl NotIdentified {
     pub fn is_guess(self) -> bool {
         match self {
             Self::Refused(refusal) => is_forged(refusal),
-            Self::Unknown => true,
+            Self::Unknown | Self::Declined => true,
             Self::NoToken(_) | Self::WithdrawnKey | Self::Inactive | Self::NotNow => false,
         }
     }

@@ -80,6 +80,6 @@ fn refusal(cause: NotIdentified) -> Refusal {
             Refusal::InvalidToken
         }
         NotIdentified::WithdrawnKey | NotIdentified::Inactive | NotIdentified::Unknown => Refusal::InvalidToken,
-        NotIdentified::NotNow => Refusal::Unavailable,
+        NotIdentified::Declined | NotIdentified::NotNow => Refusal::Unavailable,
     }
 }

@@ -39,9 +39,14 @@ pub const ANSWER_MAX_BYTES: usize = 64 * 1024;
 const SWEEP_FROM_ENTRIES: usize = 1024;
 const NEVER: i64 = i64::MIN;
 
-/// The issuer could not be asked: nothing is known of the token.
+/// Why nothing is known of a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Unanswered;
+pub enum Unanswered {
+    /// The issuer could not be asked.
+    NotNow,
+    /// It was asked, and will not look at this token; it may well know others.
+    Declined,
+}
 
 /// What the issuer says of a token: nothing for one that is not active.
 pub type Answer = Option<Arc<Map<String, Value>>>;
@@ -102,7 +107,7 @@ impl TokenIntrospection {
         let waiting = self.waiting(digest);
         let answer = waiting.get_or_init(|| async {
             let (asking, token, digest) = (self.clone(), token.to_owned(), *digest);
-            patiently(async move { asking.ask_alone(&token, digest).await }).await.unwrap_or(Err(Unanswered))
+            patiently(async move { asking.ask_alone(&token, digest).await }).await.unwrap_or(Err(Unanswered::NotNow))
         });
         let answer = answer.await.clone();
         self.in_flight.lock().unwrap_or_else(PoisonError::into_inner).remove(digest);
@@ -125,11 +130,11 @@ impl TokenIntrospection {
 
     async fn ask_alone(&self, token: &str, digest: TokenDigest) -> Result<Answer, Unanswered> {
         let place = tokio::time::timeout(PATIENCE, self.places.acquire()).await;
-        let Ok(Ok(_place)) = place else { return Err(Unanswered) };
+        let Ok(Ok(_place)) = place else { return Err(Unanswered::NotNow) };
         let now = self.clock.now();
         let failed_at = self.failed_at.load(Ordering::Acquire);
         if failed_at != NEVER && (0..FAILURE_PAUSE_SECONDS).contains(&(now - failed_at)) {
-            return Err(Unanswered);
+            return Err(Unanswered::NotNow);
         }
         match self.exchange(token, now).await {
             Ok(answer) => {
@@ -141,11 +146,16 @@ impl TokenIntrospection {
                 }
                 Ok(answer)
             }
+            // Whoever finds such a token must not keep the issuer from being asked about those of others.
+            Err(cause) if is_about_the_token(&cause) => {
+                tracing::info!(issuer = %self.discovery.issuer(), %cause, "a trusted issuer will not look at a token");
+                Err(Unanswered::Declined)
+            }
             Err(cause) => {
                 if self.failed_at.swap(self.clock.now(), Ordering::AcqRel) == NEVER {
                     tracing::warn!(issuer = %self.discovery.issuer(), %cause, "a trusted issuer cannot be asked about tokens");
                 }
-                Err(Unanswered)
+                Err(Unanswered::NotNow)
             }
         }
     }
@@ -165,6 +175,14 @@ impl TokenIntrospection {
         let malformed = || FetchError::Malformed { url: url.to_owned(), expected: "an introspection" };
         read_answer(&fetched.body).ok_or_else(malformed)
     }
+}
+
+/// Whether the issuer refused the request for what was in it, and not us (RFC 6749 §5.2, which some answer with 400, too).
+fn is_about_the_token(cause: &FetchError) -> bool {
+    let FetchError::Refused { status, code, .. } = cause else { return false };
+    let about_us = ["invalid_client", "unauthorized_client", "access_denied", "insufficient_scope"];
+    let is_of_the_request = matches!(status.as_u16(), 400 | 413 | 414 | 422);
+    is_of_the_request && !code.as_deref().is_some_and(|code| about_us.contains(&code))
 }
 
 /// Reads an answer to introspection (RFC 7662 §2.2): `None` for what is none, `Some(None)` for a token that is not active.

@@ -106,7 +106,7 @@ impl TrustedIssuer {
         let Some(introspection) = self.introspection.as_ref().filter(|_| self.rule.doubts_jwts()) else {
             return Ok(principal);
         };
-        let answer = introspection.ask(text, digest, now).await.map_err(|Unanswered| NotIdentified::NotNow)?;
+        let answer = introspection.ask(text, digest, now).await.map_err(|_| NotIdentified::NotNow)?;
         // What it signed counts; the answer says only whether that still holds.
         answer.map(|_| principal).ok_or(NotIdentified::Inactive)
     }
@@ -117,7 +117,10 @@ impl TrustedIssuer {
     /// [`NotIdentified`].
     pub async fn ask(&self, text: &str, digest: &TokenDigest, now: UnixSeconds) -> Result<Principal, NotIdentified> {
         let Some(introspection) = &self.introspection else { return Err(NotIdentified::Unknown) };
-        let answer = introspection.ask(text, digest, now).await.map_err(|Unanswered| NotIdentified::NotNow)?;
+        let answer = introspection.ask(text, digest, now).await.map_err(|unanswered| match unanswered {
+            Unanswered::NotNow => NotIdentified::NotNow,
+            Unanswered::Declined => NotIdentified::Declined,
+        })?;
         let claims = answer.ok_or(NotIdentified::Unknown)?;
         self.rules.judge(&claims, Statement::Introspection, now).map_err(|cause| {
             introspection.reject(*digest, now);

@@ -165,3 +165,31 @@ async fn an_issuer_that_cannot_be_asked_is_not_asked_over_and_over() {
     server.advance(1);
     assert_eq!(server.list("token-1").await.status, StatusCode::UNAUTHORIZED);
 }
+
+#[tokio::test]
+async fn a_token_that_the_issuer_will_not_look_at_silences_nobody_else() {
+    let foreign = foreign_issuer::start().await;
+    let asking = "introspection = \"opaque\"\nclient_id = \"mcp\"\nclient_secret = \"a secret\"";
+    let tables = foreign.trusted(asking);
+    let server = Server::start_with(&format!("forged_tokens_per_minute = 5\n{tables}")).await;
+    foreign.know("good", &foreign.claims(RESOURCE, server.now()));
+    foreign.introspection.answer(Instead::Status(StatusCode::BAD_REQUEST));
+    let odd = server.send(from("odd", "203.0.113.9:1")).await;
+    assert_eq!(odd.status, StatusCode::SERVICE_UNAVAILABLE, "nothing is known of it");
+    foreign.introspection.answer(Instead::Nothing);
+    let good = server.send(from("good", "198.51.100.7:1")).await;
+    assert_eq!(good.status, StatusCode::OK, "what is said of one token is not said of the issuer");
+    foreign.introspection.answer(Instead::Status(StatusCode::BAD_REQUEST));
+    let asked = foreign.introspection.asked();
+    let mut refused = 0;
+    for number in 0..50 {
+        let answer = server.send(from(&format!("odd-{number}"), "203.0.113.9:1")).await;
+        refused += usize::from(answer.status == StatusCode::TOO_MANY_REQUESTS);
+    }
+    assert!(refused >= 44 && foreign.introspection.asked() - asked <= 6, "it counts as a guess: {refused}");
+    foreign.introspection.answer(Instead::Status(StatusCode::UNAUTHORIZED));
+    server.send(from("one", "198.51.100.7:1")).await;
+    let asked = foreign.introspection.asked();
+    server.send(from("another", "198.51.100.7:1")).await;
+    assert_eq!(foreign.introspection.asked(), asked, "a server that it does not know asks no more within the second");
+}
