@@ -122,7 +122,7 @@ impl Installation {
         };
         let operation = operations().find(|each| each.id() == operation).expect("an operation");
         let made = self.perform(operation, &Input { body: Some(body), ..Input::default() }).await;
-        let made = made.unwrap_or_else(|refusal| panic!("{name}: {refusal}")).body.expect("it is shown");
+        let made = made.expect(name).body.expect("it is shown");
         made[id].as_str().expect("an id").to_owned()
     }
 
