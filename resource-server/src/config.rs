@@ -61,7 +61,7 @@ shared::settings! {
         requests_per_minute: u32 = "120" where between(1, 1_000_000),
         /// Limits of single tools, within that: how many calls of a tool one user may make in a minute with one client. Tools that are not listed
         /// have no limit of their own.
-        tool_limits: Vec<ToolLimit> = "" where check_tool_limits,
+        tool_limits: Vec<ToolLimit> = "" where |limits: &Vec<ToolLimit>| check_tool_limits(limits),
         /// How many calls one user may have running at a time with one client.
         concurrent_calls: u32 = "32" where between(1, 10_000),
         /// How many streams that listen one user may have open at a time with one client.
@@ -105,7 +105,7 @@ fn check_name(name: &String) -> Result<(), String> {
     if readable { Ok(()) } else { Err("is to be a name of 1 to 100 characters".to_owned()) }
 }
 
-fn check_tool_limits(limits: &Vec<ToolLimit>) -> Result<(), String> {
+fn check_tool_limits(limits: &[ToolLimit]) -> Result<(), String> {
     let mut seen = HashSet::new();
     match limits.iter().find(|limit| !seen.insert(&limit.tool)) {
         Some(twice) => Err(format!("{:?} is there twice", twice.tool)),

@@ -38,7 +38,7 @@ impl TraceContext {
         }
         let (trace_id, span_id) = (bytes::<16>(&text[3..35])?, bytes::<8>(&text[36..52])?);
         let named = trace_id != [0; 16] && span_id != [0; 8];
-        named.then(|| Self { trace_id: TraceId(trace_id), span_id: SpanId(span_id), sampled: flags & 1 == 1 })
+        named.then_some(Self { trace_id: TraceId(trace_id), span_id: SpanId(span_id), sampled: flags & 1 == 1 })
     }
 }
 
