@@ -9,6 +9,7 @@ use crate::{
         request_id::RequestId,
         tools_list,
     },
+    policy::rule_message::known_method,
     refusal::{Refusal, upstream_failed_error, upstream_too_slow_error},
     upstreams::{Message, ReplyBody, UpstreamError, UpstreamReply},
 };
@@ -175,9 +176,12 @@ impl Pipeline {
 fn begin_message(message: &Message) -> Span {
     let mut step = begin("message", Kind::Internal);
     let Some(envelope) = &message.envelope else { return step };
-    if step.is_recorded() {
-        let tool = envelope.params.name.as_deref().filter(|_| &*envelope.method == "tools/call");
-        step.name([&*envelope.method].into_iter().chain(tool).collect::<Vec<_>>().join(" "));
+    if step.is_recorded()
+        && let Some(method) = known_method(&envelope.method)
+    {
+        // A tool that is called is there.
+        let tool = envelope.params.name.as_deref().filter(|_| method == "tools/call");
+        step.name([method].into_iter().chain(tool).collect::<Vec<_>>().join(" "));
     }
     let sent_by = envelope.params.meta.as_ref().and_then(|meta| TraceContext::parse(meta.traceparent.as_deref()?));
     if let Some(sent_by) = sent_by.filter(|_| message.era == Era::Modern) {

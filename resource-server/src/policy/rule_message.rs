@@ -26,6 +26,19 @@ const READ_ONLY_METHODS: [&str; 12] = [
     "notifications/initialized",
     "notifications/cancelled",
 ];
+/// The other methods of the revisions that are served.
+const OTHER_METHODS: [&str; 10] = [
+    "tools/call",
+    "logging/setLevel",
+    "resources/subscribe",
+    "resources/unsubscribe",
+    "subscriptions/listen",
+    "tasks/get",
+    "tasks/update",
+    "tasks/cancel",
+    "notifications/progress",
+    "notifications/roots/list_changed",
+];
 /// A longer tool name is echoed cut.
 const TOOL_NAME_ECHO_MAX_CHARS: usize = 128;
 
@@ -43,6 +56,11 @@ pub enum Ruling {
     NeedsScopes(ScopeSet),
     /// A JSON-RPC answer.
     Refuse(JsonRpcError),
+}
+
+/// The method, if MCP knows it; any other is a text that a caller chose.
+pub fn known_method(method: &str) -> Option<&'static str> {
+    READ_ONLY_METHODS.into_iter().chain(OTHER_METHODS).find(|known| *known == method)
 }
 
 /// Applies `policy` to the message of `principal`.
