@@ -156,7 +156,7 @@ pub(super) fn contradictions(own: &ResourceServerSettings, issuers: &[TrustedIss
             wrong(&format!(".{key}"), format!("of {issuer:?} {message}"));
         }
     }
-    let takes_opaque = |settings: &&TrustedIssuerSettings| settings.introspection != IntrospectionRule::Never;
+    let takes_opaque = |settings: &&TrustedIssuerSettings| settings.introspection.takes_opaque();
     if issuers.iter().filter(takes_opaque).count() > 1 {
         let message = "takes opaque tokens for two issuers: an opaque token does not say whose it is, and must not be shown to another";
         wrong(".introspection", message.to_owned());
@@ -247,6 +247,9 @@ mod tests {
             assert!(error.contains(words), "{words} in {error}");
         }
         assert_eq!(error.matches("there twice").count(), 2, "{error}");
+        let asked = issuer("introspection = \"jwts\"\nclient_id = \"mcp\"\nclient_secret = \"a\"");
+        let both = [asked.clone(), asked.replace("realms/main", "realms/other")].concat();
+        assert_eq!(load(&both).expect("each is asked about its own JWTs").trusted_issuers.len(), 2);
         let nobody = load("[resource_server]\nown_authorization_server = false\n").expect_err("nobody");
         assert!(nobody.contains("names nobody"), "{nobody}");
     }
