@@ -28,7 +28,7 @@ pub fn json_no_store(status: StatusCode, body: &impl Serialize) -> Response {
 /// Tells the caller what is left of a limit.
 pub fn set_counted(headers: &mut HeaderMap, counted: Option<&Counted>) {
     if let Some(counted) = counted {
-        set_rate_limit_headers(headers, counted.policy, &counted.decision, counted.at);
+        set_rate_limit_headers(headers, &[(counted.policy, counted.decision)], counted.at);
     }
 }
 

@@ -4,7 +4,7 @@
 use super::{Caller, PRINCIPAL_LIMIT, Pipeline, refuse_over_limit};
 use crate::{refusal::Refusal, upstreams::Message};
 use http::HeaderMap;
-use shared::{clock::UnixSeconds, http::set_rate_limits_headers, rate_limit::RateDecision};
+use shared::{clock::UnixSeconds, http::set_rate_limit_headers, rate_limit::RateDecision};
 
 /// What counts the calls of one tool by one principal.
 const TOOL_BUCKET: &str = "mcp-tool";
@@ -23,8 +23,8 @@ impl Rates {
     pub(super) fn tell(&self, headers: &mut HeaderMap, now: UnixSeconds) {
         let principal = (PRINCIPAL_LIMIT, self.principal);
         match self.tool {
-            Some(tool) => set_rate_limits_headers(headers, &[principal, (TOOL_LIMIT, tool)], now),
-            None => set_rate_limits_headers(headers, &[principal], now),
+            Some(tool) => set_rate_limit_headers(headers, &[principal, (TOOL_LIMIT, tool)], now),
+            None => set_rate_limit_headers(headers, &[principal], now),
         }
     }
 }

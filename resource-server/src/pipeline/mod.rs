@@ -34,7 +34,7 @@ use axum::{body::Body, extract::Request, response::Response};
 use http::{HeaderName, request::Parts};
 use shared::{
     clock::{SharedClock, UnixSeconds},
-    http::set_rate_limits_headers,
+    http::set_rate_limit_headers,
     rate_limit::{FailureBudget, RateDecision, RateLimiter},
 };
 use std::sync::Arc;
@@ -125,7 +125,7 @@ impl Pipeline {
     fn refuse_at_the_door(&self, refusal: &Refusal, now: UnixSeconds) -> Response {
         let mut response = self.refusals.write(refusal);
         if let Refusal::TooManyFailures { counted } = refusal {
-            set_rate_limits_headers(response.headers_mut(), &[(FORGED_LIMIT, *counted)], now);
+            set_rate_limit_headers(response.headers_mut(), &[(FORGED_LIMIT, *counted)], now);
         }
         response
     }

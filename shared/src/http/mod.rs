@@ -32,7 +32,7 @@ pub use health::{DatabaseCheck, HEALTH_PATHS, ReadinessCheck, health_router};
 pub use listen::{BindError, bind};
 pub use manner::{Manner, MannerFuture, MannerLayer, Mannered};
 pub use metrics_router::{METRICS_PATH, metrics_router};
-pub use rate_limit_headers::{set_rate_limit_headers, set_rate_limits_headers};
+pub use rate_limit_headers::set_rate_limit_headers;
 pub use request_id::{RequestId, RequestIds, X_REQUEST_ID, current_request_id};
 pub use security_headers::{NoStore, SecurityHeaders, set_content_security_policy, set_no_store};
 pub use serve::{DRAIN, ServeLimits, serve, serve_within};

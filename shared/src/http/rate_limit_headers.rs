@@ -12,20 +12,10 @@ const RESET: HeaderName = HeaderName::from_static("x-ratelimit-reset");
 const RATELIMIT: HeaderName = HeaderName::from_static("ratelimit");
 const RATELIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 
-/// Puts the headers of `decision` on an answer; `policy` is the constant name of the limit (letters, digits, `-`).
-/// `X-RateLimit-Reset` is in unix seconds, as everywhere; `t` and `Retry-After` are seconds from now.
-pub fn set_rate_limit_headers(
-    headers: &mut HeaderMap,
-    policy: &'static str,
-    decision: &RateDecision,
-    now: UnixSeconds,
-) {
-    set_rate_limits_headers(headers, &[(policy, *decision)], now);
-}
-
-/// The same for all limits that a request was counted under: `RateLimit` lists each, and the others, which know one only, tell that of which
-/// the least is left.
-pub fn set_rate_limits_headers(headers: &mut HeaderMap, counted: &[(&'static str, RateDecision)], now: UnixSeconds) {
+/// Puts on an answer what the limits said that its request was counted under, each with its constant name (letters, digits, `-`). `RateLimit`
+/// lists each; the headers that know one limit tell that of which the least is left. `X-RateLimit-Reset` is in unix seconds, as everywhere; `t`
+/// and `Retry-After` are seconds from now.
+pub fn set_rate_limit_headers(headers: &mut HeaderMap, counted: &[(&'static str, RateDecision)], now: UnixSeconds) {
     let Some((_, tightest)) = counted.iter().min_by_key(|(_, decision)| (decision.allowed, decision.remaining)) else {
         return;
     };
@@ -50,7 +40,7 @@ pub fn set_rate_limits_headers(headers: &mut HeaderMap, counted: &[(&'static str
 
 #[cfg(test)]
 mod tests {
-    use super::{set_rate_limit_headers, set_rate_limits_headers};
+    use super::set_rate_limit_headers;
     use crate::rate_limit::RateDecision;
     use http::HeaderMap;
 
@@ -58,7 +48,7 @@ mod tests {
     fn tells_the_limit_in_both_dialects() {
         let allowed = RateDecision { allowed: true, limit: 120, remaining: 7, reset_seconds: 42, window_seconds: 60 };
         let mut headers = HeaderMap::new();
-        set_rate_limit_headers(&mut headers, "principal", &allowed, 1_000);
+        set_rate_limit_headers(&mut headers, &[("principal", allowed)], 1_000);
         let expected = [
             ("x-ratelimit-limit", "120"),
             ("x-ratelimit-remaining", "7"),
@@ -70,7 +60,7 @@ mod tests {
             assert_eq!(headers[name], value, "{name}");
         }
         assert!(!headers.contains_key("retry-after"));
-        set_rate_limit_headers(&mut headers, "principal", &RateDecision { allowed: false, ..allowed }, 1_000);
+        set_rate_limit_headers(&mut headers, &[("principal", RateDecision { allowed: false, ..allowed })], 1_000);
         assert_eq!(headers["retry-after"], "42");
     }
 
@@ -79,7 +69,7 @@ mod tests {
         let principal = RateDecision { allowed: true, limit: 120, remaining: 7, reset_seconds: 42, window_seconds: 60 };
         let tool = RateDecision { limit: 3, remaining: 0, reset_seconds: 9, ..principal };
         let mut headers = HeaderMap::new();
-        set_rate_limits_headers(&mut headers, &[("principal", principal), ("tool", tool)], 1_000);
+        set_rate_limit_headers(&mut headers, &[("principal", principal), ("tool", tool)], 1_000);
         assert_eq!(
             (&headers["x-ratelimit-limit"], &headers["x-ratelimit-reset"]),
             (&"3".parse().unwrap(), &"1009".parse().unwrap())
@@ -88,7 +78,7 @@ mod tests {
         assert_eq!(headers["ratelimit"], "\"principal\";r=7;t=42, \"tool\";r=0;t=9");
         assert!(!headers.contains_key("retry-after"), "the last one that is allowed");
         let refused = RateDecision { allowed: false, ..tool };
-        set_rate_limits_headers(
+        set_rate_limit_headers(
             &mut headers,
             &[("principal", RateDecision { remaining: 0, ..principal }), ("tool", refused)],
             1_000,

@@ -100,7 +100,7 @@ async fn perform(
         }
     };
     if let Some(decision) = decision {
-        set_rate_limit_headers(response.headers_mut(), LIMIT, &decision, now);
+        set_rate_limit_headers(response.headers_mut(), &[(LIMIT, decision)], now);
     }
     response
 }
