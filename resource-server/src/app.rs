@@ -234,7 +234,7 @@ pub fn build_around(upstream: Arc<dyn Upstream>, scopes: Vec<ResourceScope>, par
         Some(follower) => {
             checks.extend(readiness::own_checks(revocations, follower.feed.jwks.clone(), clock.clone()));
         }
-        None => checks.push(readiness::foreign_check(trusted, clock.clone())),
+        None => checks.push(readiness::foreign_check(trusted)),
     }
     let health = health_router(checks, clock, stop.clone());
     let log = (RequestIds::new(random, tracer), AccessLog::new(metrics.requests.clone()));

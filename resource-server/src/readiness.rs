@@ -26,12 +26,12 @@ pub fn own_checks(
     jwks: Arc<JwksCache>,
     clock: SharedClock,
 ) -> Vec<Arc<dyn ReadinessCheck>> {
-    vec![Arc::new(Enrolled(revocations, clock.clone())), Arc::new(Keys(jwks, clock))]
+    vec![Arc::new(Enrolled(revocations, clock)), Arc::new(Keys(jwks))]
 }
 
 /// That of one in front of foreign issuers alone: one of them can be relied on.
-pub fn foreign_check(trusted: Vec<Arc<TrustedIssuer>>, clock: SharedClock) -> Arc<dyn ReadinessCheck> {
-    Arc::new(Trusted(trusted, clock))
+pub fn foreign_check(trusted: Vec<Arc<TrustedIssuer>>) -> Arc<dyn ReadinessCheck> {
+    Arc::new(Trusted(trusted))
 }
 
 struct Counters(Arc<dyn Ephemeral>);
@@ -67,7 +67,7 @@ impl ReadinessCheck for Enrolled {
     }
 }
 
-struct Keys(Arc<JwksCache>, SharedClock);
+struct Keys(Arc<JwksCache>);
 
 #[async_trait]
 impl ReadinessCheck for Keys {
@@ -76,12 +76,12 @@ impl ReadinessCheck for Keys {
     }
 
     async fn check(&self) -> Result<(), &'static str> {
-        let usable = self.0.keys(self.1.now()).await;
+        let usable = self.0.keys().await;
         usable.map(drop).map_err(|_| "the authorization server's keys cannot be fetched")
     }
 }
 
-struct Trusted(Vec<Arc<TrustedIssuer>>, SharedClock);
+struct Trusted(Vec<Arc<TrustedIssuer>>);
 
 #[async_trait]
 impl ReadinessCheck for Trusted {
@@ -91,7 +91,7 @@ impl ReadinessCheck for Trusted {
 
     async fn check(&self) -> Result<(), &'static str> {
         for issuer in &self.0 {
-            if issuer.is_usable(self.1.now()).await {
+            if issuer.is_usable().await {
                 return Ok(());
             }
         }

@@ -20,7 +20,7 @@ pub async fn verify_with_keys<T>(
 ) -> Result<T, NotIdentified> {
     let check = |snapshot: &Snapshot| snapshot.keys.as_ref().ok_or(JwtRefusal::UnknownKid).and_then(&check);
     let not_now = |NoKeys| NotIdentified::NotNow;
-    let snapshot = jwks.keys(now).await.map_err(not_now)?;
+    let snapshot = jwks.keys().await.map_err(not_now)?;
     let first = check(&snapshot);
     let Err(JwtRefusal::UnknownKid) = first else { return first.map_err(NotIdentified::Refused) };
     let kid = key_id(text).unwrap_or_default();

@@ -7,13 +7,10 @@ use super::{
     machine_token::MachineTokens,
 };
 use http::StatusCode;
-use shared::{
-    clock::UnixSeconds,
-    protocol::{
-        event_poll::{EVENTS_AN_ANSWER_MAX, POLL_WAIT_MAX_SECONDS, PollAnswer, PollRequest, SetError},
-        jwt::{JwtRefusal, VerificationKeys, verify_security_event},
-        security_event::Revocation,
-    },
+use shared::protocol::{
+    event_poll::{EVENTS_AN_ANSWER_MAX, POLL_WAIT_MAX_SECONDS, PollAnswer, PollRequest, SetError},
+    jwt::{JwtRefusal, VerificationKeys, verify_security_event},
+    security_event::Revocation,
 };
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -66,14 +63,14 @@ impl EventFeed {
     ///
     /// # Errors
     /// The issuer's keys cannot be fetched, so nothing can be said of the events.
-    pub async fn hear(&self, answer: &PollAnswer, now: UnixSeconds) -> Result<Heard, FetchError> {
+    pub async fn hear(&self, answer: &PollAnswer) -> Result<Heard, FetchError> {
         let mut heard = Heard::default();
         if answer.sets.is_empty() {
             return Ok(heard);
         }
         let no_keys = |NoKeys| self.malformed("usable keys");
         let mut refetched = false;
-        let mut snapshot = self.jwks.keys(now).await.map_err(no_keys)?;
+        let mut snapshot = self.jwks.keys().await.map_err(no_keys)?;
         for (number, (jti, token)) in answer.sets.iter().enumerate() {
             if number % VERIFIED_AT_ONCE == VERIFIED_AT_ONCE - 1 {
                 tokio::task::yield_now().await;

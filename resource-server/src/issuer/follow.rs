@@ -140,7 +140,7 @@ impl Follower {
         let asked_at = self.clock.now();
         let answer = self.feed.ask(&place.request()).await?;
         let now = self.clock.now();
-        let heard = self.feed.hear(&answer, now).await?;
+        let heard = self.feed.hear(&answer).await?;
         self.revocations.apply(&heard.revocations, now);
         let distrusts = |kind| matches!(kind, RevocationKind::Kid | RevocationKind::Unrecognised);
         if heard.revocations.iter().any(|event| distrusts(event.kind)) {

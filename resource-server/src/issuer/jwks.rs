@@ -144,13 +144,16 @@ impl JwksCache {
         }
     }
 
-    /// Keys to verify with at `now`. Old ones are renewed behind the caller's back; the caller waits only when there are none.
+    /// Keys to verify with now. Old ones are renewed behind the caller's back; the caller waits only when there are none, or when nobody
+    /// knows how old they are because the clock was set back.
     ///
     /// # Errors
     /// [`NoKeys`] when there are none and none can be fetched.
-    pub async fn keys(self: &Arc<Self>, now: UnixSeconds) -> Result<Arc<Snapshot>, NoKeys> {
+    pub async fn keys(self: &Arc<Self>) -> Result<Arc<Snapshot>, NoKeys> {
         let snapshot = self.current();
-        if snapshot.keys.is_none() || now - snapshot.fetched_at >= USABLE_SECONDS {
+        let now = self.clock.now();
+        let age = now - snapshot.fetched_at;
+        if snapshot.keys.is_none() || !(0..USABLE_SECONDS).contains(&age) {
             let fetched = self.fetch_after(snapshot.generation).await;
             return if fetched.keys.is_some() && fetched.generation > snapshot.generation {
                 Ok(fetched)
@@ -158,10 +161,7 @@ impl JwksCache {
                 Err(NoKeys)
             };
         }
-        if now - snapshot.fetched_at >= snapshot.fresh_seconds
-            && self.in_flight.try_lock().is_ok()
-            && !paused(&snapshot, now)
-        {
+        if age >= snapshot.fresh_seconds && self.in_flight.try_lock().is_ok() && !paused(&snapshot, now) {
             let (cache, generation) = (self.clone(), snapshot.generation);
             tokio::spawn(carried(async move { cache.fetch_alone(generation).await }));
         }

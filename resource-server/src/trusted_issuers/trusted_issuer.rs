@@ -87,10 +87,10 @@ impl TrustedIssuer {
     }
 
     /// Whether a token of its own could be judged now.
-    pub async fn is_usable(&self, now: UnixSeconds) -> bool {
+    pub async fn is_usable(&self) -> bool {
         match &self.introspection {
             Some(introspection) if self.rule.takes_opaque() => introspection.is_reachable().await,
-            _ => self.jwks.keys(now).await.is_ok(),
+            _ => self.jwks.keys().await.is_ok(),
         }
     }
 

@@ -96,3 +96,25 @@ async fn a_key_that_one_lagging_answer_left_out_is_asked_for_again() {
     let fresh = next.sign_claims("at+jwt", &server.claims("mcp.read")).expect("a token");
     assert_eq!(server.list(&fresh).await.status, StatusCode::OK, "ten seconds later, not five minutes");
 }
+
+/// Nobody knows how old the keys are once the clock was set back: a withdrawn one must not live until the clock has caught up.
+#[tokio::test]
+async fn keys_do_not_outlive_a_clock_that_was_set_back() {
+    let server = Server::start().await;
+    assert_eq!(server.list(&server.token("mcp.read")).await.status, StatusCode::OK);
+    let next = AssertionSigner::generate(&SystemRandom).expect("a key");
+    *server.issuer.keys.lock().expect("unpoisoned") = vec![public_key(&next)];
+    server.advance(-24 * 3600);
+    let withdrawn = server.token_of("bob", "client", "mcp.read");
+    assert_eq!(server.list(&withdrawn).await.status, StatusCode::UNAUTHORIZED);
+    let fresh = next.sign_claims("at+jwt", &server.claims("mcp.read")).expect("a token");
+    assert_eq!(server.list(&fresh).await.status, StatusCode::OK);
+    let asked = server.issuer.keys_asked.load(std::sync::atomic::Ordering::SeqCst);
+    let another = next.sign_claims("at+jwt", &server.claims("mcp.read mcp.write")).expect("a token");
+    assert_eq!(server.list(&another).await.status, StatusCode::OK);
+    assert_eq!(
+        server.issuer.keys_asked.load(std::sync::atomic::Ordering::SeqCst),
+        asked,
+        "they are fresh by the new time"
+    );
+}
