@@ -147,7 +147,8 @@ impl Discovery {
         }
         let endpoints = foreign_endpoints(&fetched.body, &self.issuer, &self.hosts);
         let complete = endpoints.and_then(|endpoints| match (&endpoints.jwks, &endpoints.introspection) {
-            (None, _) if !self.rule.takes_opaque() => Err("metadata that says where its keys are"),
+            // Only an issuer that makes no JWTs can do without: all others' would be 503 for ever.
+            (None, _) if self.rule != IntrospectionRule::Opaque => Err("metadata that says where its keys are"),
             (_, None) if self.rule != IntrospectionRule::Never => Err("metadata that says where its introspection is"),
             _ => Ok(endpoints),
         });

@@ -2,6 +2,7 @@
 
 use super::{
     foreign_issuer::{self, Foreign, Instead},
+    issuer,
     server::{RESOURCE, Server, list, post},
     trusted_issuers::{beside, in_place},
 };
@@ -181,6 +182,32 @@ async fn where_jwts_are_doubted_a_revoked_one_ends_within_a_minute() {
     foreign.introspection.answer(Instead::Status(StatusCode::BAD_GATEWAY));
     let other = foreign.sign(&json!({"iss": foreign.issuer, "sub": "bob", "aud": RESOURCE, "client_id": "c", "exp": server.now() + 60, "iat": server.now()}));
     assert_eq!(server.list(&other).await.status, StatusCode::SERVICE_UNAVAILABLE, "it may be revoked");
+}
+
+/// Without its keys no JWT of it could ever be judged, and it is asked about JWTs.
+#[tokio::test]
+async fn metadata_without_what_the_rule_needs_is_not_used() {
+    for (rule, needs_keys) in [("opaque", false), ("jwts", true), ("all", true)] {
+        let foreign = foreign_issuer::start().await;
+        let mut document = foreign.document();
+        document.as_object_mut().expect("an object").remove("jwks_uri");
+        foreign.metadata.answer(Instead::Text(document.to_string()));
+        let table = foreign.trusted(&ASKING.replace("opaque", rule));
+        let server =
+            Server::start_unready(issuer::start().await, &format!("own_authorization_server = false\n{table}")).await;
+        let claims = claims(&foreign, &server);
+        foreign.know(TOKEN, &claims);
+        let ready = server.get("/readyz").await.status;
+        assert_eq!(ready == StatusCode::SERVICE_UNAVAILABLE, needs_keys, "{rule}: {ready}");
+        assert_eq!(server.list(TOKEN).await.status == StatusCode::OK, !needs_keys, "{rule}");
+        foreign.metadata.answer(Instead::Nothing);
+        server.wait_until_ready().await;
+        if needs_keys {
+            let jwt = foreign.sign(&claims);
+            foreign.know(&jwt, &claims);
+            assert_eq!(server.list(&jwt).await.status, StatusCode::OK, "{rule}");
+        }
+    }
 }
 
 /// A list request with this token from this address.
