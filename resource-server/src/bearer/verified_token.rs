@@ -61,7 +61,7 @@ pub struct PrincipalShare {
     streams: AtomicU32,
 }
 
-/// One running call or open stream; the place is given back when this is dropped.
+/// One running call or open stream; the place is given back when this is dropped by all who work on it.
 #[derive(Debug)]
 pub struct Place {
     share: Arc<PrincipalShare>,
@@ -86,19 +86,19 @@ impl PrincipalShare {
     }
 
     /// Takes a place among at most `max` running calls; `None` when all are taken.
-    pub fn enter(self: &Arc<Self>, max: u32) -> Option<Place> {
+    pub fn enter(self: &Arc<Self>, max: u32) -> Option<Arc<Place>> {
         self.take(max, |share| &share.calls)
     }
 
     /// Takes a place among at most `max` streams that listen; `None` when all are taken.
-    pub fn open_stream(self: &Arc<Self>, max: u32) -> Option<Place> {
+    pub fn open_stream(self: &Arc<Self>, max: u32) -> Option<Arc<Place>> {
         self.take(max, |share| &share.streams)
     }
 
-    fn take(self: &Arc<Self>, max: u32, counter: fn(&Self) -> &AtomicU32) -> Option<Place> {
+    fn take(self: &Arc<Self>, max: u32, counter: fn(&Self) -> &AtomicU32) -> Option<Arc<Place>> {
         let one_more = |taken: u32| (taken < max).then_some(taken + 1);
         let entered = counter(self).fetch_update(Ordering::AcqRel, Ordering::Acquire, one_more);
-        entered.is_ok().then(|| Place { share: self.clone(), counter })
+        entered.is_ok().then(|| Arc::new(Place { share: self.clone(), counter }))
     }
 }
 

@@ -46,7 +46,7 @@ pub struct EndingStream {
 struct Live {
     inner: BoxBody<Bytes, Infallible>,
     /// The place among the principal's; given back when the stream ends.
-    place: Option<Place>,
+    place: Option<Arc<Place>>,
     reader: Option<Waker>,
     /// When the last frame was handed out, until the next one is asked for.
     unread_since: Option<Instant>,
@@ -55,7 +55,7 @@ struct Live {
 
 impl EndingStream {
     /// `inner`, holding `place`, until `end`.
-    pub fn new(inner: BoxBody<Bytes, Infallible>, place: Place, end: StreamEnd) -> Self {
+    pub fn new(inner: BoxBody<Bytes, Infallible>, place: Arc<Place>, end: StreamEnd) -> Self {
         let unread_since = Some(Instant::now());
         let live = Live { inner, place: Some(place), reader: None, unread_since, ended: false };
         let live = Arc::new(Mutex::new(live));

@@ -11,7 +11,7 @@ use crate::{
     },
     policy::rule_message::known_method,
     refusal::{Refusal, upstream_failed_error, upstream_too_slow_error},
-    upstreams::{Message, ReplyBody, UpstreamError, UpstreamReply},
+    upstreams::{Lease, Message, ReplyBody, UpstreamError, UpstreamReply},
 };
 use axum::{body::Body, response::Response};
 use bytes::Bytes;
@@ -28,6 +28,7 @@ use shared::{
 use std::{
     convert::Infallible,
     panic::AssertUnwindSafe,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -64,13 +65,13 @@ impl Pipeline {
         &self,
         caller: &Caller,
         message: Message,
-        place: Place,
+        place: Arc<Place>,
         now: UnixSeconds,
     ) -> Result<Response, Refusal> {
         let outline = Outline::of(&message);
         // What listens holds no place of a call, once it listens.
         let listening = if outline.listens { Some(self.open_stream(caller)?) } else { None };
-        let reply = self.call(caller, message, outline.id.as_ref()).await?;
+        let reply = self.call(caller, message, outline.id.as_ref(), &place).await?;
         self.keep_session(caller, &outline, &reply, now).await;
         let mut response = no_store(Response::new(Body::empty()));
         *response.status_mut() = reply.status;
@@ -92,7 +93,7 @@ impl Pipeline {
         &self,
         response: &mut Response,
         stream: BoxBody<Bytes, Infallible>,
-        place: Place,
+        place: Arc<Place>,
         end: StreamEnd,
     ) {
         response.headers_mut().insert("x-accel-buffering", HeaderValue::from_static("no"));
@@ -106,7 +107,7 @@ impl Pipeline {
         StreamEnd { time_limit, unread_max: UNREAD_MAX, stop: listens.then(|| self.stop.clone()), revocations, token }
     }
 
-    fn open_stream(&self, caller: &Caller) -> Result<Place, Refusal> {
+    fn open_stream(&self, caller: &Caller) -> Result<Arc<Place>, Refusal> {
         caller.identified.token.share.open_stream(self.limits.open_streams).ok_or(Refusal::TooManyStreams)
     }
 
@@ -114,11 +115,13 @@ impl Pipeline {
     pub(super) async fn call(
         &self,
         caller: &Caller,
-        message: Message,
+        mut message: Message,
         id: Option<&RequestId>,
+        place: &Arc<Place>,
     ) -> Result<UpstreamReply, Refusal> {
         let token = &caller.identified.token;
         let step = begin_message(&message);
+        message.lease = self.lease(caller, &message, place);
         let call = AssertUnwindSafe(step.run(self.upstream.call(&token.principal, message))).catch_unwind();
         let failed = || Refusal::UpstreamFailed(upstream_failed_error().answering(id));
         let began = Instant::now();
@@ -147,6 +150,17 @@ impl Pipeline {
         answer
     }
 
+    /// What a request in a session goes on with when its client hangs up.
+    fn lease(&self, caller: &Caller, message: &Message, place: &Arc<Place>) -> Option<Arc<Lease>> {
+        let in_session = self.sessions.is_some() && message.headers.contains_key(SESSION_HEADER);
+        let asks = message.envelope.as_ref().is_some_and(|envelope| envelope.id().is_some());
+        let (token, revocations) = (&caller.identified.token, &self.revocations);
+        (in_session && asks).then(|| {
+            let (place, token, revocations) = (place.clone(), token.clone(), revocations.clone());
+            Arc::new(Lease { place, token, revocations, time_limit: self.limits.call_time })
+        })
+    }
+
     /// Binds a session that was opened to its opener, forgets one that was ended, closes the surplus.
     async fn keep_session(&self, caller: &Caller, outline: &Outline, reply: &UpstreamReply, now: UnixSeconds) {
         let Some(sessions) = &self.sessions else { return };
@@ -163,7 +177,7 @@ impl Pipeline {
             let mut headers = outline.headers.clone();
             headers.insert(SESSION_HEADER, id);
             let (http_method, era) = (Method::DELETE, Era::Legacy);
-            let close = Message { http_method, headers, envelope: None, era, body: Bytes::new() };
+            let close = Message { http_method, headers, envelope: None, era, body: Bytes::new(), lease: None };
             if let Err(cause) = self.upstream.call(&caller.identified.token.principal, close).await {
                 tracing::debug!(%cause, "a session could not be closed");
             }

@@ -193,7 +193,7 @@ impl Pipeline {
         })
     }
 
-    fn enter(&self, caller: &Caller) -> Result<Place, Refusal> {
+    fn enter(&self, caller: &Caller) -> Result<Arc<Place>, Refusal> {
         caller.identified.token.share.enter(self.limits.concurrent_calls).ok_or(Refusal::TooManyCalls)
     }
 

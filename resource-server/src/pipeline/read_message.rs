@@ -39,7 +39,14 @@ impl Pipeline {
         if parts.method != Method::POST {
             let headers = self.forwarded_headers(parts, Era::Legacy);
             let (http_method, era) = (parts.method.clone(), Era::Legacy);
-            return Ok(Incoming::One(Message { http_method, headers, envelope: None, era, body: Bytes::new() }));
+            return Ok(Incoming::One(Message {
+                http_method,
+                headers,
+                envelope: None,
+                era,
+                body: Bytes::new(),
+                lease: None,
+            }));
         }
         let body = read_body(&parts.headers, body, self.limits.body).await.map_err(|cause| match cause {
             BodyRefusal::TooLarge => Refusal::BodyTooLarge,
@@ -53,7 +60,14 @@ impl Pipeline {
         let envelope = envelope::parse(&body).map_err(Refusal::Protocol)?;
         let era = era::of_message(&envelope, &parts.headers).map_err(Refusal::Protocol)?;
         let headers = self.forwarded_headers(parts, era);
-        Ok(Incoming::One(Message { http_method: Method::POST, headers, envelope: Some(envelope), era, body }))
+        Ok(Incoming::One(Message {
+            http_method: Method::POST,
+            headers,
+            envelope: Some(envelope),
+            era,
+            body,
+            lease: None,
+        }))
     }
 
     /// The messages of a batch; one that is none refuses all.
@@ -63,7 +77,7 @@ impl Pipeline {
             let envelope = envelope::parse(&body)?;
             let era = era::of_batched_message(&envelope, &parts.headers)?;
             let headers = self.forwarded_headers(parts, era);
-            Ok(Message { http_method: Method::POST, headers, envelope: Some(envelope), era, body })
+            Ok(Message { http_method: Method::POST, headers, envelope: Some(envelope), era, body, lease: None })
         });
         messages.collect()
     }

@@ -20,6 +20,7 @@ use http::{HeaderValue, StatusCode, header::CONTENT_TYPE};
 use http_body::Frame;
 use http_body_util::{BodyStream, StreamBody, combinators::BoxBody};
 use shared::clock::UnixSeconds;
+use std::sync::Arc;
 
 /// A message, and whether it is the list of tools, or what it is answered instead of being run.
 type Judged = (Message, Result<bool, JsonRpcError>);
@@ -30,7 +31,7 @@ impl Pipeline {
         &self,
         caller: &Caller,
         messages: Vec<Message>,
-        place: Place,
+        place: Arc<Place>,
         rates: &mut Rates,
         now: UnixSeconds,
     ) -> Result<Response, Refusal> {
@@ -49,7 +50,7 @@ impl Pipeline {
                 self.count_call(caller, message, rates).await?;
             }
         }
-        let answers = tokio::time::timeout(self.limits.call_time, self.answer_each(caller, judged)).await;
+        let answers = tokio::time::timeout(self.limits.call_time, self.answer_each(caller, judged, &place)).await;
         let answers = answers.map_err(|_| Refusal::UpstreamFailed(upstream_too_slow_error()))??;
         let mut response = no_store(Response::new(Body::empty()));
         if answers.is_empty() {
@@ -65,14 +66,19 @@ impl Pipeline {
     }
 
     /// Runs one after the other; what wants no answer gets none.
-    async fn answer_each(&self, caller: &Caller, judged: Vec<Judged>) -> Result<Vec<ReplyBody>, Refusal> {
+    async fn answer_each(
+        &self,
+        caller: &Caller,
+        judged: Vec<Judged>,
+        place: &Arc<Place>,
+    ) -> Result<Vec<ReplyBody>, Refusal> {
         let mut answers = Vec::with_capacity(judged.len());
         for (message, judgement) in judged {
             let id = message.envelope.as_ref().and_then(|envelope| envelope.id().cloned());
             let answer = match judgement {
                 Err(error) => ReplyBody::Whole(error.body()),
                 Ok(true) => ReplyBody::Whole(self.tools_for(caller, &message)),
-                Ok(false) => match self.call(caller, message, id.as_ref()).await {
+                Ok(false) => match self.call(caller, message, id.as_ref(), place).await {
                     Ok(reply) => reply.body,
                     Err(Refusal::UpstreamFailed(error)) => ReplyBody::Whole(error.body()),
                     Err(refusal) => return Err(refusal),

@@ -1,6 +1,7 @@
 //! What answers MCP messages once they are allowed: one trait, and what is written on rmcp so far.
 
 pub mod builtin;
+mod leased;
 pub mod rmcp_upstream;
 
 use crate::{
@@ -12,6 +13,8 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use http_body_util::combinators::BoxBody;
 use std::{convert::Infallible, sync::Arc};
+
+pub use leased::Lease;
 
 /// A tool as a list shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,6 +40,8 @@ pub struct Message {
     pub era: Era,
     /// The body as it was sent.
     pub body: Bytes,
+    /// For a request in a legacy session, which goes on when its client hangs up.
+    pub lease: Option<Arc<Lease>>,
 }
 
 /// An answer.

@@ -1,6 +1,6 @@
 //! Tools written on rmcp as an upstream: stateless by default, with legacy sessions where the operator asks for them.
 
-use super::{Message, ReplyBody, ToolDefinition, Upstream, UpstreamError, UpstreamReply};
+use super::{Message, ReplyBody, ToolDefinition, Upstream, UpstreamError, UpstreamReply, leased::Leased};
 use crate::{
     bearer::principal::Principal,
     config::ResourceServerSettings,
@@ -60,7 +60,7 @@ pub struct RmcpUpstream<S> {
     /// Answers every message on its own.
     stateless: StreamableHttpService<S, NeverSessionManager>,
     /// Answers in legacy sessions, where they are on.
-    sessions: Option<StreamableHttpService<S, LocalSessionManager>>,
+    sessions: Option<StreamableHttpService<Leased<S>, LocalSessionManager>>,
     definitions: Vec<ToolDefinition>,
 }
 
@@ -79,7 +79,7 @@ impl<S: ServerHandler + Clone + Sync> RmcpUpstream<S> {
             let mut manager = LocalSessionManager::default();
             manager.session_config.keep_alive = Some(Duration::from_secs(idle_seconds));
             let (server, config) = (server.clone(), config.clone().with_legacy_session_mode(true));
-            StreamableHttpService::new(move || Ok(server.clone()), Arc::new(manager), config)
+            StreamableHttpService::new(move || Ok(Leased(server.clone())), Arc::new(manager), config)
         });
         let config = config.with_legacy_session_mode(false);
         let stateless = StreamableHttpService::new(move || Ok(server.clone()), Arc::default(), config);
@@ -88,7 +88,7 @@ impl<S: ServerHandler + Clone + Sync> RmcpUpstream<S> {
 
     /// The sessions, for whatever opens, uses or ends one; a message on its own needs none. Who could not read the stream of a session
     /// is given none: it sent no `Accept`, or one for JSON.
-    fn sessions_for(&self, message: &Message) -> Option<&StreamableHttpService<S, LocalSessionManager>> {
+    fn sessions_for(&self, message: &Message) -> Option<&StreamableHttpService<Leased<S>, LocalSessionManager>> {
         let opens = message.envelope.as_ref().is_some_and(|envelope| &*envelope.method == "initialize")
             && message.headers.get(header::ACCEPT).is_some_and(|accept| accept.to_str().is_ok_and(names_events));
         let in_session = message.envelope.is_none() || message.headers.contains_key(&SESSION_HEADER);
@@ -138,6 +138,9 @@ fn request(principal: &Arc<Principal>, message: Message) -> Request<Full<Bytes>>
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(JSON));
     *request.headers_mut() = headers;
     request.extensions_mut().insert(principal.clone());
+    if let Some(lease) = message.lease {
+        request.extensions_mut().insert(lease);
+    }
     request
 }
 

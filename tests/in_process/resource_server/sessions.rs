@@ -1,6 +1,10 @@
 //! Legacy sessions, where they are on: they exist for their opener alone, and their streams end.
 
-use super::server::{IN_TIME, Server, list, post, request};
+use super::{
+    server::{IN_TIME, Server, call, list, post, request},
+    stateless_revision::{behind, read_until},
+};
+use crate::metrics_documented::value_of;
 use axum::{
     body::Body,
     http::{Request, StatusCode, header},
@@ -9,6 +13,10 @@ use http_body_util::BodyExt as _;
 use serde_json::json;
 use shared::protocol::security_event::RevocationKind;
 use std::time::Duration;
+use system_tests::{
+    conformance_server::{ConformanceServer, ENDLESS},
+    poll::until,
+};
 
 pub const SETTINGS: &str = "legacy_sessions = true";
 
@@ -44,7 +52,7 @@ pub fn bare(method: &str, token: &str) -> Request<Body> {
 }
 
 pub fn whoami(token: &str) -> Request<Body> {
-    post(token, super::server::call("whoami", json!({})).to_string())
+    post(token, call("whoami", json!({})).to_string())
 }
 
 #[tokio::test]
@@ -221,4 +229,52 @@ async fn ping_is_answered_within_and_without_a_session() {
         assert_eq!(answer.status, StatusCode::OK, "{}", answer.text());
         assert!(answer.text().contains(r#""id":"p""#) && answer.text().contains("result"), "{}", answer.text());
     }
+}
+
+/// Begins an endless call in a session of its own, and hangs up. The session.
+async fn hang_up(server: &Server, token: &str) -> String {
+    let session = open_session(server, token).await;
+    let mut endless = call(ENDLESS, json!({}));
+    endless["params"]["_meta"] = json!({"progressToken": "begun"});
+    let endless = in_session(accepting_events(post(token, endless.to_string())), &session);
+    let mut stream = server.open(endless).await.into_body();
+    read_until(&mut stream, "begun").await;
+    session
+}
+
+/// Waits until so many calls run; each holds a place, and nothing else does.
+async fn only(calls: u32, server: &Server, fixture: &ConformanceServer) {
+    let places = || value_of(&server.metrics(), "postern_running_calls");
+    let wanted = (u64::from(calls), Some(f64::from(calls)));
+    let as_wanted = || async { ((fixture.running(), places()) == wanted).then_some(()) };
+    until("as many run as are to", IN_TIME * 2, as_wanted)
+        .await
+        .unwrap_or_else(|_| panic!("{calls} wanted, {} run and {:?} hold a place", fixture.running(), places()));
+}
+
+#[tokio::test]
+async fn a_call_whose_client_hung_up_keeps_its_place_until_its_token_or_its_session_ends() {
+    let (server, fixture) = behind("legacy_sessions = true\nconcurrent_calls = 4").await;
+    let token = server.token("mcp.read");
+    let first = hang_up(&server, &token).await;
+    for _ in 0..2 {
+        hang_up(&server, &token).await;
+    }
+    only(3, &server, &fixture).await;
+    let ended = server.send(in_session(bare("DELETE", &token), &first)).await;
+    assert!(ended.status.is_success(), "{}", ended.text());
+    only(2, &server, &fixture).await;
+    for _ in 0..2 {
+        hang_up(&server, &token).await;
+    }
+    assert_eq!(server.list(&token).await.status, StatusCode::TOO_MANY_REQUESTS, "all places are taken");
+    server.issuer.revoke(RevocationKind::Grant, "grant-1", server.now());
+    only(0, &server, &fixture).await;
+}
+
+#[tokio::test]
+async fn a_call_whose_client_hung_up_ends_with_its_time() {
+    let (server, fixture) = behind("legacy_sessions = true\ncall_timeout = 1").await;
+    hang_up(&server, &server.token("mcp.read")).await;
+    only(0, &server, &fixture).await;
 }
