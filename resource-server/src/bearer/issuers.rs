@@ -2,7 +2,10 @@
 //! token that says nothing may be the one issuer's that is asked about such.
 
 use super::{cache::TokenDigest, identify::NotIdentified, principal::Principal, verify_with_keys::verify_with_keys};
-use crate::{issuer::jwks::JwksCache, trusted_issuers::TrustedIssuer};
+use crate::{
+    issuer::{introspection::Asked, jwks::JwksCache},
+    trusted_issuers::TrustedIssuer,
+};
 use shared::{
     clock::UnixSeconds,
     protocol::{
@@ -53,6 +56,11 @@ impl Issuers {
     /// Whether judging this token means asking an issuer about it who has never been seen to know it.
     pub fn would_ask(&self, text: &str, digest: &TokenDigest, now: UnixSeconds) -> bool {
         matches!(self.judge_of(text), Ok(Judge::Asked(issuer)) if !issuer.is_unknown(digest, now))
+    }
+
+    /// How often those trusted were to be asked about tokens.
+    pub fn asked(&self) -> impl Iterator<Item = (&str, &Asked)> {
+        self.trusted.values().filter_map(|issuer| issuer.asked())
     }
 
     /// Who calls with this token, and whether our own issuer says so.

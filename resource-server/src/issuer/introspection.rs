@@ -26,9 +26,18 @@ pub struct Introspection {
     tokens: Arc<MachineTokens>,
     clock: SharedClock,
     answers: moka::sync::Cache<TokenDigest, (bool, UnixSeconds)>,
-    remembered: Counter,
-    answered: Counter,
-    failed: Counter,
+    asked: Asked,
+}
+
+/// How often an issuer was to be asked about a token.
+#[derive(Debug, Default)]
+pub struct Asked {
+    /// And was not, because its answer was remembered.
+    pub remembered: Counter,
+    /// And answered.
+    pub answered: Counter,
+    /// And could not be, or said nothing that could be used.
+    pub failed: Counter,
 }
 
 #[derive(Deserialize)]
@@ -43,8 +52,7 @@ impl Introspection {
             .max_capacity(ANSWERS_MAX)
             .time_to_live(Duration::from_secs(ANSWER_MAX_AGE_SECONDS.unsigned_abs()))
             .build();
-        let (remembered, answered, failed) = Default::default();
-        Self { endpoints, fetcher, tokens, clock, answers, remembered, answered, failed }
+        Self { endpoints, fetcher, tokens, clock, answers, asked: Asked::default() }
     }
 
     /// Whether `token`, whose digest is `digest`, is active.
@@ -56,15 +64,20 @@ impl Introspection {
         if let Some((active, at)) = self.answers.get(digest)
             && (0..ANSWER_MAX_AGE_SECONDS).contains(&(now - at))
         {
-            self.remembered.increment();
+            self.asked.remembered.increment();
             return Ok(active);
         }
         let asked = self.ask(token, now).await;
-        let counter = if asked.is_ok() { &self.answered } else { &self.failed };
+        let counter = if asked.is_ok() { &self.asked.answered } else { &self.asked.failed };
         counter.increment();
         let active = asked?;
         self.answers.insert(*digest, (active, now));
         Ok(active)
+    }
+
+    /// The issuer, and how often it was to be asked.
+    pub fn asked(&self) -> (&str, &Asked) {
+        (&self.endpoints.issuer, &self.asked)
     }
 
     async fn ask(&self, token: &str, now: UnixSeconds) -> Result<bool, FetchError> {
@@ -82,13 +95,14 @@ impl Introspection {
     }
 }
 
-/// Writes how often the issuer was asked.
-pub fn write_metrics(introspection: Option<&Introspection>, page: &mut Page) {
-    let mut asked =
-        page.counter("postern_introspections_total", "Tokens that the authorization server was to be asked about.");
-    if let Some(introspection) = introspection {
-        asked.value(&[("outcome", "remembered")], introspection.remembered.get());
-        asked.value(&[("outcome", "answered")], introspection.answered.get());
-        asked.value(&[("outcome", "failed")], introspection.failed.get());
+/// Writes how often each issuer was to be asked.
+pub fn write_metrics<'a>(issuers: impl Iterator<Item = (&'a str, &'a Asked)>, page: &mut Page) {
+    let mut series = page.counter("postern_introspections_total", "Tokens that an issuer was to be asked about.");
+    for (issuer, asked) in issuers {
+        for (outcome, counter) in
+            [("remembered", &asked.remembered), ("answered", &asked.answered), ("failed", &asked.failed)]
+        {
+            series.value(&[("issuer", issuer), ("outcome", outcome)], counter.get());
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! What the pipeline counts of its steps.
 
 use super::Pipeline;
-use crate::issuer::introspection;
+use crate::issuer::introspection::{self, Introspection};
 use shared::metrics::{Counter, Histogram, Page};
 
 /// Counted where it happens.
@@ -24,7 +24,8 @@ impl Pipeline {
         page.counter("postern_token_cache_total", "Tokens of requests, by whether they were remembered.")
             .value(&[("outcome", "hit")], counted.cache_hits.get())
             .value(&[("outcome", "miss")], counted.cache_misses.get());
-        introspection::write_metrics(self.introspection.as_ref(), page);
+        let own = self.introspection.iter().map(Introspection::asked);
+        introspection::write_metrics(own.chain(self.identify.issuers.asked()), page);
         page.histogram("postern_upstream_duration_seconds", "From a call to the head of its answer.")
             .durations(&[], &counted.upstream);
         page.counter("postern_upstream_failures_total", "Calls that an upstream did not answer, or not in time.")

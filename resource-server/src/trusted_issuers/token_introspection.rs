@@ -7,6 +7,7 @@ use crate::{
     issuer::{
         discovery::Discovery,
         fetch::{FetchError, Fetcher, PATIENCE, patiently, refused, send},
+        introspection::Asked,
     },
 };
 use http::StatusCode;
@@ -63,6 +64,8 @@ pub struct TokenIntrospection {
     in_flight: Mutex<HashMap<TokenDigest, Weak<Waiting>>>,
     places: Semaphore,
     failed_at: AtomicI64,
+    /// How that went.
+    pub asked: Asked,
 }
 
 impl TokenIntrospection {
@@ -72,13 +75,31 @@ impl TokenIntrospection {
             .max_capacity(UNKNOWN_MAX_TOKENS)
             .time_to_live(Duration::from_secs(UNKNOWN_MAX_AGE_SECONDS.unsigned_abs()))
             .build();
-        let (in_flight, places) = (Mutex::default(), Semaphore::new(QUESTIONS_AT_ONCE));
-        Self { discovery, fetcher, client, clock, unknown, in_flight, places, failed_at: AtomicI64::new(NEVER) }
+        Self {
+            discovery,
+            fetcher,
+            client,
+            clock,
+            unknown,
+            in_flight: Mutex::default(),
+            places: Semaphore::new(QUESTIONS_AT_ONCE),
+            failed_at: AtomicI64::new(NEVER),
+            asked: Asked::default(),
+        }
     }
 
     /// Whether the issuer was asked lately about the token with this digest, and did not know it.
     pub fn is_unknown(&self, digest: &TokenDigest, now: UnixSeconds) -> bool {
         self.unknown.get(digest).is_some_and(|at| (0..UNKNOWN_MAX_AGE_SECONDS).contains(&(now - at)))
+    }
+
+    /// The same, where the issuer would be asked otherwise.
+    pub fn recalls(&self, digest: &TokenDigest, now: UnixSeconds) -> bool {
+        let recalled = self.is_unknown(digest, now);
+        if recalled {
+            self.asked.remembered.increment();
+        }
+        recalled
     }
 
     /// Remembers that the token with this digest is good for nothing here, whatever the issuer says of it.
@@ -101,13 +122,18 @@ impl TokenIntrospection {
         digest: &TokenDigest,
         now: UnixSeconds,
     ) -> Result<Answer, Unanswered> {
-        if self.is_unknown(digest, now) {
+        if self.recalls(digest, now) {
             return Ok(None);
         }
         let waiting = self.waiting(digest);
         let answer = waiting.get_or_init(|| async {
             let (asking, token, digest) = (self.clone(), token.to_owned(), *digest);
-            patiently(async move { asking.ask_alone(&token, digest).await }).await.unwrap_or(Err(Unanswered::NotNow))
+            let asked = patiently(async move { asking.ask_alone(&token, digest).await }).await;
+            let answer = asked.unwrap_or(Err(Unanswered::NotNow));
+            let failed = matches!(answer, Err(Unanswered::NotNow));
+            let counter = if failed { &self.asked.failed } else { &self.asked.answered };
+            counter.increment();
+            answer
         });
         let answer = answer.await.clone();
         self.in_flight.lock().unwrap_or_else(PoisonError::into_inner).remove(digest);

@@ -11,6 +11,7 @@ use crate::{
     issuer::{
         discovery::Discovery,
         fetch::Fetcher,
+        introspection::Asked,
         jwks::{JwksCache, KeySource},
     },
 };
@@ -81,6 +82,11 @@ impl TrustedIssuer {
         self.rule.takes_opaque()
     }
 
+    /// How often it was to be asked about a token; none for one that never is.
+    pub fn asked(&self) -> Option<(&str, &Asked)> {
+        self.introspection.as_ref().map(|introspection| (self.name(), &introspection.asked))
+    }
+
     /// Whether it was asked lately about the token with this digest, and did not know it.
     pub fn is_unknown(&self, digest: &TokenDigest, now: UnixSeconds) -> bool {
         self.introspection.as_ref().is_some_and(|introspection| introspection.is_unknown(digest, now))
@@ -99,7 +105,7 @@ impl TrustedIssuer {
     /// # Errors
     /// [`NotIdentified`].
     pub async fn verify(&self, text: &str, digest: &TokenDigest, now: UnixSeconds) -> Result<Principal, NotIdentified> {
-        if self.is_unknown(digest, now) {
+        if self.introspection.as_ref().is_some_and(|introspection| introspection.recalls(digest, now)) {
             return Err(NotIdentified::Inactive);
         }
         let principal = verify_with_keys(&self.jwks, text, now, |keys| self.check(text, keys, now)).await?;

@@ -1,6 +1,10 @@
 //! What a Prometheus server reads of a resource server, after real requests.
 
-use super::server::{Server, call, list, post};
+use super::{
+    foreign_issuer::{self, Instead},
+    server::{RESOURCE, Server, call, list, post},
+    trusted_issuers::beside,
+};
 use crate::metrics_documented::value_of;
 use axum::http::StatusCode;
 use serde_json::json;
@@ -69,5 +73,40 @@ async fn nothing_that_a_caller_chose_becomes_a_label_and_the_public_port_tells_n
     assert!(series(&server) <= before + 1, "{before}: {}", server.metrics());
     for chosen in ["user 7", "tool 7", "m7", "nothing-7"] {
         assert!(!server.metrics().contains(chosen), "{chosen} in {}", server.metrics());
+    }
+}
+
+#[tokio::test]
+async fn questions_about_tokens_are_counted_for_each_issuer() {
+    let foreign = foreign_issuer::start().await;
+    let server = beside(&foreign, "introspection = \"all\"\nclient_id = \"mcp\"\nclient_secret = \"secret\"").await;
+    let claims = foreign.claims(RESOURCE, server.now());
+    let jwt = foreign.sign(&claims);
+    for token in ["opaque", &jwt] {
+        foreign.know(token, &claims);
+        assert_eq!(server.list(token).await.status, StatusCode::OK);
+    }
+    for _ in 0..3 {
+        assert_eq!(server.list("nobodys").await.status, StatusCode::UNAUTHORIZED);
+    }
+    foreign.introspection.answer(Instead::Status(StatusCode::BAD_GATEWAY));
+    assert_eq!(server.list("another").await.status, StatusCode::SERVICE_UNAVAILABLE);
+    server.issuer.break_feed(true);
+    server.advance(40);
+    let ours = server.token("mcp.read");
+    for _ in 0..2 {
+        assert_eq!(server.list(&ours).await.status, StatusCode::OK);
+    }
+    let page = server.metrics();
+    for (issuer, outcome, expected) in [
+        (&foreign.issuer, "answered", 3.0),
+        (&foreign.issuer, "remembered", 2.0),
+        (&foreign.issuer, "failed", 1.0),
+        (&server.issuer.url, "answered", 1.0),
+        (&server.issuer.url, "remembered", 1.0),
+        (&server.issuer.url, "failed", 0.0),
+    ] {
+        let series = format!("postern_introspections_total{{issuer=\"{issuer}\",outcome=\"{outcome}\"}}");
+        assert_eq!(value_of(&page, &series), Some(expected), "{series} in {page}");
     }
 }
