@@ -24,6 +24,7 @@ use crate::{
     mcp::{
         host_and_origin::HostAndOrigin,
         sessions::{SessionLimits, Sessions},
+        tools_list::ToolsList,
     },
     metadata::{Metadata, protected_resource_url},
     metrics::Metrics,
@@ -190,7 +191,6 @@ pub fn build_around(upstream: Arc<dyn Upstream>, scopes: Vec<ResourceScope>, par
         &builtin_resource::FIRST_SCOPES.into_iter().collect::<ScopeSet>(),
     );
     let rate_limiter = RateLimiter::new(ephemeral.clone()).with_local_fallback(clock.clone());
-    let forged = Limit::per_minute(own.forged_tokens_per_minute);
     let own_issuer = follower.as_ref().map(|follower| OwnIssuer {
         name: own.issuer.as_str().to_owned(),
         audience: settings.resource(),
@@ -206,11 +206,12 @@ pub fn build_around(upstream: Arc<dyn Upstream>, scopes: Vec<ResourceScope>, par
         identify: Identify { cache, issuers: Issuers::new(own_issuer, &trusted), shares: PrincipalShares::default() },
         revocations: revocations.clone(),
         introspection,
-        failures: FailureBudget::new(rate_limiter.clone(), "forged-tokens", forged),
+        failures: failures(&rate_limiter, own),
         rate_limiter,
         limits: PipelineLimits::of(own),
         tool_limits: tool_limits(own),
         policy: ScopePolicy::new(&scopes, &upstream.tools()),
+        tools_list: ToolsList::new(upstream.server_info().as_deref()),
         step_ups: StepUps::new(ephemeral.clone(), &own.issuer),
         sessions: own.legacy_sessions.then(|| Sessions::new(session_limits(own))),
         upstream,
@@ -305,6 +306,10 @@ fn host_and_origin(settings: &Settings) -> Result<Arc<HostAndOrigin>, StartError
         let problem = Problem::new("resource_server.allowed_origins", format!("{origin:?} is no origin"));
         StartError::Configuration(ConfigurationError { problems: vec![problem] })
     })
+}
+
+fn failures(limiter: &RateLimiter, own: &ResourceServerSettings) -> FailureBudget {
+    FailureBudget::new(limiter.clone(), "forged-tokens", Limit::per_minute(own.forged_tokens_per_minute))
 }
 
 fn session_limits(own: &ResourceServerSettings) -> SessionLimits {

@@ -4,30 +4,46 @@ use super::{era::Era, request_id::RequestId};
 use crate::upstreams::ToolDefinition;
 use bytes::Bytes;
 
-/// Renders the answer to request `id` in the words of `era`. The list depends on the caller, so nobody may share it.
-pub fn render<'t>(id: &RequestId, era: Era, tools: impl Iterator<Item = &'t ToolDefinition>) -> Bytes {
-    let mut text = String::with_capacity(1024);
-    text.push_str("{\"jsonrpc\":\"2.0\",\"id\":");
-    text.push_str(id.as_json());
-    text.push_str(",\"result\":{");
-    if era == Era::Modern {
-        // MCP 2026-07-28: every result has a type, every list says how long and for whom it may be kept.
-        text.push_str("\"resultType\":\"complete\",\"ttlMs\":0,\"cacheScope\":\"private\",");
-    }
-    text.push_str("\"tools\":[");
-    for (index, tool) in tools.enumerate() {
-        if index > 0 {
-            text.push(',');
+/// What is the same in every list.
+pub struct ToolsList {
+    modern: String,
+}
+
+impl ToolsList {
+    /// `server_info` is the JSON object that says who the server is, where that is known.
+    pub fn new(server_info: Option<&str>) -> Self {
+        // MCP 2026-07-28: every result has a type and says who gives it, every list how long and for whom it may be kept.
+        let mut modern = "\"resultType\":\"complete\",\"ttlMs\":0,\"cacheScope\":\"private\",".to_owned();
+        if let Some(server_info) = server_info {
+            modern.extend(["\"_meta\":{\"io.modelcontextprotocol/serverInfo\":", server_info, "},"]);
         }
-        text.push_str(&tool.json);
+        Self { modern }
     }
-    text.push_str("]}}");
-    Bytes::from(text)
+
+    /// Renders the answer to request `id` in the words of `era`. The list depends on the caller, so nobody may share it.
+    pub fn render<'t>(&self, id: &RequestId, era: Era, tools: impl Iterator<Item = &'t ToolDefinition>) -> Bytes {
+        let mut text = String::with_capacity(1024);
+        text.push_str("{\"jsonrpc\":\"2.0\",\"id\":");
+        text.push_str(id.as_json());
+        text.push_str(",\"result\":{");
+        if era == Era::Modern {
+            text.push_str(&self.modern);
+        }
+        text.push_str("\"tools\":[");
+        for (index, tool) in tools.enumerate() {
+            if index > 0 {
+                text.push(',');
+            }
+            text.push_str(&tool.json);
+        }
+        text.push_str("]}}");
+        Bytes::from(text)
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::render;
+    use super::ToolsList;
     use crate::{
         mcp::{era::Era, request_id::RequestId},
         upstreams::ToolDefinition,
@@ -44,12 +60,17 @@ mod tests {
             read_only: true,
         };
         let tools = [tool("x"), tool("y")];
-        let legacy: Value = serde_json::from_slice(&render(&id, Era::Legacy, tools.iter())).expect("JSON");
+        let list = ToolsList::new(None);
+        let legacy: Value = serde_json::from_slice(&list.render(&id, Era::Legacy, tools.iter())).expect("JSON");
         assert_eq!(legacy, json!({"jsonrpc": "2.0", "id": "a", "result": {"tools": [{"name": "x"}, {"name": "y"}]}}));
-        let modern: Value = serde_json::from_slice(&render(&id, Era::Modern, [].iter())).expect("JSON");
+        let modern: Value = serde_json::from_slice(&list.render(&id, Era::Modern, [].iter())).expect("JSON");
         assert_eq!(
             modern["result"],
             json!({"resultType": "complete", "ttlMs": 0, "cacheScope": "private", "tools": []})
         );
+        let named = ToolsList::new(Some("{\"name\":\"s\",\"version\":\"1\"}"));
+        let named: Value = serde_json::from_slice(&named.render(&id, Era::Modern, [].iter())).expect("JSON");
+        let meta = json!({"io.modelcontextprotocol/serverInfo": {"name": "s", "version": "1"}});
+        assert_eq!((&named["result"]["_meta"], &named["result"]["tools"]), (&meta, &json!([])));
     }
 }

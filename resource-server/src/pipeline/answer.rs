@@ -7,7 +7,6 @@ use crate::{
         end_stream::{EndingStream, StreamEnd, UNREAD_MAX},
         era::Era,
         request_id::RequestId,
-        tools_list,
     },
     policy::rule_message::known_method,
     refusal::{Refusal, upstream_failed_error, upstream_too_slow_error},
@@ -57,7 +56,7 @@ impl Pipeline {
     pub(super) fn tools_for(&self, caller: &Caller, message: &Message) -> Bytes {
         let id = message.envelope.as_ref().and_then(|envelope| envelope.id());
         let tools = self.policy.visible_tools(&caller.identified.token.principal);
-        id.map(|id| tools_list::render(id, message.era, tools)).unwrap_or_default()
+        id.map(|id| self.tools_list.render(id, message.era, tools)).unwrap_or_default()
     }
 
     /// Calls the upstream and takes care of what it opens.

@@ -22,6 +22,7 @@ use crate::{
         envelope::Kind,
         host_and_origin::{Foreign, HostAndOrigin},
         sessions::Sessions,
+        tools_list::ToolsList,
     },
     policy::{
         rule_message::{Ruling, rule},
@@ -77,6 +78,8 @@ pub struct Pipeline {
     pub tool_limits: ToolLimits,
     /// Which scopes an operation needs.
     pub policy: ScopePolicy,
+    /// How the list of tools begins.
+    pub tools_list: ToolsList,
     /// What calls hear that need more.
     pub step_ups: StepUps,
     /// Legacy sessions, where they are on.

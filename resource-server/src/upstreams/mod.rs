@@ -83,6 +83,11 @@ pub trait Upstream: Send + Sync + 'static {
     /// The tools it has, for the policy and the list.
     fn tools(&self) -> Vec<ToolDefinition>;
 
+    /// Who it is: the JSON object of its name and version (`Implementation`), where it says.
+    fn server_info(&self) -> Option<String> {
+        None
+    }
+
     /// Answers one allowed message of `principal`. Dropping the future cancels the call.
     async fn call(&self, principal: &Arc<Principal>, message: Message) -> Result<UpstreamReply, UpstreamError>;
 }

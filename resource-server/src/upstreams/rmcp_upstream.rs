@@ -62,12 +62,14 @@ pub struct RmcpUpstream<S> {
     /// Answers in legacy sessions, where they are on.
     sessions: Option<StreamableHttpService<Leased<S>, LocalSessionManager>>,
     definitions: Vec<ToolDefinition>,
+    server_info: String,
 }
 
 impl<S: ServerHandler + Clone + Sync> RmcpUpstream<S> {
     /// `server` with these `tools`; `stop` ends its streams.
     pub fn new(server: S, tools: &[Tool], limits: &RmcpLimits, stop: CancellationToken) -> Self {
         let definitions = tools.iter().map(definition).collect();
+        let server_info = serde_json::to_string(&server.get_info().server_info).expect("it has text keys only");
         let config = StreamableHttpServerConfig::default()
             .with_allowed_hosts(limits.allowed_hosts.clone())
             .with_allowed_origins(limits.allowed_origins.clone())
@@ -83,7 +85,7 @@ impl<S: ServerHandler + Clone + Sync> RmcpUpstream<S> {
         });
         let config = config.with_legacy_session_mode(false);
         let stateless = StreamableHttpService::new(move || Ok(server.clone()), Arc::default(), config);
-        Self { stateless, sessions, definitions }
+        Self { stateless, sessions, definitions, server_info }
     }
 
     /// The sessions, for whatever opens, uses or ends one; a message on its own needs none. Who could not read the stream of a session
@@ -100,6 +102,10 @@ impl<S: ServerHandler + Clone + Sync> RmcpUpstream<S> {
 impl<S: ServerHandler + Clone + Sync> Upstream for RmcpUpstream<S> {
     fn tools(&self) -> Vec<ToolDefinition> {
         self.definitions.clone()
+    }
+
+    fn server_info(&self) -> Option<String> {
+        Some(self.server_info.clone())
     }
 
     async fn call(&self, principal: &Arc<Principal>, message: Message) -> Result<UpstreamReply, UpstreamError> {

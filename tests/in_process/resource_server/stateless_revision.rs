@@ -112,6 +112,7 @@ async fn an_answer_says_what_it_is_who_gave_it_and_how_long_it_may_be_kept() {
             (&listed["result"]["resultType"], &listed["result"]["cacheScope"]),
             (&json!("complete"), &json!("private"))
         );
+        assert_eq!(listed["result"]["_meta"], result["_meta"], "the same server");
         assert_eq!(listed["result"]["ttlMs"], 0, "what may be seen depends on the token");
         let called = server.send(modern(&token, call(tool))).await.json();
         assert_eq!(called["result"]["resultType"], "complete", "{called}");
