@@ -3,6 +3,7 @@
 use super::{
     cache::{TokenCache, TokenDigest},
     extract::{NoToken, extract},
+    guesser::Guesser,
     issuers::Issuers,
     verified_token::{PrincipalShares, VerifiedToken},
 };
@@ -11,6 +12,7 @@ use sha2::{Digest as _, Sha256};
 use shared::{
     clock::UnixSeconds,
     protocol::jwt::{JwtRefusal, key_id},
+    rate_limit::RateDecision,
 };
 use std::sync::Arc;
 
@@ -40,6 +42,8 @@ pub enum NotIdentified {
     Declined,
     /// It cannot be judged just now: there are no keys, or nobody answers.
     NotNow,
+    /// Nobody was asked about it, because whoever sent it sent too many that nobody made.
+    Spent(RateDecision),
 }
 
 /// What identifies.
@@ -67,12 +71,18 @@ impl Identify {
         self.cache.get(&digest, now).map(|token| Identified { token, digest }).ok_or(digest)
     }
 
-    /// Verifies a token that is not remembered.
+    /// Verifies a token that is not remembered and came from `guesser`, where that is known.
     ///
     /// # Errors
     /// [`NotIdentified`].
-    pub async fn verify(&self, text: &str, digest: TokenDigest, now: UnixSeconds) -> Result<Identified, NotIdentified> {
-        let (principal, own) = self.issuers.verify(text, &digest, now).await?;
+    pub async fn verify(
+        &self,
+        text: &str,
+        digest: TokenDigest,
+        guesser: Option<&Guesser>,
+        now: UnixSeconds,
+    ) -> Result<Identified, NotIdentified> {
+        let (principal, own) = self.issuers.verify(text, &digest, guesser, now).await?;
         let key_id = key_id(text).unwrap_or_default();
         let token = Arc::new(VerifiedToken::new(principal, key_id, own, now, &self.shares));
         self.cache.insert(digest, token.clone());
@@ -86,7 +96,7 @@ impl NotIdentified {
         match self {
             Self::Refused(refusal) => is_forged(refusal),
             Self::Unknown | Self::Declined => true,
-            Self::NoToken(_) | Self::WithdrawnKey | Self::Inactive | Self::NotNow => false,
+            Self::NoToken(_) | Self::WithdrawnKey | Self::Inactive | Self::NotNow | Self::Spent(_) => false,
         }
     }
 }

@@ -1,7 +1,10 @@
 //! Whose token is it? The issuer that a token claims chooses whose keys are looked at, by the exact string, before anything is verified; a
 //! token that says nothing may be the one issuer's that is asked about such.
 
-use super::{cache::TokenDigest, identify::NotIdentified, principal::Principal, verify_with_keys::verify_with_keys};
+use super::{
+    cache::TokenDigest, guesser::Guesser, identify::NotIdentified, principal::Principal,
+    verify_with_keys::verify_with_keys,
+};
 use crate::{
     issuer::{introspection::Asked, jwks::JwksCache},
     trusted_issuers::TrustedIssuer,
@@ -71,12 +74,13 @@ impl Issuers {
         &self,
         text: &str,
         digest: &TokenDigest,
+        guesser: Option<&Guesser>,
         now: UnixSeconds,
     ) -> Result<(Principal, bool), NotIdentified> {
         match self.judge_of(text).map_err(NotIdentified::Refused)? {
             Judge::Own(own) => Ok((own.verify(text, now).await?, true)),
             Judge::Trusted(issuer) => Ok((issuer.verify(text, digest, now).await?, false)),
-            Judge::Asked(issuer) => Ok((issuer.ask(text, digest, now).await?, false)),
+            Judge::Asked(issuer) => Ok((issuer.ask(text, digest, guesser, now).await?, false)),
         }
     }
 

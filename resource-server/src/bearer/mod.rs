@@ -3,6 +3,7 @@
 pub mod cache;
 pub mod check_revocation;
 pub mod extract;
+pub mod guesser;
 pub mod identify;
 pub mod issuers;
 pub mod principal;

@@ -5,6 +5,7 @@ use super::Pipeline;
 use crate::{
     bearer::{
         extract::NoToken,
+        guesser::Guesser,
         identify::{Identified, NotIdentified},
     },
     refusal::Refusal,
@@ -12,7 +13,7 @@ use crate::{
 use http::request::Parts;
 use shared::{
     clock::UnixSeconds,
-    http::{AddressBlock, ClientAddress},
+    http::ClientAddress,
     trace::{Kind, begin},
 };
 
@@ -33,41 +34,27 @@ impl Pipeline {
         };
         self.metrics.cache_misses.increment();
         let block = parts.extensions.get::<ClientAddress>().map(|address| address.block());
-        if let Some(block) = block
+        let guesser = block.map(|block| Guesser { budget: self.failures.clone(), block });
+        if let Some(guesser) = &guesser
             && self.identify.issuers.would_ask(text, &digest, now)
         {
-            self.check_failures(block).await?;
+            check(guesser).await?;
         }
-        let verified = begin("verify a token", Kind::Internal).run(self.identify.verify(text, digest, now)).await;
-        match verified {
-            Ok(identified) => Ok((identified, text)),
-            Err(cause) => {
-                if let Some(block) = block.filter(|_| cause.is_guess()) {
-                    self.check_failures(block).await?;
-                    self.count_failure(block).await;
-                }
-                Err(refusal(cause))
-            }
+        let verified = self.identify.verify(text, digest, guesser.as_ref(), now);
+        let cause = match begin("verify a token", Kind::Internal).run(verified).await {
+            Ok(identified) => return Ok((identified, text)),
+            Err(cause) => cause,
+        };
+        if let Some(guesser) = guesser.filter(|_| cause.is_guess()) {
+            check(&guesser).await?;
+            guesser.count().await;
         }
+        Err(refusal(cause))
     }
+}
 
-    /// Counters are a brake on guessing, not a proof: when they do not answer, the refusal is the one without them.
-    async fn check_failures(&self, block: AddressBlock) -> Result<(), Refusal> {
-        match self.failures.refusal(block).await {
-            Ok(Some(decision)) => Err(Refusal::TooManyFailures { counted: decision }),
-            Ok(None) => Ok(()),
-            Err(cause) => {
-                tracing::error!(%cause, "refused tokens cannot be counted");
-                Ok(())
-            }
-        }
-    }
-
-    async fn count_failure(&self, block: AddressBlock) {
-        if let Err(cause) = self.failures.record_failure(block).await {
-            tracing::error!(%cause, "refused tokens cannot be counted");
-        }
-    }
+async fn check(guesser: &Guesser) -> Result<(), Refusal> {
+    guesser.refusal().await.map_or(Ok(()), |counted| Err(Refusal::TooManyFailures { counted }))
 }
 
 fn refusal(cause: NotIdentified) -> Refusal {
@@ -81,5 +68,6 @@ fn refusal(cause: NotIdentified) -> Refusal {
         }
         NotIdentified::WithdrawnKey | NotIdentified::Inactive | NotIdentified::Unknown => Refusal::InvalidToken,
         NotIdentified::Declined | NotIdentified::NotNow => Refusal::Unavailable,
+        NotIdentified::Spent(counted) => Refusal::TooManyFailures { counted },
     }
 }

@@ -3,7 +3,7 @@
 
 use super::client_at_issuer::ClientAtIssuer;
 use crate::{
-    bearer::cache::TokenDigest,
+    bearer::{cache::TokenDigest, guesser::Guesser},
     issuer::{
         discovery::Discovery,
         fetch::{FetchError, Fetcher, PATIENCE, patiently, refused, send},
@@ -15,6 +15,7 @@ use serde_json::{Map, Value};
 use shared::{
     clock::{SharedClock, UnixSeconds},
     protocol::strict_json,
+    rate_limit::RateDecision,
 };
 use std::{
     collections::HashMap,
@@ -47,6 +48,8 @@ pub enum Unanswered {
     NotNow,
     /// It was asked, and will not look at this token; it may well know others.
     Declined,
+    /// It was not asked, because whoever sent the token sent too many that nobody made.
+    Spent(RateDecision),
 }
 
 /// What the issuer says of a token: nothing for one that is not active.
@@ -112,7 +115,8 @@ impl TokenIntrospection {
         self.discovery.endpoints().await.is_ok_and(|endpoints| endpoints.introspection.is_some())
     }
 
-    /// What the issuer says of `token`, whose digest is `digest`.
+    /// What the issuer says of `token`, whose digest is `digest`. A question is put only when it is `guesser`'s turn and the budget still
+    /// allows it: of all that waited, most may have been found to be guesses.
     ///
     /// # Errors
     /// [`Unanswered`].
@@ -120,22 +124,26 @@ impl TokenIntrospection {
         self: &Arc<Self>,
         token: &str,
         digest: &TokenDigest,
+        guesser: Option<&Guesser>,
         now: UnixSeconds,
     ) -> Result<Answer, Unanswered> {
         if self.recalls(digest, now) {
             return Ok(None);
         }
         let waiting = self.waiting(digest);
-        let answer = waiting.get_or_init(|| async {
-            let (asking, token, digest) = (self.clone(), token.to_owned(), *digest);
-            let asked = patiently(async move { asking.ask_alone(&token, digest).await }).await;
+        // One guesser's budget is not another's: whoever else waits for the answer asks then.
+        let answer = waiting.get_or_try_init(|| async {
+            let (asking, token, digest, guesser) = (self.clone(), token.to_owned(), *digest, guesser.cloned());
+            let asked = patiently(async move { asking.ask_alone(&token, digest, guesser).await }).await;
             let answer = asked.unwrap_or(Err(Unanswered::NotNow));
-            let failed = matches!(answer, Err(Unanswered::NotNow));
-            let counter = if failed { &self.asked.failed } else { &self.asked.answered };
-            counter.increment();
-            answer
+            match answer {
+                Err(Unanswered::Spent(counted)) => return Err(Unanswered::Spent(counted)),
+                Err(Unanswered::NotNow) => self.asked.failed.increment(),
+                Ok(_) | Err(Unanswered::Declined) => self.asked.answered.increment(),
+            }
+            Ok(answer)
         });
-        let answer = answer.await.clone();
+        let answer = answer.await.and_then(Clone::clone);
         self.in_flight.lock().unwrap_or_else(PoisonError::into_inner).remove(digest);
         answer
     }
@@ -154,13 +162,23 @@ impl TokenIntrospection {
         waiting
     }
 
-    async fn ask_alone(&self, token: &str, digest: TokenDigest) -> Result<Answer, Unanswered> {
+    async fn ask_alone(
+        &self,
+        token: &str,
+        digest: TokenDigest,
+        guesser: Option<Guesser>,
+    ) -> Result<Answer, Unanswered> {
         let place = tokio::time::timeout(PATIENCE, self.places.acquire()).await;
         let Ok(Ok(_place)) = place else { return Err(Unanswered::NotNow) };
         let now = self.clock.now();
         let failed_at = self.failed_at.load(Ordering::Acquire);
         if failed_at != NEVER && (0..FAILURE_PAUSE_SECONDS).contains(&(now - failed_at)) {
             return Err(Unanswered::NotNow);
+        }
+        if let Some(guesser) = guesser
+            && let Some(counted) = guesser.refusal().await
+        {
+            return Err(Unanswered::Spent(counted));
         }
         match self.exchange(token, now).await {
             Ok(answer) => {

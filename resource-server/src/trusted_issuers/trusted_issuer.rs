@@ -6,7 +6,10 @@ use super::{
     token_introspection::{TokenIntrospection, Unanswered},
 };
 use crate::{
-    bearer::{cache::TokenDigest, identify::NotIdentified, principal::Principal, verify_with_keys::verify_with_keys},
+    bearer::{
+        cache::TokenDigest, guesser::Guesser, identify::NotIdentified, principal::Principal,
+        verify_with_keys::verify_with_keys,
+    },
     config::{IntrospectionRule, TrustedIssuerSettings},
     issuer::{
         discovery::Discovery,
@@ -112,20 +115,27 @@ impl TrustedIssuer {
         let Some(introspection) = self.introspection.as_ref().filter(|_| self.rule.doubts_jwts()) else {
             return Ok(principal);
         };
-        let answer = introspection.ask(text, digest, now).await.map_err(|_| NotIdentified::NotNow)?;
+        let answer = introspection.ask(text, digest, None, now).await.map_err(|_| NotIdentified::NotNow)?;
         // What it signed counts; the answer says only whether that still holds.
         answer.map(|_| principal).ok_or(NotIdentified::Inactive)
     }
 
-    /// Asks about a token that is no JWT.
+    /// Asks about a token that is no JWT and came from `guesser`.
     ///
     /// # Errors
     /// [`NotIdentified`].
-    pub async fn ask(&self, text: &str, digest: &TokenDigest, now: UnixSeconds) -> Result<Principal, NotIdentified> {
+    pub async fn ask(
+        &self,
+        text: &str,
+        digest: &TokenDigest,
+        guesser: Option<&Guesser>,
+        now: UnixSeconds,
+    ) -> Result<Principal, NotIdentified> {
         let Some(introspection) = &self.introspection else { return Err(NotIdentified::Unknown) };
-        let answer = introspection.ask(text, digest, now).await.map_err(|unanswered| match unanswered {
+        let answer = introspection.ask(text, digest, guesser, now).await.map_err(|unanswered| match unanswered {
             Unanswered::NotNow => NotIdentified::NotNow,
             Unanswered::Declined => NotIdentified::Declined,
+            Unanswered::Spent(counted) => NotIdentified::Spent(counted),
         })?;
         let claims = answer.ok_or(NotIdentified::Unknown)?;
         self.rules.judge(&claims, Statement::Introspection, now).map_err(|cause| {

@@ -9,6 +9,7 @@ use super::{
 use axum::http::StatusCode;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use futures_util::future::join_all;
+use resource_server::trusted_issuers::token_introspection::QUESTIONS_AT_ONCE;
 use serde_json::{Value, json};
 use shared::{
     http::PeerAddress,
@@ -241,6 +242,24 @@ async fn a_block_that_guesses_is_asked_about_no_more_and_known_tokens_pass() {
         StatusCode::OK,
         "a JWT asks nobody"
     );
+    foreign.know("fresh", &claims(&foreign, &server));
+    assert_eq!(server.send(from("fresh", "198.51.100.7:1")).await.status, StatusCode::OK, "another block");
+}
+
+#[tokio::test]
+async fn of_many_guesses_at_once_few_are_asked_about() {
+    const BUDGET: usize = 5;
+    let foreign = foreign_issuer::start().await;
+    let tables = foreign.trusted(ASKING);
+    let server = Server::start_with(&format!("forged_tokens_per_minute = {BUDGET}\n{tables}")).await;
+    let guesses = (0..400).map(|number| server.send(from(&format!("guess-{number}"), "203.0.113.9:1")));
+    let answers = join_all(guesses).await;
+    let heard = |status| answers.iter().filter(|answer| answer.status == status).count();
+    assert_eq!(heard(StatusCode::UNAUTHORIZED), BUDGET);
+    assert_eq!(heard(StatusCode::TOO_MANY_REQUESTS), 400 - BUDGET);
+    // Those on the way when the first answers came, and those who got their places before these were counted.
+    let asked = foreign.introspection.asked();
+    assert!(asked <= BUDGET + 2 * QUESTIONS_AT_ONCE, "{asked}");
     foreign.know("fresh", &claims(&foreign, &server));
     assert_eq!(server.send(from("fresh", "198.51.100.7:1")).await.status, StatusCode::OK, "another block");
 }

@@ -1,0 +1,32 @@
+//! Whoever sends tokens that nobody made: a block of addresses, with what is left to it.
+
+use shared::{
+    http::AddressBlock,
+    rate_limit::{FailureBudget, RateDecision},
+};
+
+/// A block of addresses, and how many tokens that nobody made it may send.
+#[derive(Clone)]
+pub struct Guesser {
+    /// The budgets of all.
+    pub budget: FailureBudget,
+    /// Whose this one is.
+    pub block: AddressBlock,
+}
+
+impl Guesser {
+    /// The refusal (429) when the budget is used up. Counters are a brake on guessing, not a proof: when they do not answer there is none.
+    pub async fn refusal(&self) -> Option<RateDecision> {
+        self.budget.refusal(self.block).await.unwrap_or_else(|cause| {
+            tracing::error!(%cause, "refused tokens cannot be counted");
+            None
+        })
+    }
+
+    /// Counts one more.
+    pub async fn count(&self) {
+        if let Err(cause) = self.budget.record_failure(self.block).await {
+            tracing::error!(%cause, "refused tokens cannot be counted");
+        }
+    }
+}
