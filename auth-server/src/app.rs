@@ -244,12 +244,22 @@ impl App {
         KeyAct { store, sealing, random, by: &Actor::Installation, now: self.clock.now() }
     }
 
-    /// Replaces the keys in memory by what the key file and the database hold; the ring signs again if it had been suspended.
+    /// Replaces the keys in memory by what the database holds; the ring signs again if it had been suspended. If one does not open, the key
+    /// file may have what opens it.
     ///
     /// # Errors
     /// The database failed or a key does not open; memory then stays as it was.
     pub async fn reload_keys(&self) -> Result<(), KeyLifecycleError> {
-        self.key_file.follow(&self.store, &self.sealing).await;
+        match self.load_keys().await {
+            Err(KeyLifecycleError::Sealing(_)) => {
+                self.key_file.look(&self.store, &self.sealing).await;
+                self.load_keys().await
+            }
+            loaded => loaded,
+        }
+    }
+
+    async fn load_keys(&self) -> Result<(), KeyLifecycleError> {
         let entries = signing_keys::load(&self.store, &self.sealing).await?;
         self.keys.replace(entries).map_err(|error| KeyLifecycleError::Unusable(error.to_string()))?;
         self.successor_keys.reload(&self.store, &self.sealing).await

@@ -68,6 +68,8 @@ impl Server {
         let ended = CancellationToken::new();
         let mut running = JoinSet::new();
         running.spawn(change_log::follower::follow(Arc::clone(&app), ended.clone()));
+        let (keyed, until) = (Arc::clone(&app), ended.clone());
+        running.spawn(async move { keyed.key_file.follow(&keyed.store, &keyed.sealing, &until).await });
         jobs::start(&app, &mut running, &ended);
         let told = Arc::clone(&app);
         let metrics = http::metrics_router(move || metrics::page(Arc::clone(&told)));

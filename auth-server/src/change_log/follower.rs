@@ -1,4 +1,4 @@
-//! How one instance follows the change log, and the file of key-encryption keys: it looks every [`FOLLOW_INTERVAL`], and at once when a write of its own has appended to it.
+//! How one instance follows the change log: it looks every [`FOLLOW_INTERVAL`], and at once when a write of its own has appended to it.
 //!
 //! A look begins by finding the row at which this instance stands. If another one stands there, or none, the database was replaced or an
 //! older copy of it restored under the running instance; then everything that follows the log is loaded anew.
@@ -120,8 +120,6 @@ async fn timely(look: impl Future<Output = Result<(), KeyLifecycleError>>) -> Re
 async fn follow_once(app: &App, suspended: bool) -> Result<(), KeyLifecycleError> {
     if suspended {
         app.reload_keys().await?;
-    } else {
-        app.key_file.follow(&app.store, &app.sealing).await;
     }
     catch_up(app).await
 }

@@ -9,8 +9,9 @@ use crate::auth_server::{
     visitors::{Ask, PASSWORD, WEBSITE, brought, consent_form},
 };
 use auth_server::{
+    app::App,
     audit::Actor,
-    change_log::follower::follow,
+    change_log::{Change, append, follower::follow},
     key_lifecycle::{
         KEY_ENCRYPTION_KEY_FILE, KeyAct, Pace, Rotation, SEALED_COLUMNS, advance_signing_keys,
         replace_key_encryption_key, rotate_signing_key, times::PUBLISHED_BEFORE_SIGNING_IN_A_HURRY_SECONDS,
@@ -35,7 +36,11 @@ use tempfile::TempDir;
 use tokio::{task::JoinSet, time::interval};
 use tokio_util::sync::CancellationToken;
 
-for_each_database!(a_key_is_replaced_under_load_and_nobody_notices, a_file_that_would_not_open_everything_is_not_taken,);
+for_each_database!(
+    a_key_is_replaced_under_load_and_nobody_notices,
+    a_file_that_would_not_open_everything_is_not_taken,
+    a_file_that_hangs_keeps_no_revocation_and_no_key,
+);
 
 const ADA: &str = "ada@example.com";
 const SETTINGS: &str = "machine_tokens_per_minute = 100000000\nrefreshes_per_minute = 1000000";
@@ -56,6 +61,10 @@ fn write(file: &Path, text: &str) {
     use std::os::unix::fs::PermissionsExt as _;
     std::fs::write(file, text).expect("written");
     std::fs::set_permissions(file, std::fs::Permissions::from_mode(0o600)).expect("private");
+}
+
+async fn follow_file(app: Arc<App>, stop: CancellationToken) {
+    app.key_file.follow(&app.store, &app.sealing, &stop).await;
 }
 
 /// Two hosts with a file each, and how often which of them was asked.
@@ -83,6 +92,7 @@ impl Hosts {
         let two = TestServer::start_beside_key_file(store, directories[1].path(), &clock, SETTINGS).await;
         for server in [&one, &two] {
             tokio::spawn(follow(Arc::clone(&server.app), stop.clone()));
+            tokio::spawn(follow_file(Arc::clone(&server.app), stop.clone()));
         }
         let (turn, refused) = (AtomicUsize::new(0), Mutex::default());
         Arc::new(Self { servers: [one, two], files, _directories: directories, turn, refused })
@@ -234,7 +244,7 @@ async fn a_file_that_would_not_open_everything_is_not_taken(store: &Store) {
     let app = &server.app;
     for not_taken in [String::new(), "# all gone\n".to_owned(), "nonsense".to_owned(), new.clone()] {
         write(&file, &not_taken);
-        app.key_file.follow(store, &app.sealing).await;
+        app.key_file.look(store, &app.sealing).await;
         assert!(app.sealing.has_keys(&keys(&old)), "{not_taken:?}");
     }
     std::fs::remove_file(&file).expect("lost");
@@ -242,7 +252,51 @@ async fn a_file_that_would_not_open_everything_is_not_taken(store: &Store) {
     assert!(app.sealing.has_keys(&keys(&old)), "a lost file costs nothing that runs");
     for taken in [format!("{new}{old}"), format!("{old}{new}"), old.clone()] {
         write(&file, &taken);
-        app.reload_keys().await.expect("loaded");
+        app.key_file.look(store, &app.sealing).await;
         assert!(app.sealing.has_keys(&keys(&taken)), "{taken}");
     }
+}
+
+/// Whoever opens it waits for somebody who writes.
+fn make_hanging(file: &Path) {
+    std::fs::remove_file(file).expect("removed");
+    let made = std::process::Command::new("mkfifo").args(["-m", "600"]).arg(file).status().expect("mkfifo");
+    assert!(made.success());
+}
+
+async fn a_file_that_hangs_keeps_no_revocation_and_no_key(store: &Store) {
+    let (directory, stop) = (tempfile::tempdir().expect("a directory"), CancellationToken::new());
+    let file = directory.path().join(KEY_ENCRYPTION_KEY_FILE);
+    let old = line();
+    write(&file, &old);
+    let clock = Arc::new(ManualClock::at(START));
+    let server = TestServer::start_beside_key_file(store, directory.path(), &clock, SETTINGS).await;
+    server.add_resource(RESOURCE).await;
+    server.add_client(&confidential_client("web")).await;
+    let another = server.another("").await;
+    make_hanging(&file);
+    tokio::spawn(follow(Arc::clone(&server.app), stop.clone()));
+    tokio::spawn(follow_file(Arc::clone(&server.app), stop.clone()));
+    server.app.key_file.look(store, &server.app.sealing).await;
+
+    let mut positions = server.app.follower.positions();
+    positions.borrow_and_update();
+    let revoke = |mut tx| async move { append(&mut tx, Change::GrantRevoked("a grant"), START).await };
+    store.write(revoke).await.expect("told");
+    // Sooner than the minute after which it would stop signing.
+    tokio::time::timeout(PATIENCE / 3, positions.changed()).await.expect("followed").expect("lives");
+    let act = another.app.key_act();
+    let rotation = rotate_signing_key(&act, TokenAlgorithm::Es256, Pace::Hurry).await.expect("rotated");
+    let Rotation::Prepared { kid, .. } = rotation else { panic!("published first") };
+    clock.advance(PUBLISHED_BEFORE_SIGNING_IN_A_HURRY_SECONDS);
+    advance_signing_keys(&another.app.key_act(), super::PERIOD_SECONDS).await.expect("activated");
+    let signs = || async { (super::token(&server).await.1 == kid).then_some(()) };
+    until("the new key signs", PATIENCE, signs).await.expect("it signs");
+
+    // Whoever waited for the file hears at last what is in it.
+    let answer = format!("{old}{}", line());
+    std::fs::write(&file, &answer).expect("written");
+    let read = || async { server.app.sealing.has_keys(&keys(&answer)).then_some(()) };
+    until("the file is read", PATIENCE, read).await.expect("read");
+    stop.cancel();
 }
