@@ -7,7 +7,10 @@ use super::{
 use crate::{
     audit::{self, AuditKind},
     change_log::{self, Change},
-    store::signing_key::{self, KeyLife},
+    store::{
+        signing_key::{self, KeyLife},
+        sweep_time,
+    },
 };
 use shared::{clock::UnixSeconds, protocol::token_algorithm::TokenAlgorithm};
 
@@ -23,13 +26,15 @@ enum Step {
 }
 
 /// Does what is due, by a rotation every `period_seconds`; returns how many steps it took. Another that does the same
-/// at once takes nothing twice.
+/// at once takes nothing twice. Retired keys are let go by the time to which things were swept: a clock that jumped
+/// ahead takes no key whose tokens live when it is put right.
 ///
 /// # Errors
 /// The database failed, or a key could not be made.
 pub async fn advance_signing_keys(act: &KeyAct<'_>, period_seconds: i64) -> Result<usize, KeyLifecycleError> {
     let lives = signing_key::list_lives(&mut act.store.read()).await?;
-    let steps = due(&lives, period_seconds, act.now);
+    let swept_to = sweep_time::find(&mut act.store.read()).await?;
+    let steps = due(&lives, period_seconds, act.now, swept_to);
     let mut taken = 0;
     for step in steps {
         taken += usize::from(take(act, &step).await?);
@@ -65,11 +70,11 @@ async fn let_go(act: &KeyAct<'_>, kid: &str) -> Result<bool, KeyLifecycleError> 
         .await
 }
 
-fn due(lives: &[KeyLife], period_seconds: i64, now: UnixSeconds) -> Vec<Step> {
+fn due(lives: &[KeyLife], period_seconds: i64, now: UnixSeconds, swept_to: Option<UnixSeconds>) -> Vec<Step> {
     let mut steps = Vec::new();
     for life in lives {
         if let Stage::Retired { gone_at } = Stage::of(life)
-            && gone_at <= now
+            && swept_to.is_some_and(|swept_to| gone_at <= swept_to.min(now))
         {
             steps.push(Step::LetGo { kid: life.kid.clone() });
         }
@@ -125,7 +130,7 @@ mod tests {
 
     fn es256(lives: &[KeyLife], now: i64) -> Vec<Step> {
         let rs256 = KeyLife { algorithm: "RS256".to_owned(), ..life("rsa", None, Some(now), None) };
-        due(&[lives, &[rs256]].concat(), DAY, now)
+        due(&[lives, &[rs256]].concat(), DAY, now, Some(now))
     }
 
     #[test]
@@ -145,7 +150,12 @@ mod tests {
         let retired = life("r", None, Some(0), Some(100));
         let young = life("y", None, Some(100), None);
         assert_eq!(es256(&[retired.clone(), young.clone()], 100 + RETIRED_SECONDS - 1)[1..], []);
-        assert!(es256(&[retired, young], 100 + RETIRED_SECONDS).contains(&Step::LetGo { kid: "r".to_owned() }));
+        let lives = [retired, young];
+        assert!(es256(&lives, 100 + RETIRED_SECONDS).contains(&Step::LetGo { kid: "r".to_owned() }));
+        for swept_to in [None, Some(100 + RETIRED_SECONDS - 1)] {
+            let steps = due(&lives, 100 * DAY, 100 + RETIRED_SECONDS, swept_to);
+            assert!(!steps.iter().any(|step| matches!(step, Step::LetGo { .. })), "the clock alone lets go of none");
+        }
     }
 
     #[test]

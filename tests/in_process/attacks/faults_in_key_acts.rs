@@ -2,7 +2,7 @@
 //! what is stored, and the act can be repeated.
 
 use super::nth_fault::{FAULTS, POINTS_MAX, server_with_faults};
-use crate::auth_server::{TestServer, database};
+use crate::auth_server::{TestServer, database, keys::swept};
 use auth_server::{
     key_lifecycle::{
         Pace, Rotation, advance_signing_keys, revoke_signing_key, rotate_signing_key,
@@ -45,6 +45,7 @@ async fn prepare(server: &TestServer, what: Act) {
     if matches!(what, Act::LetGo) {
         rotate_signing_key(&server.app.key_act(), ES256, Pace::Hurry).await.expect("rotated");
         server.clock.advance(RETIRED_SECONDS);
+        swept(server).await;
     }
 }
 
@@ -103,6 +104,7 @@ async fn finish(server: &TestServer) {
     server.clock.advance(PUBLISHED_BEFORE_SIGNING_IN_A_HURRY_SECONDS * 10);
     advance_signing_keys(&server.app.key_act(), PERIOD_SECONDS).await.expect("the job");
     server.clock.advance(RETIRED_SECONDS);
+    swept(server).await;
     advance_signing_keys(&server.app.key_act(), PERIOD_SECONDS).await.expect("the job");
     server.follow().await;
 }

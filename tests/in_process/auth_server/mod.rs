@@ -22,7 +22,7 @@ mod following;
 pub mod given;
 mod home;
 mod introspect;
-mod keys;
+pub mod keys;
 mod keys_at_start;
 mod manual_clock;
 pub mod memberships;

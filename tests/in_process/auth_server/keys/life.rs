@@ -1,20 +1,25 @@
 //! Next → active → retired → gone, with a clock that is moved.
 
-use super::{PERIOD_SECONDS, active, is_active, job, kids, lives, published, token};
+use super::{PERIOD_SECONDS, active, is_active, job, kids, lives, published, swept, token};
 use crate::auth_server::{TestServer, database::for_each_database, given::confidential_client};
-use auth_server::key_lifecycle::{
-    Pace, Rotation, advance_signing_keys, rotate_signing_key,
-    times::{
-        PUBLISHED_BEFORE_SIGNING_IN_A_HURRY_SECONDS, PUBLISHED_BEFORE_SIGNING_SECONDS, PUBLISHED_MAX_KEYS,
-        RETIRED_SECONDS, Stage,
+use auth_server::{
+    jobs::SWEEP,
+    key_lifecycle::{
+        Pace, Rotation, advance_signing_keys, rotate_signing_key,
+        times::{
+            PUBLISHED_BEFORE_SIGNING_IN_A_HURRY_SECONDS, PUBLISHED_BEFORE_SIGNING_SECONDS, PUBLISHED_MAX_KEYS,
+            RETIRED_SECONDS, Stage,
+        },
     },
 };
 use shared::{clock::Clock as _, db::Store, protocol::token_algorithm::TokenAlgorithm};
+use std::sync::Arc;
 
 for_each_database!(
     a_key_is_next_active_retired_and_gone_each_at_its_second,
     of_instances_that_advance_at_once_one_does_each_step,
     a_rotation_in_time_signs_when_no_cache_can_be_without_the_key,
+    a_clock_that_jumps_ahead_lets_no_key_go,
 );
 
 const ES256: TokenAlgorithm = TokenAlgorithm::Es256;
@@ -62,6 +67,7 @@ async fn of_instances_that_advance_at_once_one_does_each_step(store: &Store) {
     let server = server(store).await;
     let period = 24 * 3600;
     let all_at_once = || async {
+        swept(&server).await;
         let act = server.app.key_act();
         let (one, two, three) = tokio::join!(
             advance_signing_keys(&act, period),
@@ -115,6 +121,30 @@ async fn a_rotation_in_time_signs_when_no_cache_can_be_without_the_key(store: &S
     server.follow().await;
     assert_eq!(token(&server).await.1, kid);
     assert_eq!(server.audited("signing_key_hurried").await, 1);
+}
+
+async fn a_clock_that_jumps_ahead_lets_no_key_go(store: &Store) {
+    let server = server(store).await;
+    let (living, first) = token(&server).await;
+    for _ in 0..2 {
+        rotate_signing_key(&server.app.key_act(), ES256, Pace::Hurry).await.expect("rotated");
+        server.clock.advance(PUBLISHED_BEFORE_SIGNING_IN_A_HURRY_SECONDS);
+    }
+    server.follow().await;
+    assert!(kids(&server, ES256, "retired").await.contains(&first));
+    // Before the first sweep nobody knows what the clock did.
+    for jump in [0, RETIRED_SECONDS] {
+        server.clock.advance(jump);
+        for _ in 0..2 {
+            advance_signing_keys(&server.app.key_act(), PERIOD_SECONDS).await.expect("the job");
+            (SWEEP.run)(Arc::clone(&server.app)).await.expect("swept");
+        }
+    }
+    advance_signing_keys(&server.app.key_act(), PERIOD_SECONDS).await.expect("the job");
+    server.clock.advance(-RETIRED_SECONDS);
+    server.follow().await;
+    assert!(published(&server).await.contains(&first));
+    assert!(is_active(&server, &living).await, "the clock is right again, and so is the token");
 }
 
 #[tokio::test]

@@ -12,15 +12,28 @@ mod successor;
 use super::{TestServer, given::SECRET, given::TOKEN, given::basic};
 use auth_server::{
     key_lifecycle::{advance_signing_keys, times::Stage},
-    store::signing_key::{self, KeyLife},
+    store::{
+        signing_key::{self, KeyLife},
+        sweep_time,
+    },
 };
-use shared::protocol::{jwt::key_id, token_algorithm::TokenAlgorithm};
+use shared::{
+    clock::Clock as _,
+    protocol::{jwt::key_id, token_algorithm::TokenAlgorithm},
+};
 use std::collections::BTreeSet;
 
 const PERIOD_SECONDS: i64 = 30 * 24 * 3600;
 
-/// One round of the job, and what the follower makes of it; returns how many steps it took.
+/// As sweeping leaves it when the clock is right.
+pub async fn swept(server: &TestServer) {
+    let now = server.clock.now();
+    server.app.store.write(|mut tx| async move { sweep_time::put(&mut tx, now).await }).await.expect("written");
+}
+
+/// One round of the job while the clock is right, and what the follower makes of it; returns how many steps it took.
 async fn job(server: &TestServer) -> usize {
+    swept(server).await;
     let steps = advance_signing_keys(&server.app.key_act(), PERIOD_SECONDS).await.expect("the job");
     server.follow().await;
     steps
