@@ -79,10 +79,13 @@ await run(() =>
     await second.page.goto(`${input.home_url}/change-password`);
     await second.page.waitForSelector('input[type=password]');
     await photograph(second.page, 'change-password');
-    await handOver('allow_access');
+    const stepUpUrl = await handOver('allow_access');
     await second.page.goto(input.home_url);
     await second.page.waitForSelector('#end-grant-1-form');
     await photograph(second.page, 'home-with-access');
+    await second.page.goto(stepUpUrl);
+    await second.page.waitForSelector('#step-up-form');
+    await photograph(second.page, 'step-up');
     await handOver('make_organizations');
     await second.page.goto(input.authorize_url);
     await second.page.waitForSelector('.organizations');

@@ -1,5 +1,6 @@
 //! A picture of each page at phone and desktop width, light and dark, left in `tests/out/screenshots` to be looked at.
 
+use anyhow::Context as _;
 use serde_json::json;
 use system_tests::oauth_client::OAuthClient;
 use system_tests::person::Person;
@@ -50,8 +51,9 @@ async fn every_page_is_photographed_and_sound() -> anyhow::Result<()> {
     }
     script.step("allow_access").await?;
     client.authorize(&mut Person::new(EMAIL, PASSWORD)?, "mcp.read mcp.write openid profile").await?;
-    script.go_on("allowed").await?;
+    script.go_on(&step_up_url(&home).await?).await?;
     is_sound(&mut script, "home-with-access").await?;
+    is_sound(&mut script, "step-up").await?;
     script.step("make_organizations").await?;
     for (slug, name) in [("acme", "Acme Inc."), ("long", "A Society for the Keeping of Rather Long Names, Limited")] {
         home.json(&["organization", "add", slug, "--name", name, "--owner", "mary@example.com"]).await?;
@@ -76,6 +78,13 @@ fn for_userinfo(authorize_url: &str, issuer: &str) -> anyhow::Result<String> {
     let others: Vec<(String, String)> = url.query_pairs().into_owned().filter(|(name, _)| name != "resource").collect();
     url.query_pairs_mut().clear().extend_pairs(others).append_pair("resource", &format!("{issuer}/oauth2/userinfo"));
     Ok(url.into())
+}
+
+/// What a resource server links to when a call needs more than the only grant has.
+async fn step_up_url(home: &Home) -> anyhow::Result<String> {
+    let grants = home.json(&["grant", "list"]).await?;
+    let id = grants["items"][0]["id"].as_str().context("a grant")?;
+    Ok(format!("{}/step-up?grant={id}&scope=mcp.admin", home.issuer()))
 }
 
 /// Where the client sends somebody to sign out, without showing whom it means.
