@@ -56,10 +56,12 @@ pub fn router(
         .and(log)
         .and(SecurityHeaders::new(&own.public_url))
         .layer();
+    let nothing_here = format!("There is nothing here. The MCP endpoint is {}\n", settings.resource());
     Router::new()
         .merge(mcp(settings.endpoint_path(), pipeline))
         .merge(documents(settings.endpoint_path(), metadata))
         .merge(health)
+        .fallback(move || std::future::ready((StatusCode::NOT_FOUND, nothing_here.clone())))
         .layer(around)
 }
 

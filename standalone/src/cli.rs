@@ -1,6 +1,6 @@
 //! The command line of `postern`: no command serves; the servers' own commands are mounted beside it.
 
-use crate::{serve, settings::Settings};
+use crate::{data_lock::DataLockError, serve, settings::Settings};
 use auth_server::{
     cli::{CommandError as AuthCommandError, ManageCommand, manage},
     resources::enrol_resource_server::EnrolRefusal,
@@ -62,6 +62,9 @@ pub enum CommandError {
     /// The resource server does not start.
     #[error(transparent)]
     ResourceServer(#[from] resource_server::app::StartError),
+    /// The data directory is not ours to serve from.
+    #[error(transparent)]
+    DataLock(#[from] DataLockError),
     /// The resource server could not be made known to the authorization server.
     #[error(transparent)]
     Enrol(#[from] EnrolRefusal),

@@ -1,6 +1,7 @@
 //! `postern`: both servers in one process. It composes and decides nothing; the servers meet over HTTP here, too.
 
 mod cli;
+mod data_lock;
 mod greeting;
 mod serve;
 mod settings;

@@ -2,6 +2,7 @@
 
 use crate::{
     cli::CommandError,
+    data_lock::DataLock,
     greeting::{Greeting, greet, remove_if_there},
     settings::Settings,
 };
@@ -41,6 +42,7 @@ pub async fn serve(settings: Settings, surroundings: Surroundings) -> Result<(),
         (resource_server.resource(), resource_server.resource_server.public_url.origin().to_owned());
     let authorization = AuthServer::open(auth_server, clock.clone(), random.clone(), stop.clone()).await?;
     let app = Arc::clone(authorization.app());
+    let _lock = DataLock::take(&data_dir)?;
 
     let signer = Arc::new(AssertionSigner::generate(random.as_ref())?);
     let jwks = JwkSet::new(vec![signer.public_jwk().clone()])?;

@@ -139,6 +139,21 @@ async fn a_port_in_use_is_one_clear_line() -> anyhow::Result<()> {
 }
 
 #[tokio::test]
+async fn a_second_postern_does_not_serve_from_the_same_directory() -> anyhow::Result<()> {
+    let (home, other) = (Home::new()?, Home::new()?);
+    let _first = home.start().await?;
+    let resources = home.json(&["resource", "list"]).await?;
+    // On ports that are free: it would take the resource of the first for one that is gone.
+    let mut second = other.command(&[])?;
+    second.env("POSTERN__SHARED__DATA_DIR", home.data());
+    let ended = system_tests::process::run(second, "", Duration::from_secs(20)).await?;
+    assert_refused(&ended, &home.data().to_string_lossy());
+    assert_refused(&ended, "another postern");
+    assert_eq!(home.json(&["resource", "list"]).await?, resources, "the first is as it was");
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_directory_that_cannot_be_written_is_one_clear_line() -> anyhow::Result<()> {
     let home = Home::new()?;
     // Under a file nobody can make a folder, not even root.

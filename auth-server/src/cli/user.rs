@@ -24,7 +24,7 @@ use std::{io::Write, sync::Arc};
 /// What can be done with users.
 #[derive(Debug, Subcommand)]
 pub enum UserCommand {
-    /// Make an account. The password is asked for, or read from standard input.
+    /// Make an account. The password is asked for; with --password-stdin it is read from standard input.
     #[command(
         after_help = "Example:\n  postern user add ada@example.com --administrator\n  postern user add ada@example.com --organization acme --role admin\n  echo \"$PASSWORD\" | postern user add ada@example.com --password-stdin"
     )]

@@ -60,14 +60,22 @@ async fn check(guesser: &Guesser) -> Result<(), Refusal> {
 fn refusal(cause: NotIdentified) -> Refusal {
     match cause {
         NotIdentified::NoToken(NoToken::Missing) => Refusal::NoToken,
-        NotIdentified::NoToken(NoToken::Malformed) => Refusal::InvalidToken,
+        NotIdentified::NoToken(NoToken::Malformed) => invalid("it is no token"),
         NotIdentified::NoToken(NoToken::TwoMethods) => Refusal::TwoTokens,
         NotIdentified::Refused(cause) => {
-            tracing::debug!(%cause, "a token is refused");
+            tracing::info!(%cause, "a token is refused");
             Refusal::InvalidToken
         }
-        NotIdentified::WithdrawnKey | NotIdentified::Inactive | NotIdentified::Unknown => Refusal::InvalidToken,
+        NotIdentified::WithdrawnKey => invalid("its key was withdrawn"),
+        NotIdentified::Inactive => invalid("its issuer says that it is over"),
+        NotIdentified::Unknown => invalid("its issuer does not know it"),
         NotIdentified::Declined | NotIdentified::NotNow => Refusal::Unavailable,
         NotIdentified::Spent(counted) => Refusal::TooManyFailures { counted },
     }
+}
+
+/// All of these look alike from outside; the log says which it was.
+fn invalid(cause: &'static str) -> Refusal {
+    tracing::info!(cause, "a token is refused");
+    Refusal::InvalidToken
 }

@@ -144,6 +144,7 @@ impl Pipeline {
         let trust = trust.map_err(|distrust| match distrust {
             Distrust::Revoked => {
                 self.identify.cache.forget(&identified.digest);
+                tracing::info!(cause = "it was revoked", "a token is refused");
                 Refusal::InvalidToken
             }
             Distrust::Unknowable => Refusal::Unavailable,
