@@ -59,6 +59,7 @@ pub struct PrincipalShare {
     pub counter: String,
     calls: AtomicU32,
     streams: AtomicU32,
+    asides: AtomicU32,
 }
 
 /// One running call or open stream; the place is given back when this is dropped by all who work on it.
@@ -82,7 +83,7 @@ pub struct Running {
 impl PrincipalShare {
     fn new(key: PrincipalKey) -> Self {
         let counter = URL_SAFE_NO_PAD.encode(Sha256::digest(key.as_str().as_bytes()));
-        Self { key, counter, calls: AtomicU32::new(0), streams: AtomicU32::new(0) }
+        Self { key, counter, calls: AtomicU32::new(0), streams: AtomicU32::new(0), asides: AtomicU32::new(0) }
     }
 
     /// Takes a place among at most `max` running calls; `None` when all are taken.
@@ -93,6 +94,11 @@ impl PrincipalShare {
     /// Takes a place among at most `max` streams that listen; `None` when all are taken.
     pub fn open_stream(self: &Arc<Self>, max: u32) -> Option<Arc<Place>> {
         self.take(max, |share| &share.streams)
+    }
+
+    /// Takes a place among at most `max` short messages that end calls and sessions; `None` when all are taken.
+    pub fn step_aside(self: &Arc<Self>, max: u32) -> Option<Arc<Place>> {
+        self.take(max, |share| &share.asides)
     }
 
     fn take(self: &Arc<Self>, max: u32, counter: fn(&Self) -> &AtomicU32) -> Option<Arc<Place>> {

@@ -8,6 +8,7 @@ mod metrics;
 mod read_message;
 mod serve_batch;
 mod step_up;
+mod take_place;
 
 use crate::{
     bearer::{
@@ -161,10 +162,12 @@ impl Pipeline {
         rates: &mut Rates,
         now: UnixSeconds,
     ) -> Result<Response, Refusal> {
-        let place = self.enter(caller)?;
+        let place = self.take_place(caller, parts)?;
         endpoint_methods::check(&parts.method, &parts.headers, self.sessions.is_some())
             .map_err(|allow| Refusal::MethodNotAllowed { allow })?;
-        let message = match self.read_message(parts, body).await? {
+        let incoming = self.read_message(parts, body).await?;
+        let place = place.of(&incoming)?;
+        let message = match incoming {
             Incoming::One(message) => message,
             Incoming::Batch(messages) => return self.serve_batch(caller, messages, place, rates, now).await,
         };
@@ -195,10 +198,6 @@ impl Pipeline {
             tracing::error!(%cause, "requests cannot be counted");
             Refusal::Unavailable
         })
-    }
-
-    fn enter(&self, caller: &Caller) -> Result<Arc<Place>, Refusal> {
-        caller.identified.token.share.enter(self.limits.concurrent_calls).ok_or(Refusal::TooManyCalls)
     }
 
     fn check_policy(&self, caller: &Caller, message: &Message) -> Result<bool, Refusal> {

@@ -278,3 +278,36 @@ async fn a_call_whose_client_hung_up_ends_with_its_time() {
     hang_up(&server, &server.token("mcp.read")).await;
     only(0, &server, &fixture).await;
 }
+
+/// Whoever has used up all places can still give them back.
+#[tokio::test]
+async fn with_all_places_taken_a_call_is_cancelled_and_a_session_deleted() {
+    let (server, fixture) = behind("legacy_sessions = true\nconcurrent_calls = 2").await;
+    let token = server.token("mcp.read");
+    let (first, second) = (hang_up(&server, &token).await, hang_up(&server, &token).await);
+    only(2, &server, &fixture).await;
+    let initialized = json!({"jsonrpc": "2.0", "method": "notifications/initialized"});
+    let ping = json!({"jsonrpc": "2.0", "id": 2, "method": "ping"});
+    for refused in [whoami(&token), post(&token, initialized.to_string()), post(&token, ping.to_string())] {
+        let answer = server.send(in_session(refused, &first)).await;
+        assert_eq!(answer.status, StatusCode::TOO_MANY_REQUESTS, "{}", answer.text());
+    }
+    let cancel =
+        |request: u32| json!({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": request}});
+    let batch = json!([cancel(1), call(ENDLESS, json!({}))]);
+    let answer = server.send(in_session(post(&token, batch.to_string()), &first)).await;
+    assert_eq!(answer.status, StatusCode::TOO_MANY_REQUESTS, "in company of a call: {}", answer.text());
+    let outside = server.send(post(&token, cancel(1).to_string())).await;
+    assert_eq!(outside.status, StatusCode::TOO_MANY_REQUESTS, "outside of sessions nothing can be cancelled");
+    let answered = json!({"jsonrpc": "2.0", "id": 99, "result": {}});
+    for passes in [answered, cancel(1)] {
+        let answer = server.send(in_session(post(&token, passes.to_string()), &first)).await;
+        assert_eq!(answer.status, StatusCode::ACCEPTED, "{}", answer.text());
+    }
+    only(1, &server, &fixture).await;
+    hang_up(&server, &token).await;
+    only(2, &server, &fixture).await;
+    let ended = server.send(in_session(bare("DELETE", &token), &second)).await;
+    assert!(ended.status.is_success(), "{}", ended.text());
+    only(1, &server, &fixture).await;
+}
