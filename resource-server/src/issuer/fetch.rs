@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
-use shared::trace::{Kind, TRACEPARENT, begin, carried, traceparent};
+use shared::trace::{SpanKind, begin, carried, propagation_headers};
 use std::time::Duration;
 
 /// Time to connect.
@@ -115,17 +115,17 @@ pub async fn patiently<T: Send + 'static>(work: impl Future<Output = T> + Send +
 /// # Errors
 /// [`FetchError::Unreachable`] and [`FetchError::TooLarge`].
 pub async fn send(url: &str, request: reqwest::RequestBuilder) -> Result<Fetched, FetchError> {
-    let mut step = begin("ask an issuer", Kind::Client);
-    if step.is_recorded() {
-        step.say("url.full", url.split(['?', '#']).next().unwrap_or_default().to_owned());
+    let mut step = begin("ask an issuer", SpanKind::Client);
+    if step.is_recording() {
+        step.set_attribute("url.full", url.split(['?', '#']).next().unwrap_or_default().to_owned());
     }
     let sent = step.run(exchange(url, request)).await;
     match &sent {
-        Ok(fetched) if step.is_recorded() => {
-            step.say("http.response.status_code", fetched.status.as_str().to_owned());
+        Ok(fetched) if step.is_recording() => {
+            step.set_attribute("http.response.status_code", fetched.status.as_str().to_owned());
         }
         Ok(_) => {}
-        Err(_) => step.fail(),
+        Err(_) => step.set_error(),
     }
     sent
 }
@@ -133,11 +133,7 @@ pub async fn send(url: &str, request: reqwest::RequestBuilder) -> Result<Fetched
 async fn exchange(url: &str, request: reqwest::RequestBuilder) -> Result<Fetched, FetchError> {
     let unreachable = |cause: reqwest::Error| FetchError::Unreachable { url: url.to_owned(), cause: because(&cause) };
     let too_large = || FetchError::TooLarge { url: url.to_owned() };
-    let request = match traceparent() {
-        Some(value) => request.header(TRACEPARENT, value),
-        None => request,
-    };
-    let mut response = request.send().await.map_err(unreachable)?;
+    let mut response = request.headers(propagation_headers()).send().await.map_err(unreachable)?;
     if response.content_length().is_some_and(|bytes| bytes > RESPONSE_MAX_BYTES as u64) {
         return Err(too_large());
     }

@@ -92,8 +92,7 @@ impl Follower {
         let (mut standing, mut pause, mut enrolled) = (Standing::Starting, FIRST_PAUSE, false);
         let mut place = Place::default();
         loop {
-            let mut span = self.tracer.of_itself();
-            span.name("follow the authorization server");
+            let span = self.tracer.start_root("follow the authorization server");
             let stepped = span.run(self.step(&mut enrolled, &mut place)).await;
             drop(span);
             match stepped {

@@ -67,6 +67,9 @@ pub struct MetaHead {
     /// Where in which trace the client sends this (W3C Trace Context, as MCP carries it).
     #[serde(default, deserialize_with = "text_or_nothing")]
     pub traceparent: Option<String>,
+    /// And what other tracing systems say of it.
+    #[serde(default, deserialize_with = "text_or_nothing")]
+    pub tracestate: Option<String>,
     /// Whether the client's capabilities are there, as an object.
     #[serde(default, rename = "io.modelcontextprotocol/clientCapabilities", deserialize_with = "is_object")]
     pub has_client_capabilities: bool,

@@ -5,6 +5,7 @@ use crate::{
     bearer::verified_token::Place,
     mcp::{
         end_stream::{EndingStream, StreamEnd, UNREAD_MAX},
+        envelope::Envelope,
         era::Era,
         request_id::RequestId,
     },
@@ -22,7 +23,7 @@ use http::{
 use http_body_util::combinators::BoxBody;
 use shared::{
     clock::UnixSeconds,
-    trace::{Kind, Span, TraceContext, begin},
+    trace::{Propagated, Span, SpanKind, TraceContext, TraceState, begin, begin_remote},
 };
 use std::{
     convert::Infallible,
@@ -187,21 +188,28 @@ impl Pipeline {
 /// The step that an allowed message is. A request of the modern revision names the step of its client, which this one continues; the HTTP
 /// request, which came through whatever stands between, is linked.
 fn begin_message(message: &Message) -> Span {
-    let mut step = begin("message", Kind::Internal);
-    let Some(envelope) = &message.envelope else { return step };
-    if step.is_recorded()
+    let Some(envelope) = &message.envelope else { return begin("message", SpanKind::Internal) };
+    let mut step = match sent_by(envelope).filter(|_| message.era == Era::Modern) {
+        Some(sent_by) => {
+            tracing::Span::current().record("message_trace_id", tracing::field::display(sent_by.context.trace_id));
+            begin_remote("message", SpanKind::Internal, sent_by)
+        }
+        None => begin("message", SpanKind::Internal),
+    };
+    if step.is_recording()
         && let Some(method) = known_method(&envelope.method)
     {
         // A tool that is called is there.
         let tool = envelope.params.name.as_deref().filter(|_| method == "tools/call");
-        step.name([method].into_iter().chain(tool).collect::<Vec<_>>().join(" "));
-    }
-    let sent_by = envelope.params.meta.as_ref().and_then(|meta| TraceContext::parse(meta.traceparent.as_deref()?));
-    if let Some(sent_by) = sent_by.filter(|_| message.era == Era::Modern) {
-        step.continues(sent_by);
-        tracing::Span::current().record("message_trace_id", tracing::field::display(sent_by.trace_id));
+        step.update_name([method].into_iter().chain(tool).collect::<Vec<_>>().join(" "));
     }
     step
+}
+
+fn sent_by(envelope: &Envelope) -> Option<Propagated> {
+    let meta = envelope.params.meta.as_ref()?;
+    let context = TraceContext::parse(meta.traceparent.as_deref()?)?;
+    Some(Propagated { context, state: TraceState::parse(meta.tracestate.as_deref()) })
 }
 
 /// What is still needed of a message once it is gone.

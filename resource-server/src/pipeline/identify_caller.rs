@@ -14,7 +14,7 @@ use http::request::Parts;
 use shared::{
     clock::UnixSeconds,
     http::ClientAddress,
-    trace::{Kind, begin},
+    trace::{SpanKind, begin},
 };
 
 impl Pipeline {
@@ -41,7 +41,7 @@ impl Pipeline {
             check(guesser).await?;
         }
         let verified = self.identify.verify(text, digest, guesser.as_ref(), now);
-        let cause = match begin("verify a token", Kind::Internal).run(verified).await {
+        let cause = match begin("verify a token", SpanKind::Internal).run(verified).await {
             Ok(identified) => return Ok((identified, text)),
             Err(cause) => cause,
         };

@@ -44,7 +44,7 @@ impl Reader {
             }
             Backend::Postgres { pool } => {
                 let row = query(statement, binds).fetch_optional(pool);
-                answered(statement.run(row)).await.map(|row| row.map(Row::postgres))
+                statement.run(answered(row)).await.map(|row| row.map(Row::postgres))
             }
         };
         result.map_err(|error| unavailable_if_conflict(StoreError::from_sql(statement.name(), &error)))
@@ -72,7 +72,7 @@ impl Reader {
             }
             Backend::Postgres { pool } => {
                 let rows = query(statement, binds).fetch_all(pool);
-                answered(statement.run(rows)).await.map(|rows| rows.into_iter().map(Row::postgres).collect())
+                statement.run(answered(rows)).await.map(|rows| rows.into_iter().map(Row::postgres).collect())
             }
         };
         result.map_err(|error| unavailable_if_conflict(StoreError::from_sql(statement.name(), &error)))

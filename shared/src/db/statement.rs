@@ -1,7 +1,7 @@
 //! Statements and what is bound to them.
 
 use super::StoreError;
-use crate::trace::{self, Kind};
+use crate::trace::{self, SpanKind};
 use sqlx::{Database, Encode, IntoArguments, Type, query::Query};
 use std::future::Future;
 use tracing::Instrument as _;
@@ -30,9 +30,13 @@ impl Statement {
     }
 
     /// Runs the statement as a step of what it is for.
-    pub(super) async fn run<T>(&self, work: impl Future<Output = T>) -> T {
-        let _step = trace::begin(self.name, Kind::Client);
-        work.instrument(tracing::debug_span!("sql", statement = self.name)).await
+    pub(super) async fn run<T>(&self, work: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, sqlx::Error> {
+        let mut step = trace::begin(self.name, SpanKind::Client);
+        let done = work.instrument(tracing::debug_span!("sql", statement = self.name)).await;
+        if done.is_err() {
+            step.set_error();
+        }
+        done
     }
 
     pub(super) fn failed(&self, cause: &str) -> StoreError {

@@ -9,7 +9,7 @@ use super::{
     transaction::{Connection, Returned, answered},
 };
 use crate::metrics::Page;
-use crate::trace::{self, Kind};
+use crate::trace::{self, SpanKind};
 use sqlx::{PgPool, SqlitePool};
 use std::{future::Future, sync::Arc, time::Duration};
 use tokio::{
@@ -200,7 +200,15 @@ impl Store {
 
     /// Ends the transaction; an undone one counts as rolled back, for which its caller has a reason already.
     async fn end(&self, connection: Connection, keep: bool, alone: bool) -> Result<Outcome, StoreError> {
-        let _step = trace::begin("commit", Kind::Client);
+        let mut step = trace::begin("commit", SpanKind::Client);
+        let ended = self.end_untraced(connection, keep, alone).await;
+        if matches!(ended, Err(_) | Ok(Outcome::Failed(_))) {
+            step.set_error();
+        }
+        ended
+    }
+
+    async fn end_untraced(&self, connection: Connection, keep: bool, alone: bool) -> Result<Outcome, StoreError> {
         let fault = if keep { self.fault("commit") } else { None };
         let refused = fault.and_then(|fault| fault.before("commit"));
         let keep = keep && refused.is_none();

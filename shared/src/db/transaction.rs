@@ -72,7 +72,7 @@ impl Tx {
             }
             Connection::Postgres(transaction) => {
                 let done = query(statement, binds).execute(transaction.connection_of(statement)?);
-                answered(statement.run(done)).await.map(|done| done.rows_affected())
+                statement.run(answered(done)).await.map(|done| done.rows_affected())
             }
         };
         self.after(statement, fault, result)
@@ -92,7 +92,7 @@ impl Tx {
             }
             Connection::Postgres(transaction) => {
                 let row = query(statement, binds).fetch_optional(transaction.connection_of(statement)?);
-                answered(statement.run(row)).await.map(|row| row.map(Row::postgres))
+                statement.run(answered(row)).await.map(|row| row.map(Row::postgres))
             }
         };
         self.after(statement, fault, result)
@@ -112,7 +112,7 @@ impl Tx {
             }
             Connection::Postgres(transaction) => {
                 let rows = query(statement, binds).fetch_all(transaction.connection_of(statement)?);
-                let rows = answered(statement.run(rows)).await;
+                let rows = statement.run(answered(rows)).await;
                 rows.map(|rows| rows.into_iter().map(Row::postgres).collect())
             }
         };

@@ -2,7 +2,7 @@
 
 use super::manner::Manner;
 use crate::random::{SharedRandom, random_id};
-use crate::trace::{self, TRACEPARENT, Traced, Tracer};
+use crate::trace::{self, Propagated, Traced, Tracer};
 use axum::extract::{FromRequestParts, MatchedPath, Request};
 use axum::response::Response;
 use http::request::Parts;
@@ -70,14 +70,13 @@ impl RequestIds {
 
     /// The request as a step of the trace that it names, or of a new one.
     fn step(&self, request: &Request) -> trace::Span {
-        let traceparent = request.headers().get(TRACEPARENT).and_then(|value| value.to_str().ok());
-        let mut step = self.tracer.request(traceparent);
-        if step.is_recorded() {
+        let mut step = self.tracer.start_request(Propagated::from_headers(request.headers()));
+        if step.is_recording() {
             let method = known_method(request.method());
             let route = request.extensions().get::<MatchedPath>().map_or("", MatchedPath::as_str).to_owned();
-            step.name(format!("{method} {route}").trim_end().to_owned());
-            step.say("http.request.method", method);
-            step.say("http.route", route);
+            step.update_name(format!("{method} {route}").trim_end().to_owned());
+            step.set_attribute("http.request.method", method);
+            step.set_attribute("http.route", route);
         }
         step
     }
@@ -123,10 +122,10 @@ impl Manner for RequestIds {
     }
 
     fn finish(&self, mut begun: Self::Kept, response: &mut Response) {
-        if begun.step.is_recorded() {
-            begun.step.say("http.response.status_code", response.status().as_str().to_owned());
+        if begun.step.is_recording() {
+            begun.step.set_attribute("http.response.status_code", response.status().as_str().to_owned());
             if response.status().is_server_error() {
-                begun.step.fail();
+                begun.step.set_error();
             }
         }
         response.headers_mut().insert(X_REQUEST_ID, begun.id.0);

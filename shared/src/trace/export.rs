@@ -1,7 +1,7 @@
 //! Finished spans leave in batches, as OTLP in JSON over HTTP. A collector that does not answer costs nothing but what it would have been
 //! told: the queue has an end, and nobody waits for room in it.
 
-use super::{Counts, Kind, SpanId, TraceContext};
+use super::{Counts, SpanId, SpanKind, TraceContext};
 use serde_json::{Value, json};
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -28,12 +28,12 @@ pub(super) struct FinishedSpan {
     pub(super) attributes: Vec<(&'static str, Cow<'static, str>)>,
     pub(super) failed: bool,
     pub(super) ended_at: u64,
-    kind: Kind,
+    kind: SpanKind,
     began_at: u64,
 }
 
 impl FinishedSpan {
-    pub(super) fn begin(context: TraceContext, parent: Option<SpanId>, kind: Kind, began_at: u64) -> Self {
+    pub(super) fn begin(context: TraceContext, parent: Option<SpanId>, kind: SpanKind, began_at: u64) -> Self {
         let (name, attributes) = (Cow::Borrowed("request"), Vec::new());
         Self { context, parent, link: None, name, attributes, failed: false, ended_at: began_at, kind, began_at }
     }
@@ -43,9 +43,9 @@ impl FinishedSpan {
         let link =
             |link: TraceContext| json!({"traceId": link.trace_id.to_string(), "spanId": link.span_id.to_string()});
         let kind = match self.kind {
-            Kind::Internal => 1,
-            Kind::Server => 2,
-            Kind::Client => 3,
+            SpanKind::Internal => 1,
+            SpanKind::Server => 2,
+            SpanKind::Client => 3,
         };
         json!({
             "traceId": self.context.trace_id.to_string(),

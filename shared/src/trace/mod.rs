@@ -1,4 +1,4 @@
-//! Traces: what a call cost, step by step, through every process that it passes. Contexts travel as W3C `traceparent`; finished steps go
+//! Traces: what a call cost, step by step, through every process that it passes. Contexts travel as W3C `traceparent` and `tracestate`; finished steps go
 //! to a collector (OTLP over HTTP) from a task of their own.
 //!
 //! A server owns a [`Tracer`] and gives each request a [`Span`]; whatever runs on behalf of it [begins](begin) a span of its own by name,
@@ -8,10 +8,14 @@
 mod context;
 mod export;
 mod span;
+mod state;
 
 pub use context::{SpanId, TraceContext, TraceId};
 pub use export::Exporter;
-pub use span::{Kind, Span, TRACEPARENT, Traced, begin, carried, traceparent};
+pub use span::{
+    Propagated, Span, SpanKind, TRACEPARENT, TRACESTATE, Traced, begin, begin_remote, carried, propagation_headers,
+};
+pub use state::TraceState;
 
 use crate::clock::unix_nanoseconds;
 use crate::config::SharedSettings;
@@ -53,24 +57,27 @@ impl Tracer {
         (Self(Some(Arc::new(Recorder { queue, random, percent, counts }))), Some(exporter))
     }
 
-    /// The span of a request that came in with this `traceparent`: it continues that trace, or begins one.
-    pub fn request(&self, traceparent: Option<&str>) -> Span {
-        self.root(Kind::Server, traceparent.and_then(TraceContext::parse))
+    /// The span of a request that came in with `parent`: it continues that trace, or begins one.
+    pub fn start_request(&self, parent: Option<Propagated>) -> Span {
+        self.start(SpanKind::Server, parent)
     }
 
-    /// The span of something that this process does of itself.
-    pub fn of_itself(&self) -> Span {
-        self.root(Kind::Internal, None)
+    /// The span of something called `name` that nobody asked this process for.
+    pub fn start_root(&self, name: &'static str) -> Span {
+        let mut span = self.start(SpanKind::Internal, None);
+        span.update_name(name);
+        span
     }
 
-    fn root(&self, kind: Kind, parent: Option<TraceContext>) -> Span {
+    fn start(&self, kind: SpanKind, parent: Option<Propagated>) -> Span {
         let Some(recorder) = &self.0 else { return Span::passing(self.clone(), parent) };
         let span_id = recorder.span_id();
-        let context = match parent {
-            Some(parent) => TraceContext { span_id, ..parent },
-            None => TraceContext { trace_id: recorder.trace_id(), span_id, sampled: recorder.is_sampled() },
+        let Some(Propagated { context, state }) = parent else {
+            let context = TraceContext { trace_id: recorder.trace_id(), span_id, sampled: recorder.is_sampled() };
+            return Span::recorded(self.clone(), Propagated { context, state: TraceState::default() }, None, kind);
         };
-        Span::recorded(self.clone(), context, parent.map(|parent| parent.span_id), kind)
+        let at = Propagated { context: TraceContext { span_id, ..context }, state };
+        Span::recorded(self.clone(), at, Some(context.span_id), kind)
     }
 
     /// The context of a step under `parent`.

@@ -1,17 +1,19 @@
 //! One step of a call, and what runs on behalf of it.
 
 use super::export::FinishedSpan;
-use super::{SpanId, TraceContext, Tracer, unix_nanoseconds};
-use http::{HeaderName, HeaderValue};
+use super::{SpanId, TraceContext, TraceState, Tracer, unix_nanoseconds};
+use http::{HeaderMap, HeaderName, HeaderValue};
 use std::borrow::Cow;
 use std::future::Future;
 
 /// The header that carries a context (W3C Trace Context §3.2).
 pub const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+/// The header that carries what other tracing systems say beside it (§3.3).
+pub const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
 
 /// Which side of a call a step is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum SpanKind {
     /// A step within this process.
     Internal,
     /// Answers another process.
@@ -20,11 +22,33 @@ pub enum Kind {
     Client,
 }
 
+/// Where in which trace something happens, with what goes on beside it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Propagated {
+    /// The ids.
+    pub context: TraceContext,
+    /// What other tracing systems say of it.
+    pub state: TraceState,
+}
+
+impl Propagated {
+    /// What came in with `headers`; `None` without a `traceparent`, whose `tracestate` counts for nothing (W3C Trace Context §4.3).
+    pub fn from_headers(headers: &HeaderMap) -> Option<Self> {
+        let context = TraceContext::parse(headers.get(TRACEPARENT)?.to_str().ok()?)?;
+        let mut states = headers.get_all(TRACESTATE).iter().map(HeaderValue::to_str).peekable();
+        let state = match states.peek() {
+            None => TraceState::default(),
+            Some(_) => states.collect::<Result<Vec<_>, _>>().map(TraceState::parse).unwrap_or_default(),
+        };
+        Some(Self { context, state })
+    }
+}
+
 /// A context with what records its steps: where something runs on behalf of a request.
 #[derive(Debug, Clone)]
 pub struct Traced {
     tracer: Tracer,
-    context: TraceContext,
+    at: Propagated,
 }
 
 tokio::task_local! {
@@ -42,9 +66,14 @@ impl Traced {
     }
 }
 
-/// What a request to another process carries as [`TRACEPARENT`], if it is made on behalf of something that is traced.
-pub fn traceparent() -> Option<HeaderValue> {
-    HeaderValue::try_from(current()?.context.to_string()).ok()
+/// What a request to another process carries ([`TRACEPARENT`], [`TRACESTATE`]), if it is made on behalf of something that is traced.
+pub fn propagation_headers() -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    let Some(Traced { at, .. }) = current() else { return headers };
+    let mut add = |name, text: &str| HeaderValue::try_from(text).map(|value| headers.insert(name, value)).ok();
+    add(TRACEPARENT, &at.context.to_string());
+    at.state.as_str().map(|state| add(TRACESTATE, state));
+    headers
 }
 
 /// `work`, for another task, on behalf of what it is started for.
@@ -53,14 +82,19 @@ pub fn carried<F: Future>(work: F) -> impl Future<Output = F::Output> {
 }
 
 /// A step of what this runs on behalf of; of nothing, if that is not traced.
-pub fn begin(name: &'static str, kind: Kind) -> Span {
-    let Some(Traced { tracer, context }) = current() else { return Span::passing(Tracer::default(), None) };
-    if !tracer.records() || !context.sampled {
-        return Span::passing(tracer, Some(context));
+pub fn begin(name: &'static str, kind: SpanKind) -> Span {
+    let Some(Traced { tracer, at }) = current() else { return Span::passing(Tracer::default(), None) };
+    Span::child(tracer, at, name, kind)
+}
+
+/// A step of `remote`, which came in with a message, in this process; the step that brought the message is linked. `remote` alone decides whether
+/// it is recorded.
+pub fn begin_remote(name: &'static str, kind: SpanKind, remote: Propagated) -> Span {
+    let here = current();
+    let mut span = Span::child(here.as_ref().map(|here| here.tracer.clone()).unwrap_or_default(), remote, name, kind);
+    if let (Some(open), Some(here)) = (&mut span.open, here) {
+        open.link = Some(here.at.context);
     }
-    let parent = context.span_id;
-    let mut span = Span::recorded(tracer.clone(), tracer.child(context), Some(parent), kind);
-    span.name(name);
     span
 }
 
@@ -68,66 +102,67 @@ pub fn begin(name: &'static str, kind: Kind) -> Span {
 #[derive(Debug)]
 pub struct Span {
     tracer: Tracer,
-    context: Option<TraceContext>,
+    at: Option<Propagated>,
     open: Option<Box<FinishedSpan>>,
 }
 
 impl Span {
     /// Records nothing, and hands on the context that came in.
-    pub(super) fn passing(tracer: Tracer, context: Option<TraceContext>) -> Self {
-        Self { tracer, context, open: None }
+    pub(super) fn passing(tracer: Tracer, at: Option<Propagated>) -> Self {
+        Self { tracer, at, open: None }
     }
 
-    pub(super) fn recorded(tracer: Tracer, context: TraceContext, parent: Option<SpanId>, kind: Kind) -> Self {
-        let open = context.sampled.then(|| Box::new(FinishedSpan::begin(context, parent, kind, unix_nanoseconds())));
-        Self { tracer, context: Some(context), open }
+    pub(super) fn recorded(tracer: Tracer, at: Propagated, parent: Option<SpanId>, kind: SpanKind) -> Self {
+        let begun = || Box::new(FinishedSpan::begin(at.context, parent, kind, unix_nanoseconds()));
+        let open = at.context.sampled.then(begun);
+        Self { tracer, at: Some(at), open }
+    }
+
+    /// A step under `parent`, if that is recorded; else whatever runs on behalf of it runs on behalf of `parent`.
+    fn child(tracer: Tracer, parent: Propagated, name: &'static str, kind: SpanKind) -> Self {
+        if !tracer.records() || !parent.context.sampled {
+            return Self::passing(tracer, Some(parent));
+        }
+        let (context, above) = (tracer.child(parent.context), parent.context.span_id);
+        let mut span = Self::recorded(tracer, Propagated { context, ..parent }, Some(above), kind);
+        span.update_name(name);
+        span
     }
 
     /// Where it is, if it is traced.
     pub fn context(&self) -> Option<TraceContext> {
-        self.context
+        self.at.as_ref().map(|at| at.context)
     }
 
     /// What runs on behalf of it.
     pub fn traced(&self) -> Option<Traced> {
-        self.context.map(|context| Traced { tracer: self.tracer.clone(), context })
+        self.at.as_ref().map(|at| Traced { tracer: self.tracer.clone(), at: at.clone() })
     }
 
     /// Whether it will be told of; what costs something to say need not be said otherwise.
-    pub fn is_recorded(&self) -> bool {
+    pub fn is_recording(&self) -> bool {
         self.open.is_some()
     }
 
     /// What it is called.
-    pub fn name(&mut self, name: impl Into<Cow<'static, str>>) {
+    pub fn update_name(&mut self, name: impl Into<Cow<'static, str>>) {
         if let Some(open) = &mut self.open {
             open.name = name.into();
         }
     }
 
     /// Says something of it: a constant, a route, a method, a status.
-    pub fn say(&mut self, key: &'static str, value: impl Into<Cow<'static, str>>) {
+    pub fn set_attribute(&mut self, key: &'static str, value: impl Into<Cow<'static, str>>) {
         if let Some(open) = &mut self.open {
             open.attributes.push((key, value.into()));
         }
     }
 
     /// It failed.
-    pub fn fail(&mut self) {
+    pub fn set_error(&mut self) {
         if let Some(open) = &mut self.open {
             open.failed = true;
         }
-    }
-
-    /// It is a step of `other`, which came in with the message, and what led here so far is linked.
-    pub fn continues(&mut self, other: TraceContext) {
-        let (Some(open), Some(context)) = (&mut self.open, &mut self.context) else {
-            self.context = Some(other);
-            return;
-        };
-        open.link = open.parent.map(|parent| TraceContext { span_id: parent, ..*context });
-        context.trace_id = other.trace_id;
-        (open.context, open.parent) = (*context, Some(other.span_id));
     }
 
     /// Runs `work` on behalf of it.

@@ -1,7 +1,11 @@
-use super::{Kind, Span, TraceContext, Tracer, begin, carried, traceparent};
+use super::{
+    Propagated, Span, SpanKind, TRACEPARENT, TRACESTATE, TraceContext, Tracer, begin, begin_remote, carried,
+    propagation_headers,
+};
 use crate::config::{SharedSettings, Sources};
 use crate::metrics::Page;
 use crate::random::SystemRandom;
+use http::HeaderMap;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -9,6 +13,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 const PARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+const ELSEWHERE: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 /// Longer than anything here takes.
 const DEADLINE: Duration = Duration::from_secs(20);
 
@@ -22,6 +27,19 @@ fn tracer(collector: &str, percent: u32) -> (Tracer, super::Exporter) {
     (tracer, exporter.expect("a collector is named"))
 }
 
+fn came_in(traceparent: &str, states: &[&str]) -> Option<Propagated> {
+    let mut headers = HeaderMap::from_iter([(TRACEPARENT, traceparent.parse().unwrap())]);
+    for state in states {
+        headers.append(TRACESTATE, state.parse().unwrap());
+    }
+    Propagated::from_headers(&headers)
+}
+
+/// What another process would be told now.
+fn traceparent() -> Option<String> {
+    Some(propagation_headers().get(TRACEPARENT)?.to_str().unwrap().to_owned())
+}
+
 fn counted(tracer: &Tracer, outcome: &str) -> u64 {
     let mut page = Page::default();
     tracer.write_metrics(&mut page);
@@ -32,26 +50,27 @@ fn counted(tracer: &Tracer, outcome: &str) -> u64 {
 #[tokio::test]
 async fn without_a_collector_a_context_is_handed_on_as_it_came_and_none_is_made() {
     let tracer = Tracer::default();
-    let span = tracer.request(Some(PARENT));
-    assert!(!span.is_recorded());
+    let span = tracer.start_request(came_in(PARENT, &[]));
+    assert!(!span.is_recording());
     assert_eq!(span.run(async { traceparent() }).await.unwrap(), PARENT);
-    let inner = span.run(async { begin("step", Kind::Client).run(async { traceparent() }).await }).await;
+    let inner = span.run(async { begin("step", SpanKind::Client).run(async { traceparent() }).await }).await;
     assert_eq!(inner.unwrap(), PARENT);
-    for none in [None, Some("nonsense")] {
-        assert_eq!(tracer.request(none).run(async { traceparent() }).await, None);
+    for none in [None, came_in("nonsense", &["a=b"])] {
+        assert_eq!(none, None);
+        assert!(tracer.start_request(none).run(async { propagation_headers() }).await.is_empty());
     }
-    assert_eq!(traceparent(), None, "outside of a request there is none");
+    assert!(propagation_headers().is_empty(), "outside of a request there is none");
 }
 
 #[tokio::test]
 async fn steps_are_of_the_trace_that_came_in_and_follow_work_to_other_tasks() {
     let (tracer, _exporter) = tracer("http://127.0.0.1:9", 100);
-    let request = tracer.request(Some(PARENT));
+    let request = tracer.start_request(came_in(PARENT, &[]));
     let (parent, context) = (TraceContext::parse(PARENT).unwrap(), request.context().unwrap());
     assert_eq!(context.trace_id, parent.trace_id);
     assert_ne!(context.span_id, parent.span_id);
     let step = async {
-        let step = begin("step", Kind::Internal);
+        let step = begin("step", SpanKind::Internal);
         assert_eq!(step.run(async { traceparent() }).await.unwrap(), step.context().unwrap().to_string());
         step.context().unwrap()
     };
@@ -61,14 +80,50 @@ async fn steps_are_of_the_trace_that_came_in_and_follow_work_to_other_tasks() {
 }
 
 #[tokio::test]
+async fn what_others_say_of_a_trace_goes_on_with_it_whoever_records_it() {
+    let (recording, _exporter) = tracer("http://127.0.0.1:9", 100);
+    for tracer in [Tracer::default(), recording] {
+        let request = tracer.start_request(came_in(PARENT, &["congo=t61rcWkgMzE", "rojo=1"]));
+        let told =
+            request.run(async { begin("step", SpanKind::Client).run(async { propagation_headers() }).await }).await;
+        assert_eq!(told[TRACESTATE], "congo=t61rcWkgMzE,rojo=1");
+        let elsewhere = async {
+            let step = begin_remote("message", SpanKind::Internal, came_in(ELSEWHERE, &["other=1"]).unwrap());
+            step.run(async { propagation_headers() }).await
+        };
+        assert_eq!(request.run(elsewhere).await[TRACESTATE], "other=1", "each trace has its own");
+        let broken = tracer.start_request(came_in(PARENT, &["congo=t61rcWkgMzE", "Bad"]));
+        assert!(!broken.run(async { propagation_headers() }).await.contains_key(TRACESTATE));
+    }
+}
+
+#[tokio::test]
+async fn the_word_of_a_message_decides_whether_its_step_is_recorded() {
+    let (tracer, _exporter) = tracer("http://127.0.0.1:9", 100);
+    let unsampled = |parent: &str| parent.replace("-01", "-00");
+    for (request, message, recorded) in [
+        (PARENT.to_owned(), ELSEWHERE.to_owned(), true),
+        (unsampled(PARENT), ELSEWHERE.to_owned(), true),
+        (PARENT.to_owned(), unsampled(ELSEWHERE), false),
+        (unsampled(PARENT), unsampled(ELSEWHERE), false),
+    ] {
+        let step = async { begin_remote("message", SpanKind::Internal, came_in(&message, &[]).unwrap()) };
+        let span = tracer.start_request(came_in(&request, &[])).run(step).await;
+        let (context, sent_by) = (span.context().unwrap(), TraceContext::parse(&message).unwrap());
+        assert_eq!((span.is_recording(), context.trace_id), (recorded, sent_by.trace_id), "{request} {message}");
+        assert_eq!(context.span_id != sent_by.span_id, recorded, "a step that is recorded is one of its own");
+    }
+}
+
+#[tokio::test]
 async fn whoever_asks_not_to_be_recorded_is_not_and_the_part_of_new_traces_is_kept() {
     let (tracer, _exporter) = tracer("http://127.0.0.1:9", 0);
-    assert!(tracer.request(Some(PARENT)).is_recorded());
-    let not_sampled = tracer.request(Some(&PARENT.replace("-01", "-00")));
-    assert!(!not_sampled.is_recorded() && not_sampled.run(async { traceparent() }).await.is_some());
-    assert!((0..100).all(|_| !tracer.request(None).is_recorded()));
+    assert!(tracer.start_request(came_in(PARENT, &[])).is_recording());
+    let not_sampled = tracer.start_request(came_in(&PARENT.replace("-01", "-00"), &[]));
+    assert!(!not_sampled.is_recording() && not_sampled.run(async { traceparent() }).await.is_some());
+    assert!((0..100).all(|_| !tracer.start_request(None).is_recording()));
     let (all, _exporter) = self::tracer("http://127.0.0.1:9", 100);
-    assert!((0..100).all(|_| all.request(None).is_recorded()));
+    assert!((0..100).all(|_| all.start_request(None).is_recording()));
 }
 
 /// Answers one request with `status` and gives its text.
@@ -96,12 +151,12 @@ async fn a_batch_is_told_as_otlp_and_a_collector_that_fails_costs_its_batch_alon
     let (tracer, exporter) = tracer(&format!("http://{}/", listener.local_addr().unwrap()), 100);
     let stop = CancellationToken::new();
     let running = tokio::spawn(exporter.run(stop.clone()));
-    drop(tracer.request(None));
+    drop(tracer.start_request(None));
     tokio::time::timeout(DEADLINE, answer(&listener, "503 Service Unavailable")).await.unwrap();
-    let mut request: Span = tracer.request(Some(PARENT));
-    request.name("GET /x");
-    request.say("http.route", "/x");
-    request.fail();
+    let mut request: Span = tracer.start_request(came_in(PARENT, &[]));
+    request.update_name("GET /x");
+    request.set_attribute("http.route", "/x");
+    request.set_error();
     drop(request);
     let told = tokio::time::timeout(DEADLINE, answer(&listener, "200 OK")).await.unwrap();
     assert!(told.starts_with("POST /v1/traces HTTP/1.1\r\n"), "{told}");
@@ -116,7 +171,7 @@ async fn a_batch_is_told_as_otlp_and_a_collector_that_fails_costs_its_batch_alon
     assert_eq!((&span["name"], &span["kind"], &span["status"]["code"]), (&"GET /x".into(), &2.into(), &2.into()));
     assert!(span["startTimeUnixNano"].as_str().unwrap() <= span["endTimeUnixNano"].as_str().unwrap());
     // What is left when the server stops is told, too.
-    drop(tracer.request(None));
+    drop(tracer.start_request(None));
     stop.cancel();
     tokio::time::timeout(DEADLINE, answer(&listener, "200 OK")).await.unwrap();
     tokio::time::timeout(DEADLINE, running).await.unwrap().unwrap();
@@ -127,7 +182,7 @@ async fn a_batch_is_told_as_otlp_and_a_collector_that_fails_costs_its_batch_alon
 async fn a_full_queue_drops_and_nobody_waits() {
     let (tracer, exporter) = tracer("http://127.0.0.1:9", 100);
     for _ in 0..super::QUEUE_MAX_SPANS + 7 {
-        drop(tracer.request(None));
+        drop(tracer.start_request(None));
     }
     assert_eq!(counted(&tracer, "dropped"), 7);
     drop(exporter);

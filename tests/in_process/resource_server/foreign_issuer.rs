@@ -89,6 +89,8 @@ pub struct Foreign {
     pub tokens: Mutex<HashMap<String, Value>>,
     /// How it was asked: the `Authorization` header and the form.
     pub questions: Mutex<Vec<(String, HashMap<String, String>)>>,
+    /// What came with the last of them.
+    pub last_headers: Mutex<HeaderMap>,
 }
 
 /// Starts one on a port of its own; it lives as long as the runtime of the test.
@@ -106,6 +108,7 @@ pub async fn start() -> Arc<Foreign> {
         introspection: Place::new(),
         tokens: Mutex::default(),
         questions: Mutex::default(),
+        last_headers: Mutex::default(),
     });
     let router = Router::new()
         .route("/realms/main/.well-known/openid-configuration", get(metadata))
@@ -192,6 +195,7 @@ async fn introspect(State(foreign): State<Arc<Foreign>>, headers: HeaderMap, for
     let authorization = headers.get(header::AUTHORIZATION).map_or("", |value| value.to_str().expect("ASCII"));
     let token = form.get("token").cloned().unwrap_or_default();
     foreign.questions.lock().expect("unpoisoned").push((authorization.to_owned(), form));
+    *foreign.last_headers.lock().expect("unpoisoned") = headers;
     let truth = || {
         let tokens = foreign.tokens.lock().expect("unpoisoned");
         json_response(tokens.get(&token).unwrap_or(&json!({"active": false})))

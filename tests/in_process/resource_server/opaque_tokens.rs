@@ -17,7 +17,7 @@ use shared::{
     random::SystemRandom,
 };
 
-const ASKING: &str = "introspection = \"opaque\"\nclient_id = \"mcp server\"\nclient_secret = \"s:cret/+&\"";
+pub const ASKING: &str = "introspection = \"opaque\"\nclient_id = \"mcp server\"\nclient_secret = \"s:cret/+&\"";
 const TOKEN: &str = "2YotnFZFEjr1zCsicMWpAA";
 
 fn claims(foreign: &Foreign, server: &Server) -> Value {

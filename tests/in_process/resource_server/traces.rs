@@ -1,14 +1,24 @@
 //! One call followed through both servers, as a collector sees it.
 
 use super::{
+    foreign_issuer,
+    opaque_tokens::ASKING,
     real_issuer::Together,
-    server::{IN_TIME, Server, call, list, post},
+    server::{self, IN_TIME, Server, call, list, post},
+    trusted_issuers::in_place,
 };
 use crate::auth_server::given::{Given, public_client};
 use axum::{Json, Router, extract::State, http::StatusCode, routing::post as on_post};
 use serde_json::{Value, json};
+use shared::{
+    config::Sources,
+    db::{Fault, Faults, Statement, StoreError},
+    random::{SharedRandom, SystemRandom},
+    trace::Tracer,
+};
 use std::sync::{Arc, Mutex, atomic::Ordering};
 use system_tests::poll::until;
+use tokio_util::sync::CancellationToken;
 
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 const CLIENT_SPAN: &str = "00f067aa0ba902b7";
@@ -151,4 +161,62 @@ async fn a_word_that_a_caller_chose_is_told_to_no_collector() {
     let told = collector.spans(TRACE);
     assert!(told.iter().any(|span| span["name"] == "message"), "{told:#?}");
     assert!(!format!("{told:?}").contains("hunter2"), "{told:#?}");
+}
+
+#[tokio::test]
+async fn what_other_systems_say_of_a_trace_goes_on_with_it() {
+    let foreign = foreign_issuer::start().await;
+    let server = in_place(&[&foreign], ASKING).await;
+    let ask = async |token: &str, states: &[&str]| {
+        let mut request = post(token, list().to_string());
+        let traceparent = format!("00-{TRACE}-{CLIENT_SPAN}-01").parse().expect("a value");
+        request.headers_mut().insert("traceparent", traceparent);
+        for state in states {
+            request.headers_mut().append("tracestate", state.parse().expect("a value"));
+        }
+        server.send(request).await;
+        foreign.last_headers.lock().expect("unpoisoned").clone()
+    };
+    let told = ask("one", &["congo=t61rcWkgMzE", "rojo=00f067aa0ba902b7"]).await;
+    assert_eq!(told["tracestate"], "congo=t61rcWkgMzE,rojo=00f067aa0ba902b7");
+    assert!(told["traceparent"].to_str().expect("ASCII").contains(TRACE));
+    let told = ask("another", &["congo=t61rcWkgMzE", "no member"]).await;
+    assert!(told.contains_key("traceparent") && !told.contains_key("tracestate"), "{told:?}");
+}
+
+/// Fails to commit.
+struct NoCommit;
+
+impl Faults for NoCommit {
+    fn at(&self, name: &'static str) -> Option<Fault> {
+        (name == "commit").then_some(Fault::FailBefore)
+    }
+}
+
+#[tokio::test]
+async fn what_failed_in_the_database_is_told_as_failed() {
+    static MISSING: Statement = Statement::new("missing.read", "SELECT id FROM missing");
+    static PRESENT: Statement = Statement::new("present.read", "SELECT 1");
+    let (collector, settings) = Collector::start().await;
+    let sources = Sources::new().with_file_text("test", &settings).expect("TOML");
+    let random: SharedRandom = Arc::new(SystemRandom);
+    let (tracer, exporter) = Tracer::of(&sources.load().expect("settings"), "test", &random);
+    let stop = CancellationToken::new();
+    tokio::spawn(exporter.expect("a collector").run(stop.clone()));
+    let store = server::in_memory().await.with_faults(Arc::new(NoCommit));
+    let root = tracer.start_root("a test");
+    let trace = root.context().expect("recorded").trace_id.to_string();
+    root.run(async {
+        store.read().fetch_optional(&PRESENT, []).await.expect("a row");
+        store.read().fetch_optional(&MISSING, []).await.expect_err("no such table");
+        let written: Result<(), StoreError> = store.write(async |_| Ok(())).await;
+        written.expect_err("no commit");
+    })
+    .await;
+    drop(root);
+    for (name, failed) in [("present.read", false), ("missing.read", true), ("commit", true)] {
+        let span = collector.span(&trace, "test", name).await;
+        assert_eq!(span["status"]["code"] == json!(2), failed, "{name}: {span:#}");
+    }
+    stop.cancel();
 }

@@ -78,6 +78,7 @@ targets![
     requests::cors_preflight,
     requests::host_and_origin,
     requests::traceparent,
+    requests::tracestate,
     settings::configuration,
     settings::setting_values,
     tokens::access_token_claims,

@@ -10,7 +10,7 @@ use resource_server::{
 use shared::{
     config::PublicUrl,
     http::{Cors, Manner as _},
-    trace::TraceContext,
+    trace::{TraceContext, TraceState},
 };
 use std::sync::LazyLock;
 use url::Url;
@@ -126,4 +126,21 @@ pub(super) fn traceparent(bytes: &[u8]) {
     let written = context.to_string();
     assert!(HeaderValue::from_str(&written).is_ok());
     assert_eq!(TraceContext::parse(&written), Some(context), "it reads back");
+}
+
+/// Each line is a `tracestate` field of one request. What is handed on is a bounded list of what came in, in its order, and reads back.
+pub(super) fn tracestate(bytes: &[u8]) {
+    let Some(text) = text(bytes) else { return };
+    let state = TraceState::parse(text.split('\n'));
+    let Some(written) = state.as_str() else { return };
+    assert!(written.len() <= 512 && HeaderValue::from_str(written).is_ok());
+    let mut sent = text.split(['\n', ',']).map(|member| member.trim_matches([' ', '\t']));
+    let mut keys = Vec::new();
+    for member in written.split(',') {
+        assert!(sent.any(|other| other == member), "{member:?} was not sent, or not in this order");
+        keys.push(member.split_once('=').expect("a key and a value").0);
+    }
+    keys.sort_unstable();
+    assert!(keys.len() <= 32 && keys.windows(2).all(|pair| pair[0] != pair[1]), "each key once");
+    assert_eq!(TraceState::parse([written]), state, "it reads back");
 }
