@@ -81,7 +81,7 @@ await run(() =>
     await photograph(second.page, 'change-password');
     const stepUpUrl = await handOver('allow_access');
     await second.page.goto(input.home_url);
-    await second.page.waitForSelector('#end-grant-1-form');
+    await second.page.waitForSelector('#end-grant-1-1-1-form');
     await photograph(second.page, 'home-with-access');
     await second.page.goto(stepUpUrl);
     await second.page.waitForSelector('#step-up-form');

@@ -50,7 +50,9 @@ async fn every_page_is_photographed_and_sound() -> anyhow::Result<()> {
         is_sound(&mut script, page).await?;
     }
     script.step("allow_access").await?;
-    client.authorize(&mut Person::new(EMAIL, PASSWORD)?, "mcp.read mcp.write openid profile").await?;
+    for scope in ["mcp.read", "mcp.read mcp.write openid profile", "mcp.read mcp.write openid profile"] {
+        client.authorize(&mut Person::new(EMAIL, PASSWORD)?, scope).await?;
+    }
     script.go_on(&step_up_url(&home).await?).await?;
     is_sound(&mut script, "home-with-access").await?;
     is_sound(&mut script, "step-up").await?;

@@ -8,7 +8,11 @@ use super::{
     views::{NewUserView, PasswordLinkView, UserView},
 };
 use crate::{
-    store::user_account::{self, UserFilter, UserRecord},
+    grants::end_client_access::end_client_access,
+    store::{
+        client,
+        user_account::{self, UserFilter, UserRecord},
+    },
     users::{
         Email, NewUser,
         change_user::{UserChange, change_user},
@@ -78,6 +82,11 @@ pub(super) const COLLECTION: Collection = Collection {
             .refuses(&[409]),
         Operation::delete((NAME, "sign-out"), "/users/{id}/sessions", |call| Box::pin(sign_out(call)))
             .does("End every browser session of a user; grants stay", "users sign-out K3b1ZW1hbm5uMjAwMTIzNA"),
+        Operation::delete((NAME, "end-client"), "/users/{id}/clients/{client_id}", |call| Box::pin(end_client(call)))
+            .does(
+                "End everything that a user allowed a client, at once",
+                "users end-client K3b1ZW1hbm5uMjAwMTIzNA client_Zm9vYmFyYmF6cXV4MTIz",
+            ),
     ],
 };
 
@@ -224,6 +233,15 @@ async fn refuse_erased(call: &Call<'_>, id: &str) -> Result<(), Refusal> {
 async fn sign_out(call: &Call<'_>) -> Result<Reply, Refusal> {
     let id = find(call, call.path("id")).await?.user.id;
     sign_out_everywhere(&call.app.store, &*call.app.random, call.actor, &id, call.now).await?;
+    Ok(Reply::nothing())
+}
+
+async fn end_client(call: &Call<'_>) -> Result<Reply, Refusal> {
+    let (app, user_id, client_id) = (call.app, find(call, call.path("id")).await?.user.id, call.path("client_id"));
+    if client::find(&mut app.store.read(), client_id).await?.is_none() {
+        return Err(Refusal::not_found());
+    }
+    end_client_access(&app.store, &*app.random, call.actor, &user_id, client_id, call.now).await?;
     Ok(Reply::nothing())
 }
 

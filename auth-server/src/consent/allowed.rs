@@ -1,4 +1,4 @@
-//! What a person allowed clients and still stands, in words.
+//! What a person allowed clients and still stands, in words, by client.
 
 use crate::{
     app::App,
@@ -11,35 +11,75 @@ use shared::{clock::UnixSeconds, db::StoreError};
 /// More than this are not shown at once.
 const SHOWN_MAX: i64 = 100;
 
-/// One client's access to one resource.
+/// Everything that one client was allowed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Allowed {
-    /// The grant.
-    pub grant: GrantOverview,
+pub struct AllowedClient {
+    /// Which client.
+    pub id: String,
+    /// How it calls itself.
+    pub name: String,
+    /// What it was allowed, whatever was allowed last first.
+    pub accesses: Vec<AllowedAccess>,
+}
+
+/// The same scopes of one resource for one organization, allowed once or more often: each time was another connection of the client.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AllowedAccess {
     /// What the resource is called; its identifier if it is not registered any more.
     pub resource_name: String,
     /// What each scope allows.
     pub scopes: Vec<String>,
+    /// The grants, the newest first; at least one.
+    pub grants: Vec<GrantOverview>,
 }
 
-/// What the user allowed, the newest first.
+/// What the user allowed, by client, the client that was allowed something last first.
 ///
 /// # Errors
 /// [`StoreError`] when the database does not answer.
-pub async fn list_allowed(app: &App, user_id: &str, now: UnixSeconds) -> Result<Vec<Allowed>, StoreError> {
+pub async fn list_allowed(app: &App, user_id: &str, now: UnixSeconds) -> Result<Vec<AllowedClient>, StoreError> {
     let filter = GrantFilter { user_id, ..GrantFilter::default() };
     let grants = grant_overview::list(&mut app.store.read(), filter, After::NOTHING, SHOWN_MAX, now).await?;
-    let allowed = |grant: GrantOverview| {
-        let resource = app.resources.find(&grant.resource);
-        let resource = resource.as_deref();
-        let name = resource.map(|resource| resource.name.trim()).filter(|name| !name.is_empty());
-        Allowed {
-            resource_name: name.unwrap_or(&grant.resource).to_owned(),
-            scopes: grant.scope.split_whitespace().map(|scope| in_words(scope, resource)).collect(),
-            grant,
+    let mut clients: Vec<AllowedClient> = Vec::new();
+    for grant in grants {
+        match clients.iter_mut().find(|client| client.id == grant.client_id) {
+            Some(client) => client.add(app, grant),
+            None => {
+                let (id, name) = (grant.client_id.clone(), grant.client_name.clone());
+                clients.push(AllowedClient { id, name, accesses: vec![access(app, grant)] });
+            }
         }
-    };
-    Ok(grants.into_iter().map(allowed).collect())
+    }
+    Ok(clients)
+}
+
+impl AllowedClient {
+    fn add(&mut self, app: &App, grant: GrantOverview) {
+        match self.accesses.iter_mut().find(|access| access.is_of(&grant)) {
+            Some(access) => access.grants.push(grant),
+            None => self.accesses.push(access(app, grant)),
+        }
+    }
+}
+
+impl AllowedAccess {
+    fn is_of(&self, grant: &GrantOverview) -> bool {
+        self.grants.first().is_some_and(|first| {
+            (&first.resource, &first.organization_id, &first.scope)
+                == (&grant.resource, &grant.organization_id, &grant.scope)
+        })
+    }
+}
+
+fn access(app: &App, grant: GrantOverview) -> AllowedAccess {
+    let resource = app.resources.find(&grant.resource);
+    let resource = resource.as_deref();
+    let name = resource.map(|resource| resource.name.trim()).filter(|name| !name.is_empty());
+    AllowedAccess {
+        resource_name: name.unwrap_or(&grant.resource).to_owned(),
+        scopes: grant.scope.split_whitespace().map(|scope| in_words(scope, resource)).collect(),
+        grants: vec![grant],
+    }
 }
 
 /// As the consent page said it.

@@ -51,10 +51,15 @@ async fn end(
     reason: RevocationReason,
     now: UnixSeconds,
 ) -> Result<bool, StoreError> {
-    let event = &AuditEvent::new(AuditKind::GrantRevoked, random, now)
+    let event = &revocation(grant, random, by, now);
+    store.write(|mut tx| async move { revoke_grant(&mut tx, grant, reason, event, now).await }).await
+}
+
+/// The event that `by` ended `grant`.
+pub(super) fn revocation(grant: &AuthorizationGrant, random: &dyn Random, by: &Actor, now: UnixSeconds) -> AuditEvent {
+    AuditEvent::new(AuditKind::GrantRevoked, random, now)
         .user(&grant.user_id)
         .client(&grant.client_id)
         .grant(&grant.id)
-        .by(by);
-    store.write(|mut tx| async move { revoke_grant(&mut tx, grant, reason, event, now).await }).await
+        .by(by)
 }

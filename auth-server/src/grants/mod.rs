@@ -6,6 +6,7 @@
 pub mod authorization_code;
 pub mod check_target;
 pub mod client_credentials;
+pub mod end_client_access;
 pub mod end_grant;
 pub mod machine;
 pub mod narrow_scope;

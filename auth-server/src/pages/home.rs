@@ -1,7 +1,10 @@
 //! The page at the issuer itself.
 
 use super::{Site, time::in_words};
-use crate::{consent::allowed::Allowed, store::browser_session::SessionRecord};
+use crate::{
+    consent::allowed,
+    store::{browser_session::SessionRecord, grant_overview::GrantOverview},
+};
 use askama::Template;
 use shared::clock::UnixSeconds;
 
@@ -25,26 +28,75 @@ pub struct SignedInAccount<'a> {
     pub email: &'a str,
     /// The session's form token.
     pub csrf: &'a str,
-    /// What they allowed and still stands.
-    pub allowed: Vec<AllowedAccess>,
+    /// What they allowed and still stands, by client.
+    pub allowed: Vec<AllowedClient>,
     /// Where they are signed in, this browser first.
     pub sessions: Vec<OpenSession>,
 }
 
 /// What somebody allowed a client.
+pub struct AllowedClient {
+    /// Its id.
+    pub id: String,
+    /// How it calls itself.
+    pub name: String,
+    /// What it was allowed.
+    pub accesses: Vec<AllowedAccess>,
+}
+
+/// The same, allowed once or more often.
 pub struct AllowedAccess {
-    /// What.
-    pub allowed: Allowed,
+    /// What the resource is called.
+    pub resource_name: String,
+    /// The name of the organization that it is for.
+    pub organization_name: Option<String>,
+    /// What each scope allows.
+    pub scopes: Vec<String>,
+    /// Each time.
+    pub connections: Vec<Connection>,
+}
+
+/// One time that something was allowed.
+pub struct Connection {
+    /// The grant.
+    pub grant_id: String,
     /// Since when, in words.
     pub since: String,
     /// When it was last used, in words.
     pub last_used: Option<String>,
 }
 
-impl From<Allowed> for AllowedAccess {
-    fn from(allowed: Allowed) -> Self {
-        let (since, last_used) = (in_words(allowed.grant.created_at), allowed.grant.last_used_at.map(in_words));
-        Self { allowed, since, last_used }
+impl AllowedClient {
+    /// Whether there is more than one thing to end.
+    pub fn has_several(&self) -> bool {
+        self.accesses.iter().map(|access| access.connections.len()).sum::<usize>() > 1
+    }
+}
+
+impl From<allowed::AllowedClient> for AllowedClient {
+    fn from(client: allowed::AllowedClient) -> Self {
+        let allowed::AllowedClient { id, name, accesses } = client;
+        Self { id, name, accesses: accesses.into_iter().map(AllowedAccess::from).collect() }
+    }
+}
+
+impl From<allowed::AllowedAccess> for AllowedAccess {
+    fn from(access: allowed::AllowedAccess) -> Self {
+        let allowed::AllowedAccess { resource_name, scopes, grants } = access;
+        let organization_name = grants.first().and_then(|grant| grant.organization_name.clone());
+        Self {
+            resource_name,
+            organization_name,
+            scopes,
+            connections: grants.into_iter().map(Connection::from).collect(),
+        }
+    }
+}
+
+impl From<GrantOverview> for Connection {
+    fn from(grant: GrantOverview) -> Self {
+        let (since, last_used) = (in_words(grant.created_at), grant.last_used_at.map(in_words));
+        Self { grant_id: grant.id, since, last_used }
     }
 }
 

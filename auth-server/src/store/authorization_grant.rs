@@ -34,6 +34,15 @@ const FIND_BY_CODE: Statement = Statement::new(
     "authorization_grant.find_by_code",
     concat!("SELECT ", grant_columns!(), " FROM authorization_grant g WHERE g.code_hash = $1"),
 );
+const LIST_STANDING: Statement = Statement::new(
+    "authorization_grant.list_standing",
+    concat!(
+        "SELECT ",
+        grant_columns!(),
+        " FROM authorization_grant g \
+         WHERE g.user_id = $1 AND g.client_id = $2 AND g.revoked_at IS NULL AND g.expires_at > $3 ORDER BY g.id"
+    ),
+);
 const ATTEMPT_CODE: Statement = Statement::new(
     "authorization_grant.attempt_code",
     "UPDATE authorization_grant SET code_attempted_at = $2 WHERE id = $1 AND code_attempted_at IS NULL",
@@ -229,6 +238,19 @@ pub async fn find(db: &mut impl Fetch, id: &str) -> Result<Option<AuthorizationG
 /// The database does not answer.
 pub async fn find_by_code(db: &mut impl Fetch, code: &TokenHash) -> Result<Option<AuthorizationGrant>, StoreError> {
     db.fetch_optional(&FIND_BY_CODE, binds![&code.0]).await?.as_ref().map(read).transpose()
+}
+
+/// What a user allowed a client and still stands, codes that nobody redeemed yet among it.
+///
+/// # Errors
+/// The database does not answer.
+pub async fn list_standing(
+    db: &mut impl Fetch,
+    user_id: &str,
+    client_id: &str,
+    now: UnixSeconds,
+) -> Result<Vec<AuthorizationGrant>, StoreError> {
+    db.fetch_all(&LIST_STANDING, binds![user_id, client_id, now]).await?.iter().map(read).collect()
 }
 
 /// Burns the code without buying anything. `false`: it was presented before.

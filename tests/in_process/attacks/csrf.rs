@@ -170,7 +170,7 @@ async fn nobody_else_submits_the_forms_that_clients_lead_to() {
 
 #[tokio::test]
 async fn nobody_else_takes_back_what_a_person_allowed() {
-    for row in FORMS.iter().filter(|row| ["/grants/end", "/sessions/end"].contains(&row.path)) {
+    for row in FORMS.iter().filter(|row| ["/grants/end", "/clients/end", "/sessions/end"].contains(&row.path)) {
         assault(*row).await;
     }
 }

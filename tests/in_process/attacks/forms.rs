@@ -40,12 +40,13 @@ const fn row(path: &'static str, lock: Lock, done: u16) -> Row {
 }
 
 /// All of them. A route that takes a form and has no row makes `csrf` fail.
-pub const FORMS: [Row; 11] = [
+pub const FORMS: [Row; 12] = [
     row("/sign-in", Lock::Sealed, 303),
     row("/sign-out", Lock::Token, 303),
     row("/sign-out/everywhere", Lock::Token, 303),
     row("/change-password", Lock::Token, 200),
     row("/grants/end", Lock::Token, 303),
+    row("/clients/end", Lock::Token, 303),
     row("/sessions/end", Lock::Token, 303),
     row("/oauth2/consent", Lock::Token, 303),
     row("/step-up", Lock::Token, 200),
@@ -88,7 +89,15 @@ pub async fn stage<'a>(server: &'a TestServer, row: Row, email: &str) -> Stage<'
             let client = server.register_client("Client").await;
             let code = allow(&mut browser, &Ask::of(&client)).await;
             redeem(server, &client, &code).await;
-            form(&browser.get("/").await, "end-grant-1-form")
+            form(&browser.get("/").await, "end-grant-1-1-1-form")
+        }
+        "/clients/end" => {
+            let client = server.register_client("Client").await;
+            for _ in 0..2 {
+                let code = allow(&mut browser, &Ask::of(&client)).await;
+                redeem(server, &client, &code).await;
+            }
+            form(&browser.get("/").await, "end-client-1-form")
         }
         "/sessions/end" => {
             Browser::signed_in(server, email, PASSWORD).await;

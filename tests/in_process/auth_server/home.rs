@@ -3,6 +3,7 @@
 use super::{
     TestServer,
     browser::{Browser, form},
+    given::TOKEN,
     sign_on::{allow, redeem},
     visitors::{Ask, PASSWORD},
 };
@@ -18,7 +19,7 @@ async fn what_was_allowed_is_listed_in_words_and_ends_at_once() {
     let mut browser = Browser::signed_in(&server, ADA, PASSWORD).await;
     assert!(browser.get("/").await.body.contains("When a client asks for access"), "nothing yet");
     let code = allow(&mut browser, &Ask::of(&client).with("scope", "mcp.read openid offline_access")).await;
-    assert!(!browser.get("/").await.body.contains("end-grant-1-form"), "a code that nobody redeemed is no access");
+    assert!(!browser.get("/").await.body.contains("end-grant-1-1-1-form"), "a code that nobody redeemed is no access");
     let tokens = redeem(&server, &client, &code).await;
     let page = browser.get("/").await;
     for words in
@@ -26,15 +27,47 @@ async fn what_was_allowed_is_listed_in_words_and_ends_at_once() {
     {
         assert!(page.body.contains(words), "{words}: {}", page.body);
     }
-    let end = form(&page, "end-grant-1-form");
+    let end = form(&page, "end-grant-1-1-1-form");
     let answer = browser.submit(&end).await;
     assert_eq!((answer.status.as_u16(), answer.header("location")), (303, "/"));
-    assert!(!browser.get("/").await.body.contains("end-grant-1-form"));
+    assert!(!browser.get("/").await.body.contains("end-grant-1-1-1-form"));
     assert_eq!(server.audited("grant_revoked").await, 1);
     let refused = server.call("GET", "/oauth2/userinfo", &tokens.text("access_token"), &Value::Null).await;
     assert_eq!(refused.status, 401, "what was cached has ended, too: {refused:?}");
     assert_eq!(browser.submit(&end).await.status, 303, "twice is as good");
     assert_eq!(server.audited("grant_revoked").await, 1);
+}
+
+/// What connects on a laptop and on a telephone is one client, with an entry for each.
+#[tokio::test]
+async fn a_client_that_was_connected_more_than_once_stands_once_and_ends_at_once() {
+    let server = TestServer::start().await;
+    server.add_member(ADA).await;
+    let (client, other) = (server.register_client("Client").await, server.register_client("Another").await);
+    let mut browser = Browser::signed_in(&server, ADA, PASSWORD).await;
+    let mut tokens = Vec::new();
+    for (client, scope) in
+        [(&client, "mcp.read"), (&client, "mcp.read"), (&client, "mcp.read mcp.write"), (&other, "mcp.read")]
+    {
+        let code = allow(&mut browser, &Ask::of(client).with("scope", scope)).await;
+        tokens.push(redeem(&server, client, &code).await.text("refresh_token"));
+    }
+    let page = browser.get("/").await;
+    let count = |words: &str| page.body.matches(words).count();
+    assert_eq!((count("<h3 class=\"foreign\">Client</h3>"), count("<h4>May use")), (1, 3), "{}", page.body);
+    assert_eq!((count("action=\"/grants/end\""), count("action=\"/clients/end\"")), (4, 1), "{}", page.body);
+    let unredeemed = allow(&mut browser, &Ask::of(&client)).await;
+    let ends_all = page.body.find("end-client-").map(|at| &page.body[at..at + "end-client-1-form".len()]);
+    let answer = browser.submit(&form(&page, ends_all.expect("a form"))).await;
+    assert_eq!((answer.status.as_u16(), answer.header("location")), (303, "/"));
+    let page = browser.get("/").await;
+    assert!(page.body.contains("Another") && !page.body.contains(&client), "{}", page.body);
+    assert_eq!((server.audited("grant_revoked").await, server.revoked_grants().await), (4, 4));
+    for (token, client, status) in [(&tokens[0], &client, 400), (&tokens[2], &client, 400), (&tokens[3], &other, 200)] {
+        let refresh = [("grant_type", "refresh_token"), ("refresh_token", token.as_str()), ("client_id", client)];
+        assert_eq!(server.post_form(TOKEN, &refresh).await.status, status);
+    }
+    assert_eq!(redeem(&server, &client, &unredeemed).await.status, 400, "a code that was on its way buys nothing");
 }
 
 #[tokio::test]
@@ -54,7 +87,7 @@ async fn another_browser_is_signed_out_from_this_one() {
 #[tokio::test]
 async fn whoever_is_signed_out_is_led_to_signing_in() {
     let server = TestServer::start().await;
-    for path in ["/grants/end", "/sessions/end"] {
+    for path in ["/grants/end", "/clients/end", "/sessions/end"] {
         let answer = server.post_form(path, &[("grant", "x"), ("session", "x")]).await;
         assert_eq!((answer.status.as_u16(), answer.header("location")), (303, "/sign-in"), "{path}");
     }

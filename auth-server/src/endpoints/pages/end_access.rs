@@ -1,4 +1,4 @@
-//! `POST /grants/end` and `POST /sessions/end`: a signed-in person takes back what is listed at home.
+//! `POST /grants/end`, `POST /clients/end` and `POST /sessions/end`: a signed-in person takes back what is listed at home.
 
 use super::{
     page::see_other,
@@ -6,8 +6,9 @@ use super::{
 };
 use crate::{
     app::App,
+    audit::Actor,
     change_log::follower::catch_up_if_possible,
-    grants::end_grant::end_own_grant,
+    grants::{end_client_access::end_client_access, end_grant::end_own_grant},
     pages::Notice,
     parameters::Parameters,
     router::paths,
@@ -18,13 +19,29 @@ use http::HeaderMap;
 use shared::http::RequestId;
 use std::sync::Arc;
 
-/// Ends what was allowed one client.
+/// Ends one thing that was allowed a client.
 pub async fn end_grant(State(app): State<Arc<App>>, id: RequestId, headers: HeaderMap, body: Body) -> Response {
     let visit = Visit::new(&app, &headers, &id);
     let result = async {
         if let Some((session, form)) = own_form(&visit, body).await? {
             let grant = form.get("grant").unwrap_or_default();
             end_own_grant(&app.store, &*app.random, &session.user.id, grant, visit.now).await?;
+            catch_up_if_possible(&app).await;
+            return Ok(see_other(&visit.site.home));
+        }
+        Ok(see_other(&visit.path(paths::SIGN_IN)))
+    };
+    visit.answer(result.await)
+}
+
+/// Ends all that was allowed one client.
+pub async fn end_client(State(app): State<Arc<App>>, id: RequestId, headers: HeaderMap, body: Body) -> Response {
+    let visit = Visit::new(&app, &headers, &id);
+    let result = async {
+        if let Some((session, form)) = own_form(&visit, body).await? {
+            let (user_id, client_id) = (&session.user.id, form.get("client").unwrap_or_default());
+            let by = Actor::Person { user_id: user_id.clone() };
+            end_client_access(&app.store, &*app.random, &by, user_id, client_id, visit.now).await?;
             catch_up_if_possible(&app).await;
             return Ok(see_other(&visit.site.home));
         }

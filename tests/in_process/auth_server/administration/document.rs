@@ -65,6 +65,7 @@ impl Stage {
             "users_show" | "users_disable" | "users_enable" | "users_password_link" | "users_sign_out" => {
                 (at("id", "ann"), "", Value::Null)
             }
+            "users_end_client" => (vec![("id", "ann".to_owned()), ("client_id", "app".to_owned())], "", Value::Null),
             // Ann is the last owner of an organization.
             "users_erase" => (at("id", &self.member), "", Value::Null),
             "organizations_list" => (vec![], "limit=5", Value::Null),
@@ -244,7 +245,7 @@ async fn the_document_and_the_table_of_urls_say_the_same() {
     let written: BTreeSet<&str> = document["paths"].as_object().expect("paths").keys().map(String::as_str).collect();
     assert_eq!(written, router::administered().collect());
     for described in described(&document) {
-        let url = described.path.replace("{id}", "x").replace("{user_id}", "y");
+        let url = described.path.replace("{id}", "x").replace("{user_id}", "y").replace("{client_id}", "z");
         let answer = server.call(&described.method, &url, "nonsense", &Value::Null).await;
         assert_eq!(answer.status, 401, "{} {url}", described.method);
     }

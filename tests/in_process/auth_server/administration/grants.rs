@@ -34,6 +34,26 @@ async fn a_grant_is_found_by_whom_it_concerns_and_ended() {
 }
 
 #[tokio::test]
+async fn everything_that_a_user_allowed_a_client_ends_by_one_call() {
+    let server = TestServer::administered().await.and_app().await;
+    let families = [server.family().await, server.family().await];
+    for (user, client, status) in [("root", "app", 204), ("ann", "nobody", 404), ("nobody", "app", 404)] {
+        let answer = server.admin("DELETE", &format!("/users/{user}/clients/{client}"), &Value::Null).await;
+        assert_eq!(answer.status, status, "{user} {client}");
+    }
+    assert_eq!(server.audited("grant_revoked").await, 0, "what others allowed stands");
+    for _ in 0..2 {
+        assert_eq!(server.admin("DELETE", "/users/ann/clients/app", &Value::Null).await.status, 204);
+        assert_eq!((server.audited("grant_revoked").await, server.revoked_grants().await), (2, 2));
+    }
+    for refresh in &families {
+        assert_eq!(server.refresh(refresh).await.refusal(), (400, "invalid_grant".to_owned()));
+    }
+    let event = &server.admin_get("/audit?kind=grant_revoked").await.json()["items"][0];
+    assert_eq!((&event["actor"], &event["user_id"]), (&json!("client ops"), &json!("ann")));
+}
+
+#[tokio::test]
 async fn neither_code_nor_challenge_is_shown() {
     let server = TestServer::administered().await.and_app().await;
     server.family().await;

@@ -125,6 +125,7 @@ pub const ROWS: &[Row] = &[
     page("POST", "/t/sign-out", Reads::Form, 303),
     page("POST", "/t/sign-out/everywhere", Reads::Form, 303),
     page("POST", "/t/grants/end", Reads::Form, 303),
+    page("POST", "/t/clients/end", Reads::Form, 303),
     page("POST", "/t/sessions/end", Reads::Form, 303),
     page("GET", "/t/change-password", Reads::Nothing, 303),
     page("POST", "/t/change-password", Reads::Form, 303),

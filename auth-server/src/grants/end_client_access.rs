@@ -1,0 +1,49 @@
+//! An administrator, or the person who allowed it, ends everything that one person allowed one client: each grant is a connection of that
+//! client, and whoever is done with the client is done with all of them.
+
+use super::{end_grant::revocation, revoke_grant::revoke_grant};
+use crate::{
+    audit::Actor,
+    store::authorization_grant::{self, RevocationReason},
+};
+use shared::{
+    clock::UnixSeconds,
+    db::{Store, StoreError},
+    random::Random,
+};
+
+/// Ends every grant of this user for this client, at whatever resource and for whatever organization, in one transaction; each is told and
+/// recorded like one that ends alone. With it end the consents that the client could renew its access by, and a grant that it got before that
+/// ends in a transaction of its own: when this returns, none stands that was not allowed anew.
+///
+/// # Errors
+/// The database failed; then what stands is as the pages show it.
+pub async fn end_client_access(
+    store: &Store,
+    random: &dyn Random,
+    by: &Actor,
+    user_id: &str,
+    client_id: &str,
+    now: UnixSeconds,
+) -> Result<(), StoreError> {
+    let reason = match by {
+        Actor::Person { .. } => RevocationReason::User,
+        _ => RevocationReason::Administrator,
+    };
+    loop {
+        let standing = authorization_grant::list_standing(&mut store.read(), user_id, client_id, now).await?;
+        if standing.is_empty() {
+            return Ok(());
+        }
+        let acts: Vec<_> = standing.iter().map(|grant| (grant, revocation(grant, random, by, now))).collect();
+        let acts = &acts;
+        store
+            .write(|mut tx| async move {
+                for (grant, event) in acts {
+                    revoke_grant(&mut tx, grant, reason, event, now).await?;
+                }
+                Ok::<_, StoreError>(())
+            })
+            .await?;
+    }
+}
