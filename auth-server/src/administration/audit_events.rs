@@ -14,7 +14,7 @@ use crate::{
         verify_chain,
         verify_chain::Checkpoint,
     },
-    store::audit_event::{self, AuditFilter, AuditRow, Before},
+    store::audit_event::{self, AuditFilter, AuditRow, Before, LabelledRow},
 };
 use clap::ValueEnum as _;
 use schemars::JsonSchema;
@@ -23,7 +23,8 @@ use shared::clock::UnixSeconds;
 
 const NAME: &str = "audit";
 const EXPORT: &str = "audit/export";
-const COLUMNS: &[&str] = &["at", "kind", "actor", "user_id", "client_id", "grant_id"];
+const COLUMNS: &[&str] =
+    &["at", "kind", "actor", "actor_name", "user_email", "user_id", "client_name", "client_id", "grant_id"];
 
 pub(super) const COLLECTION: Collection = Collection {
     name: NAME,
@@ -82,7 +83,7 @@ async fn list(call: &Call<'_>) -> Result<Reply, Refusal> {
         actor: query.actor.as_deref().unwrap_or_default(),
     };
     let rows = audit_event::list_page(&mut call.app.store.read(), filter, before, asked.rows()).await?;
-    let key = |row: &AuditRow| format!("{} {}", row.at, row.id);
+    let key = |LabelledRow { row, .. }: &LabelledRow| format!("{} {}", row.at, row.id);
     Ok(Reply::shows(&asked.page(rows, key, AuditEventView::from)))
 }
 

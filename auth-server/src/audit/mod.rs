@@ -21,7 +21,7 @@ use schemars::JsonSchema;
 use shared::{
     clock::UnixSeconds,
     db::{StoreError, Tx},
-    http::{AddressBlock, current_request_id},
+    http::current_request_id,
     random::{Random, random_id},
 };
 
@@ -227,8 +227,9 @@ pub struct AuditEvent {
 }
 
 impl AuditEvent {
-    /// An event of this kind that happened at `now`.
+    /// An event of this kind that happened at `now`; on behalf of a request it says which, and from what block of addresses that came.
     pub fn new(kind: AuditKind, random: &dyn Random, now: UnixSeconds) -> Self {
+        let request = current_request_id();
         let row = AuditRow {
             id: random_id(random),
             at: now,
@@ -242,9 +243,9 @@ impl AuditEvent {
             client_id: None,
             grant_id: None,
             target: None,
-            address_block: None,
+            address_block: request.as_ref().map(|request| request.client().block().to_string()),
             detail: None,
-            request_id: current_request_id().map(|id| id.as_str().to_owned()),
+            request_id: request.map(|request| request.as_str().to_owned()),
             link: None,
         };
         Self { row }
@@ -304,13 +305,6 @@ impl AuditEvent {
     #[must_use]
     pub fn by_client(self, id: &str) -> Self {
         self.by(&Actor::Machine { client_id: id.to_owned() })
-    }
-
-    /// The request came from here.
-    #[must_use]
-    pub fn from_block(mut self, block: Option<&AddressBlock>) -> Self {
-        self.row.address_block = block.map(ToString::to_string);
-        self
     }
 }
 

@@ -13,10 +13,9 @@ use crate::{
         export_events::{ExportError, export_events},
         verify_chain::{Checkpoint, verify_chain},
     },
-    store::audit_event::{self, LabelledRow, Selection},
+    store::audit_event::{self, Selection},
 };
 use clap::{Args, Subcommand, ValueEnum};
-use serde::Serialize;
 use std::io::Write;
 
 /// What can be done with the audit log.
@@ -88,41 +87,25 @@ pub enum ExportFormat {
     Jsonl,
 }
 
-/// An event of a list, with the names that its ids have today.
-#[derive(Serialize)]
-struct Shown {
-    #[serde(flatten)]
-    event: AuditEventView,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    user_email: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    client_name: Option<String>,
-    /// The pseudonym of somebody who was erased.
-    #[serde(skip)]
-    person: Option<String>,
-}
-
-impl From<LabelledRow> for Shown {
-    fn from(labelled: LabelledRow) -> Self {
-        let LabelledRow { row, user_email, client_name } = labelled;
-        Self { person: row.person.clone(), event: row.into(), user_email, client_name }
-    }
-}
-
-impl Columns for Shown {
+impl Columns for AuditEventView {
     const HEADINGS: &'static [&'static str] =
         &["TIME", "KIND", "BY", "USER", "CLIENT", "TARGET", "DETAIL", "FROM", "REQUEST"];
 
     fn columns(&self) -> Vec<String> {
-        let event = &self.event;
-        let user = self.user_email.as_ref().or(event.user_id.as_ref()).or(self.person.as_ref());
-        let client = self.client_name.as_ref().or(event.client_id.as_ref());
-        let target = event.target.as_ref().or(event.grant_id.as_ref());
-        let (detail, from) = (event.detail.as_ref(), event.address_block.as_ref());
-        let optional = [event.actor.as_ref(), user, client, target, detail, from, event.request_id.as_ref()];
-        let texts = optional.map(|text| text.cloned().unwrap_or_default());
-        [times::both(event.at), event.kind.clone()].into_iter().chain(texts).collect()
+        let by = self.actor.as_ref().map(|actor| named(actor, self.actor_name.as_deref()));
+        let user = self.user_id.as_ref().or(self.person.as_ref()).map(|id| named(id, self.user_email.as_deref()));
+        let client = self.client_id.as_ref().map(|id| named(id, self.client_name.as_deref()));
+        let target = self.target.as_ref().or(self.grant_id.as_ref());
+        let rest = [target, self.detail.as_ref(), self.address_block.as_ref(), self.request_id.as_ref()];
+        let texts =
+            [by, user, client].into_iter().chain(rest.map(Option::<&String>::cloned)).map(Option::unwrap_or_default);
+        [times::both(self.at), self.kind.clone()].into_iter().chain(texts).collect()
     }
+}
+
+/// A name, if there still is one, with what never changes beside it.
+fn named(id: &str, name: Option<&str>) -> String {
+    name.map_or_else(|| id.to_owned(), |name| format!("{name} ({id})"))
 }
 
 pub(super) async fn execute(
@@ -165,7 +148,7 @@ async fn list(
         limit: arguments.limit,
     };
     let rows = audit_event::list(&mut manager.store.read(), &which).await?;
-    arguments.format.list(rows.into_iter().map(Shown::from).collect(), output)
+    arguments.format.list(rows.into_iter().map(AuditEventView::from).collect(), output)
 }
 
 async fn verify(

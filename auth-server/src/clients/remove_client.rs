@@ -13,7 +13,6 @@ use crate::{
 use shared::{
     clock::UnixSeconds,
     db::{Store, StoreError, Tx},
-    http::AddressBlock,
     random::Random,
 };
 
@@ -40,10 +39,9 @@ pub async fn remove_registration(
     store: &Store,
     random: &dyn Random,
     id: &str,
-    block: AddressBlock,
     now: UnixSeconds,
 ) -> Result<bool, StoreError> {
-    let event = &AuditEvent::new(AuditKind::RegistrationRemoved, random, now).client(id).from_block(Some(&block));
+    let event = &AuditEvent::new(AuditKind::RegistrationRemoved, random, now).client(id);
     store.write(|mut tx| async move { remove_in(&mut tx, id, event, now).await }).await
 }
 

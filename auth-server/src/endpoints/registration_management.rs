@@ -62,7 +62,7 @@ pub async fn replace(
         open_scopes: app.resources.all_scopes(),
     };
     let asked = registration::negotiate(document, &policy, now)?;
-    let replaced = replace_registration(&app.store, &*app.random, &current, &asked, address.block(), now).await;
+    let replaced = replace_registration(&app.store, &*app.random, &current, &asked, now).await;
     let (client, secret) = replaced.map_err(not_replaced)?;
     catch_up_if_possible(&app).await;
     let secret = secret.as_ref().map(Secret::expose);
@@ -81,7 +81,7 @@ pub async fn remove(
 ) -> Result<Response, OAuthError> {
     let now = app.clock.now();
     let (client, _) = authorize(&app, &id, &headers, address, now).await?;
-    remove_registration(&app.store, &*app.random, &client.id, address.block(), now).await?;
+    remove_registration(&app.store, &*app.random, &client.id, now).await?;
     catch_up_if_possible(&app).await;
     Ok(StatusCode::NO_CONTENT.into_response())
 }

@@ -29,7 +29,7 @@ pub async fn revoke(
     let caller = authenticate_client(&app, &headers, &parameters, block, paths::REVOKE, now, |_| Ok(())).await?;
     let token =
         parameters.get("token").ok_or_else(|| OAuthError::invalid_request("The parameter token is missing."))?;
-    let asked = TokenToRevoke { token, caller: &caller, address_block: block, now };
+    let asked = TokenToRevoke { token, caller: &caller, now };
     if revoke_token(&app, &asked).await? == Revoked::Something {
         // Introspection here answers from memory, and whoever revoked may ask at once.
         catch_up_if_possible(&app).await;

@@ -13,7 +13,6 @@ use crate::{
 use shared::{
     clock::UnixSeconds,
     db::StoreError,
-    http::AddressBlock,
     protocol::opaque_token::{OpaqueToken, TokenKind},
 };
 
@@ -24,8 +23,6 @@ pub struct TokenToRevoke<'a> {
     pub token: &'a str,
     /// The authenticated client.
     pub caller: &'a AuthenticatedClient,
-    /// Where the request came from.
-    pub address_block: AddressBlock,
     /// The time of the request.
     pub now: UnixSeconds,
 }
@@ -174,7 +171,5 @@ async fn nothing(app: &App, asked: &TokenToRevoke<'_>) -> Result<Revoked, Revoke
 }
 
 fn event(app: &App, asked: &TokenToRevoke<'_>, kind: AuditKind) -> AuditEvent {
-    AuditEvent::new(kind, &*app.random, asked.now)
-        .client(&asked.caller.client.id)
-        .from_block(Some(&asked.address_block))
+    AuditEvent::new(kind, &*app.random, asked.now).client(&asked.caller.client.id)
 }

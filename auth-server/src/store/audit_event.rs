@@ -12,13 +12,23 @@ const INSERT: Statement = Statement::new(
      actor, actor_user_id, actor_client_id, target, request_id) \
      VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
 );
+/// Rows with the names that their ids have today.
+macro_rules! labelled {
+    () => {
+        "SELECT e.*, u.email AS user_email, c.name AS client_name, au.email AS actor_email, ac.name AS actor_client_name \
+         FROM audit_event e LEFT JOIN user_account u ON u.id = e.user_id LEFT JOIN client c ON c.id = e.client_id \
+         LEFT JOIN user_account au ON au.id = e.actor_user_id LEFT JOIN client ac ON ac.id = e.actor_client_id "
+    };
+}
+
 const LIST: Statement = Statement::new(
     "audit_event.list",
-    "SELECT e.*, u.email AS user_email, c.name AS client_name FROM audit_event e \
-     LEFT JOIN user_account u ON u.id = e.user_id LEFT JOIN client c ON c.id = e.client_id \
-     WHERE (CAST($1 AS TEXT) IS NULL OR e.user_id = $1 OR e.actor_user_id = $1) \
-     AND (CAST($2 AS TEXT) IS NULL OR e.client_id = $2) AND (CAST($3 AS TEXT) IS NULL OR e.kind = $3) \
-     AND e.at >= $4 AND (e.at < $5 OR (e.at = $5 AND e.id < $6)) ORDER BY e.at DESC, e.id DESC LIMIT $7",
+    concat!(
+        labelled!(),
+        "WHERE (CAST($1 AS TEXT) IS NULL OR e.user_id = $1 OR e.actor_user_id = $1) \
+         AND (CAST($2 AS TEXT) IS NULL OR e.client_id = $2) AND (CAST($3 AS TEXT) IS NULL OR e.kind = $3) \
+         AND e.at >= $4 AND (e.at < $5 OR (e.at = $5 AND e.id < $6)) ORDER BY e.at DESC, e.id DESC LIMIT $7"
+    ),
 );
 const LIST_UNCHAINED: Statement = Statement::new(
     "audit_event.list_unchained",
@@ -67,9 +77,12 @@ pub struct Link {
 
 const LIST_PAGE: Statement = Statement::new(
     "audit_event.list_page",
-    "SELECT * FROM audit_event WHERE at >= $1 AND ($2 = '' OR kind = $2) AND ($3 = '' OR user_id = $3) AND ($4 = '' OR client_id = $4) \
-     AND (at < $5 OR (at = $5 AND id > $6)) AND at < $8 \
-     AND ($9 = '' OR actor = $9 OR actor_user_id = $9 OR actor_client_id = $9) ORDER BY at DESC, id LIMIT $7",
+    concat!(
+        labelled!(),
+        "WHERE e.at >= $1 AND ($2 = '' OR e.kind = $2) AND ($3 = '' OR e.user_id = $3) AND ($4 = '' OR e.client_id = $4) \
+         AND (e.at < $5 OR (e.at = $5 AND e.id > $6)) AND e.at < $8 \
+         AND ($9 = '' OR e.actor = $9 OR e.actor_user_id = $9 OR e.actor_client_id = $9) ORDER BY e.at DESC, e.id LIMIT $7"
+    ),
 );
 
 /// Which events somebody wants to see; an empty text is no condition.
@@ -149,6 +162,10 @@ pub struct LabelledRow {
     pub user_email: Option<String>,
     /// How the client calls itself.
     pub client_name: Option<String>,
+    /// The e-mail address of who did it.
+    pub actor_email: Option<String>,
+    /// How the client calls itself with which, or which, did it.
+    pub actor_client_name: Option<String>,
 }
 
 /// Which rows to list.
@@ -198,10 +215,6 @@ pub async fn insert(tx: &mut Tx, row: &AuditRow) -> Result<(), StoreError> {
 pub async fn list(db: &mut impl Fetch, which: &Selection<'_>) -> Result<Vec<LabelledRow>, StoreError> {
     let (before, before_id) = which.before;
     let binds = binds![which.user_id, which.client_id, which.kind, which.since, before, before_id, which.limit];
-    let labelled = |row: &Row| {
-        let (user_email, client_name) = (row.get("user_email")?, row.get("client_name")?);
-        Ok(LabelledRow { row: read(row)?, user_email, client_name })
-    };
     db.fetch_all(&LIST, binds).await?.iter().map(labelled).collect()
 }
 
@@ -292,10 +305,20 @@ pub async fn list_page(
     filter: AuditFilter<'_>,
     before: Before<'_>,
     limit: i64,
-) -> Result<Vec<AuditRow>, StoreError> {
+) -> Result<Vec<LabelledRow>, StoreError> {
     let AuditFilter { kind, user_id, client_id, since, until, actor } = filter;
     let binds = binds![since, kind, user_id, client_id, before.at, before.id, limit, until, actor];
-    db.fetch_all(&LIST_PAGE, binds).await?.iter().map(read).collect()
+    db.fetch_all(&LIST_PAGE, binds).await?.iter().map(labelled).collect()
+}
+
+fn labelled(row: &Row) -> Result<LabelledRow, StoreError> {
+    Ok(LabelledRow {
+        user_email: row.get("user_email")?,
+        client_name: row.get("client_name")?,
+        actor_email: row.get("actor_email")?,
+        actor_client_name: row.get("actor_client_name")?,
+        row: read(row)?,
+    })
 }
 
 fn read(row: &Row) -> Result<AuditRow, StoreError> {

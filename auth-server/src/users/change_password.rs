@@ -14,7 +14,6 @@ use shared::{
     clock::UnixSeconds,
     db::{Store, StoreError},
     ephemeral::EphemeralError,
-    http::AddressBlock,
     protocol::opaque_token::OpaqueToken,
     random::Random,
     rate_limit::{Limit, RateLimiter},
@@ -33,8 +32,6 @@ pub struct PasswordChange<'a> {
     pub current: &'a Secret,
     /// The one they want.
     pub new: &'a Secret,
-    /// Where the browser is.
-    pub block: AddressBlock,
 }
 
 /// Why the password was not replaced.
@@ -88,10 +85,7 @@ pub async fn change_password(
     }
     let new = &passwords.hash(change.new).await?;
     let token = session::new_token(random);
-    let event = &AuditEvent::new(AuditKind::PasswordChanged, random, now)
-        .user(&user.id)
-        .by_user(&user.id)
-        .from_block(Some(&change.block));
+    let event = &AuditEvent::new(AuditKind::PasswordChanged, random, now).user(&user.id).by_user(&user.id);
     let (hash, session, user_id) = (&token.hash(), &change.session.hash, user.id.as_str());
     store
         .write(|mut tx| async move {
@@ -136,10 +130,8 @@ async fn check_current(
     match (verdict?, stored) {
         (Verdict::Right | Verdict::RightButOld(_), Some(stored)) => Ok(stored),
         _ => {
-            let event = &AuditEvent::new(AuditKind::PasswordChangeRefused, random, now)
-                .user(&user.id)
-                .by_user(&user.id)
-                .from_block(Some(&change.block));
+            let event =
+                &AuditEvent::new(AuditKind::PasswordChangeRefused, random, now).user(&user.id).by_user(&user.id);
             store.write(|mut tx| async move { audit::record(&mut tx, event).await }).await?;
             Err(ChangePasswordError::Current)
         }

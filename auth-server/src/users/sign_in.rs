@@ -98,7 +98,7 @@ pub async fn sign_in(
     match signed_in? {
         Ok(signed_in) => Ok(signed_in),
         Err(Wrong { user_id }) => {
-            record_refusal(store, limits, random, attempt, user_id.as_deref(), now).await?;
+            record_refusal(store, limits, random, user_id.as_deref(), now).await?;
             Err(SignInError::Refused)
         }
     }
@@ -154,10 +154,7 @@ async fn begin(
     now: UnixSeconds,
 ) -> Result<bool, StoreError> {
     let Right { user, stored, rehashed } = right;
-    let event = &AuditEvent::new(AuditKind::SignedIn, random, now)
-        .user(&user.id)
-        .by_user(&user.id)
-        .from_block(Some(&attempt.block));
+    let event = &AuditEvent::new(AuditKind::SignedIn, random, now).user(&user.id).by_user(&user.id);
     store
         .write(|mut tx| async move {
             let tx = &mut tx;
@@ -205,12 +202,11 @@ async fn record_refusal(
     store: &Store,
     limits: &RateLimiter,
     random: &dyn Random,
-    attempt: &Attempt<'_>,
     user_id: Option<&str>,
     now: UnixSeconds,
 ) -> Result<(), SignInError> {
     let event = if limits.check("refused-sign-ins-recorded", "", REFUSALS_RECORDED).await?.allowed {
-        let event = AuditEvent::new(AuditKind::SignInRefused, random, now).from_block(Some(&attempt.block));
+        let event = AuditEvent::new(AuditKind::SignInRefused, random, now);
         user_id.map_or(event.clone(), |id| event.user(id))
     } else if limits.check("refused-sign-ins-summed-up", "", SUMMED_UP).await?.allowed {
         AuditEvent::new(AuditKind::SignInsRefusedByTheThousand, random, now)

@@ -6,7 +6,7 @@ use super::manner::Manner;
 use axum::extract::{FromRequestParts, Request};
 use axum::response::Response;
 use http::request::Parts;
-use http::{HeaderMap, HeaderName, header};
+use http::{Extensions, HeaderMap, HeaderName, header};
 use std::convert::Infallible;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -29,6 +29,11 @@ impl ClientAddress {
         Self(address.to_canonical())
     }
 
+    /// The address of the request that has these, or 0.0.0.0 where no [`ClientAddresses`] stands before (in-process tests).
+    pub(super) fn of(extensions: &Extensions) -> Self {
+        extensions.get::<Self>().copied().unwrap_or(Self(IpAddr::V4(Ipv4Addr::UNSPECIFIED)))
+    }
+
     /// The address.
     pub fn ip(self) -> IpAddr {
         self.0
@@ -40,12 +45,12 @@ impl ClientAddress {
     }
 }
 
-/// For handlers: the address, or 0.0.0.0 where no [`ClientAddresses`] stands before them (in-process tests).
+/// For handlers.
 impl<S: Send + Sync> FromRequestParts<S> for ClientAddress {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
-        Ok(parts.extensions.get::<Self>().copied().unwrap_or(Self(IpAddr::V4(Ipv4Addr::UNSPECIFIED))))
+        Ok(Self::of(&parts.extensions))
     }
 }
 

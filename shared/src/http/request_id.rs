@@ -1,5 +1,6 @@
 //! One correlation id a request: in every log line of it, in its answer, and on error pages.
 
+use super::client_address::ClientAddress;
 use super::manner::Manner;
 use crate::random::{SharedRandom, random_id};
 use crate::trace::{self, Propagated, Traced, Tracer};
@@ -15,14 +16,22 @@ use tracing::field::Empty;
 /// The header that carries the id to the caller.
 pub const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// The id of this request: random, never taken from the caller.
+/// The id of this request: random, never taken from the caller. With it goes where the request came from, for what is written down about it.
 #[derive(Debug, Clone)]
-pub struct RequestId(HeaderValue);
+pub struct RequestId {
+    text: HeaderValue,
+    client: ClientAddress,
+}
 
 impl RequestId {
     /// The id as text.
     pub fn as_str(&self) -> &str {
-        self.0.to_str().unwrap_or("-")
+        self.text.to_str().unwrap_or("-")
+    }
+
+    /// Where the request came from.
+    pub fn client(&self) -> ClientAddress {
+        self.client
     }
 }
 
@@ -37,7 +46,8 @@ impl<S: Send + Sync> FromRequestParts<S> for RequestId {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
-        Ok(parts.extensions.get::<Self>().cloned().unwrap_or(Self(HeaderValue::from_static("-"))))
+        let unknown = || Self { text: HeaderValue::from_static("-"), client: ClientAddress::of(&parts.extensions) };
+        Ok(parts.extensions.get::<Self>().cloned().unwrap_or_else(unknown))
     }
 }
 
@@ -113,7 +123,8 @@ impl Manner for RequestIds {
         let traced = step.traced();
         let trace_id = step.context().map(|context| tracing::field::display(context.trace_id));
         let log_span = tracing::info_span!("request", request_id = text, trace_id, message_trace_id = Empty);
-        let id = RequestId(HeaderValue::try_from(text).expect("base64url is a header value"));
+        let text = HeaderValue::try_from(text).expect("base64url is a header value");
+        let id = RequestId { text, client: ClientAddress::of(request.extensions()) };
         request.extensions_mut().insert(id.clone());
         if let Some(context) = step.context() {
             request.extensions_mut().insert(context);
@@ -128,7 +139,7 @@ impl Manner for RequestIds {
                 begun.step.set_error();
             }
         }
-        response.headers_mut().insert(X_REQUEST_ID, begun.id.0);
+        response.headers_mut().insert(X_REQUEST_ID, begun.id.text);
     }
 
     fn span(begun: &Self::Kept) -> Option<&Span> {

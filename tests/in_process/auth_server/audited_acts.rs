@@ -124,6 +124,7 @@ async fn what_people_and_the_shell_do_is_recorded_with_who_did_it() {
         assert_eq!(event.actor.as_deref(), Some(actor), "{kind}");
         assert_eq!(event.actor_user_id.as_deref(), by_ada.then_some(ada.as_str()), "{kind}");
         assert_eq!(event.request_id.is_some(), by_ada, "{kind}: on behalf of a request");
+        assert_eq!(event.address_block.is_some(), by_ada, "{kind}: which came from somewhere");
     }
     server.intact().await;
 }

@@ -361,6 +361,9 @@ async fn the_audit_log_is_listed_verified_and_exported() {
     assert_eq!(installation.json(&["audit", "list", "--until", "1h"]).await["items"], json!([]));
     let text = installation.run(&["audit", "list"]).await.expect("listed");
     assert!(text.starts_with("TIME") && text.contains("ada@example.com") && text.contains("nightly"), "{text}");
+    assert!(text.contains(&format!("ada@example.com ({})", user.id)), "a name, and what never changes: {text}");
+    let table = installation.run(&["admin", "audit", "list", "--user-id", &user.id]).await.expect("listed");
+    assert!(table.contains("ada@example.com") && table.contains(&user.id), "{table}");
     assert!(
         installation.run(&["audit", "list", "--since", "yesterday"]).await.expect_err("refused").contains("or 24h")
     );

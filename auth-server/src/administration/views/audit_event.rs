@@ -7,7 +7,7 @@ use crate::{
         export_events::{EventLine, Span},
         verify_chain::{Break, Intact},
     },
-    store::audit_event::AuditRow,
+    store::audit_event::LabelledRow,
 };
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -32,12 +32,21 @@ pub struct AuditEventView {
     /// The id of the client with which, or which, it was done.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub actor_client_id: Option<String>,
+    /// What whoever did it is called today: a person's e-mail address, else the name of a client.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub actor_name: Option<String>,
     /// Which user it concerns.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub user_id: Option<String>,
+    /// The e-mail address of that user today.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub user_email: Option<String>,
     /// Which client it concerns.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub client_id: Option<String>,
+    /// What that client is called today.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub client_name: Option<String>,
     /// Which grant it concerns.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub grant_id: Option<String>,
@@ -56,11 +65,19 @@ pub struct AuditEventView {
     /// Its place in the chain; absent until a moment after it happened.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sequence: Option<i64>,
+    /// The pseudonym of the user it concerned, who was erased: for tables.
+    #[serde(skip)]
+    pub person: Option<String>,
 }
 
-impl From<AuditRow> for AuditEventView {
-    fn from(row: AuditRow) -> Self {
+impl From<LabelledRow> for AuditEventView {
+    fn from(labelled: LabelledRow) -> Self {
+        let LabelledRow { row, user_email, client_name, actor_email, actor_client_name } = labelled;
         Self {
+            actor_name: actor_email.or(actor_client_name),
+            user_email,
+            client_name,
+            person: row.person,
             id: row.id,
             at: row.at,
             kind: row.kind,

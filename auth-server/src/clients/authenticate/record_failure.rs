@@ -32,8 +32,7 @@ pub(super) async fn record_failure(
     {
         return Ok(());
     }
-    let event = AuditEvent::new(AuditKind::ClientAuthenticationFailed, authenticator.random, now)
-        .from_block(request.address_block.as_ref());
+    let event = AuditEvent::new(AuditKind::ClientAuthenticationFailed, authenticator.random, now);
     let event = &client_id.map_or(event.clone(), |id| event.client(id));
     authenticator.store.write(|mut tx| async move { audit::record(&mut tx, event).await }).await
 }

@@ -11,7 +11,6 @@ use crate::{
 use shared::{
     clock::UnixSeconds,
     db::{Store, StoreError},
-    http::AddressBlock,
     protocol::opaque_token::{OpaqueToken, TokenHash, TokenKind},
     random::Random,
     secret::Secret,
@@ -66,12 +65,10 @@ pub async fn replace_registration(
     random: &dyn Random,
     seen: &Client,
     asked: &Client,
-    block: AddressBlock,
     now: UnixSeconds,
 ) -> Result<(Client, Option<Secret>), ReplaceRefusal> {
     let fresh = OpaqueToken::generate(TokenKind::ClientSecret, random);
-    let event =
-        &AuditEvent::new(AuditKind::RegistrationReplaced, random, now).client(&seen.id).from_block(Some(&block));
+    let event = &AuditEvent::new(AuditKind::RegistrationReplaced, random, now).client(&seen.id);
     let fresh_hash = fresh.hash();
     let client = store
         .write(|mut tx| async move {

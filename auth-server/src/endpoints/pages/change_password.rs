@@ -16,10 +16,7 @@ use crate::{
 };
 use axum::{body::Body, extract::State, response::Response};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
-use shared::{
-    http::{ClientAddress, RequestId},
-    secret::Secret,
-};
+use shared::{http::RequestId, secret::Secret};
 use std::sync::Arc;
 
 const WRONG: &str = "This is not your current password.";
@@ -38,13 +35,7 @@ pub async fn show(State(app): State<Arc<App>>, id: RequestId, headers: HeaderMap
 }
 
 /// Replaces the password; this browser goes on in a session of its own, all others end.
-pub async fn submit(
-    State(app): State<Arc<App>>,
-    id: RequestId,
-    address: ClientAddress,
-    headers: HeaderMap,
-    body: Body,
-) -> Response {
+pub async fn submit(State(app): State<Arc<App>>, id: RequestId, headers: HeaderMap, body: Body) -> Response {
     let visit = Visit::new(&app, &headers, &id);
     let result = async {
         let given = visit.form(body).await?;
@@ -54,7 +45,7 @@ pub async fn submit(
         }
         let [current, new] =
             ["current_password", "password"].map(|name| Secret::new(given.get(name).unwrap_or_default()));
-        let change = PasswordChange { session: &session, current: &current, new: &new, block: address.block() };
+        let change = PasswordChange { session: &session, current: &current, new: &new };
         let (lifetimes, random) = (app.session_lifetimes, &*app.random);
         match change_password(&app.store, &app.passwords, &app.limits, lifetimes, random, &change, visit.now).await {
             Ok(token) => Ok(visit.with_session(changed(&visit), &token, &session.user)),

@@ -20,8 +20,7 @@ pub async fn burn_code(
         .user(&grant.user_id)
         .client(&call.client.client.id)
         .grant(&grant.id)
-        .by_client(&call.client.client.id)
-        .from_block(call.address_block.as_ref());
+        .by_client(&call.client.client.id);
     let replayed = theft_event(app, call, grant);
     let (refused, replayed) = (&refused, &replayed);
     let burnt = app

@@ -37,7 +37,6 @@ pub fn theft_event(app: &App, call: &TokenCall<'_>, grant: &AuthorizationGrant) 
         .client(&call.client.client.id)
         .grant(&grant.id)
         .by_client(&call.client.client.id)
-        .from_block(call.address_block.as_ref())
 }
 
 /// The revocation itself, for a transaction that already runs; once only, however often the code comes back.

@@ -36,8 +36,7 @@ pub(super) async fn record_taking(app: &App, client: &Client, call: &TokenCall<'
     }
     let event = &AuditEvent::new(AuditKind::MachineTokensTaken, &*app.random, call.now)
         .client(&client.id)
-        .by_client(&client.id)
-        .from_block(call.address_block.as_ref());
+        .by_client(&client.id);
     let take = |mut tx: Tx| async move {
         let spent = call.client.spend(&mut tx).await?;
         audit::record(&mut tx, event).await?;

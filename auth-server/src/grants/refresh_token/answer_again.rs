@@ -31,7 +31,6 @@ pub(super) async fn answer_again(presentation: &Presentation<'_>, counted: bool)
             .client(&stored.grant.client_id)
             .grant(&stored.grant.id)
             .by_client(&call.client.client.id)
-            .from_block(call.address_block.as_ref())
     });
     if !counted && event.is_none() {
         if !still_stands(presentation, &live).await? {

@@ -24,8 +24,7 @@ pub(super) async fn check_client(presentation: &Presentation<'_>) -> Result<(), 
         .user(&grant.user_id)
         .client(&call.client.client.id)
         .grant(&grant.id)
-        .by_client(&call.client.client.id)
-        .from_block(call.address_block.as_ref());
+        .by_client(&call.client.client.id);
     let event = &event;
     app.store
         .write(|mut tx| async move { audit::record(&mut tx, event).await })

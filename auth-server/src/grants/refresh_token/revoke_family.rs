@@ -19,8 +19,7 @@ pub(super) async fn revoke_family(presentation: &Presentation<'_>) -> Result<Opt
         .user(&grant.user_id)
         .client(&grant.client_id)
         .grant(&grant.id)
-        .by_client(&call.client.client.id)
-        .from_block(call.address_block.as_ref());
+        .by_client(&call.client.client.id);
     let event = &event;
     let done = app
         .store

@@ -46,6 +46,10 @@ async fn the_newest_comes_first_and_filters_narrow() {
         items.iter().map(|event| event["kind"].as_str().expect("a kind").to_owned()).collect::<Vec<_>>()
     };
     assert_eq!(kinds("?user_id=ann").await, ["user_enabled", "user_disabled"]);
+    let event = &server.admin_get("/audit?user_id=ann").await.json()["items"][0];
+    assert_eq!((&event["user_email"], &event["actor"]), (&json!("ann@example.com"), &json!("client ops")), "{event}");
+    assert_eq!(event["actor_name"], json!("ops"), "what whoever did it is called: {event}");
+    assert!(event["address_block"].is_string(), "{event}");
     assert_eq!(kinds("?kind=user_disabled").await, ["user_disabled"]);
     let since = shared::clock::Clock::now(&*server.clock) - 5;
     assert_eq!(kinds(&format!("?since={since}")).await, ["user_enabled"]);
