@@ -36,8 +36,10 @@ pub struct OAuthError {
     pub status: StatusCode,
     /// A constant sentence for developers.
     pub description: &'static str,
-    /// The scope that is missing, where that is what is wrong.
+    /// Where the scope is what is wrong: what is missing, or what the client may have.
     pub scope: Option<Box<str>>,
+    /// Where the resource is what is wrong: what this client may name, if that is no news to it.
+    pub resources: Vec<String>,
     /// Sent as `Retry-After`.
     pub retry_after_seconds: Option<u32>,
     /// What a limit said, for the headers that tell it.
@@ -50,7 +52,16 @@ impl OAuthError {
     /// A refusal with the status that belongs to its code.
     pub fn new(code: ErrorCode, description: &'static str) -> Self {
         let status = StatusCode::from_u16(code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        Self { code, status, description, scope: None, retry_after_seconds: None, counted: None, challenge: None }
+        Self {
+            code,
+            status,
+            description,
+            scope: None,
+            resources: Vec::new(),
+            retry_after_seconds: None,
+            counted: None,
+            challenge: None,
+        }
     }
 
     /// `invalid_request` (RFC 6749 §5.2).
@@ -90,10 +101,17 @@ impl OAuthError {
         self
     }
 
-    /// The same refusal, naming the scope that is missing.
+    /// The same refusal, naming the scope that it needs.
     #[must_use]
     pub fn with_scope(mut self, scope: &ScopeSet) -> Self {
         self.scope = Some(scope.to_string().into_boxed_str());
+        self
+    }
+
+    /// The same refusal, naming the resources that it could be for.
+    #[must_use]
+    pub fn with_resources(mut self, resources: Vec<String>) -> Self {
+        self.resources = resources;
         self
     }
 
@@ -151,7 +169,9 @@ impl From<TargetError> for OAuthError {
         let description = match cause {
             TargetError::Missing => "The request names no resource, and there is no default.",
             TargetError::Malformed => "The resource is no https URI (or http on loopback) without fragment.",
-            TargetError::Unknown => "The resource is not registered here.",
+            TargetError::Unknown => {
+                "No such resource is registered here; name the one of the protected resource metadata (RFC 9728)."
+            }
             TargetError::Several => "The request names more than one resource.",
             TargetError::OutOfDate => return Self::unavailable(),
         };
@@ -288,15 +308,20 @@ impl From<GrantRefusal> for OAuthError {
             GrantRefusal::TooMany { retry_after_seconds, counted } => {
                 Self { counted, ..Self::too_many_requests(retry_after_seconds) }
             }
-            GrantRefusal::Target => {
+            GrantRefusal::Target { permitted } => {
                 Self::new(ErrorCode::InvalidTarget, "The resource is not one that this grant is for.")
+                    .with_resources(permitted)
             }
-            GrantRefusal::Resource(cause) => cause.into(),
+            GrantRefusal::Resource { cause: TargetError::OutOfDate, .. } => Self::unavailable(),
+            GrantRefusal::Resource { cause, permitted } => Self::from(cause).with_resources(permitted),
             GrantRefusal::ScopeMalformed => Self::new(ErrorCode::InvalidScope, "The scope is malformed."),
-            GrantRefusal::ScopeNotHeld => Self::new(
-                ErrorCode::InvalidScope,
-                "This client may not have any scope that was asked for at this resource.",
-            ),
+            GrantRefusal::ScopeNotHeld { held } => {
+                let error = Self::new(
+                    ErrorCode::InvalidScope,
+                    "This client may not have any scope that was asked for at this resource.",
+                );
+                if held.is_empty() { error } else { error.with_scope(&held) }
+            }
             GrantRefusal::Machine(kind) => from_machine(kind),
             GrantRefusal::Store(cause) => cause.into(),
             GrantRefusal::Contended => Self::unavailable(),

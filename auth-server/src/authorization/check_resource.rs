@@ -26,7 +26,9 @@ pub(super) fn check_resource(
         TargetError::Missing => refusal("Name the resource that the token is for (RFC 8707)."),
         TargetError::Several => refusal("A token is for one resource; send one resource parameter."),
         TargetError::Malformed => refusal("The resource is no https URI (or http on loopback) without fragment."),
-        TargetError::Unknown => refusal("No such resource is registered here."),
+        TargetError::Unknown => {
+            refusal("No such resource is registered here; name the one of the protected resource metadata (RFC 9728).")
+        }
     })?;
     if !client.may_use(&resource) {
         return Err(refusal("This client may not ask for this resource."));

@@ -133,7 +133,7 @@ fn pre_grant(bound: &Bound, client: BoundClient<'static>) -> Result<PreGrant, Au
     Ok(PreGrant {
         client_id: client.client_id.into_owned(),
         redirect_uri: client.redirect_uri.into_owned(),
-        scope: bound.scope.to_string().parse().map_err(malformed)?,
+        scope: bound.scope.known.to_string().parse().map_err(malformed)?,
     })
 }
 
@@ -152,7 +152,8 @@ fn pending(
         client_id: pre_grant.client_id.clone(),
         address: bound.address.clone(),
         resource: resource.id.clone(),
-        scope: bound.scope.to_string(),
+        scope: bound.scope.known.to_string(),
+        unknown_scope: bound.scope.unknown.to_string(),
         code_challenge: code_challenge.to_owned(),
         nonce: parameters.get("nonce").map(str::to_owned),
         person: bound.person.clone(),

@@ -31,7 +31,8 @@ pub use return_address::ReturnAddress;
 pub use wanted_person::WantedPerson;
 
 use crate::{app::App, clients::Client, parameters::Parameters, resources::Resource};
-use shared::{clock::UnixSeconds, protocol::scope::ScopeSet};
+use check_scope::AskedScope;
+use shared::clock::UnixSeconds;
 use std::sync::Arc;
 
 /// Checks a request. Has no effect on anything: whoever asks twice gets two requests, and neither is anywhere but in its form.
@@ -48,7 +49,7 @@ struct Bound {
     address: ReturnAddress,
     person: WantedPerson,
     resource: Option<Arc<Resource>>,
-    scope: ScopeSet,
+    scope: AskedScope,
 }
 
 impl Bound {
@@ -62,7 +63,7 @@ async fn bind(app: &App, parameters: &Parameters) -> Result<Bound, Authorization
     let client = check_client::check_client(&app.clients, parameters.get("client_id")).await?;
     let address = check_redirect_uri::check_redirect_uri(&client, parameters)?;
     let mut bound =
-        Bound { client, address, person: WantedPerson::default(), resource: None, scope: ScopeSet::default() };
+        Bound { client, address, person: WantedPerson::default(), resource: None, scope: AskedScope::default() };
     bound.person = check_form(app, &bound.client, parameters).map_err(|refusal| bound.refuse(refusal))?;
     Ok(bound)
 }

@@ -32,6 +32,8 @@ pub struct PendingRequest {
     pub resource: String,
     /// The scopes that were asked for and that the resource knows, separated by spaces.
     pub scope: String,
+    /// Scopes that were asked for and that nobody here knows, as far as they are shown.
+    pub unknown_scope: String,
     /// `S256` challenge.
     pub code_challenge: String,
     /// OpenID Connect `nonce`.

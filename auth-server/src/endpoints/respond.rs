@@ -9,13 +9,16 @@ use http::{HeaderMap, HeaderValue, StatusCode, header};
 use serde::Serialize;
 use shared::http::{RefusalReason, set_no_store, set_rate_limit_headers};
 
-/// The members of an error answer (RFC 6749 §5.2), and beside them the scope that its challenge names (RFC 6750 §3).
+/// The members of an error answer (RFC 6749 §5.2), and beside them the scope that its challenge names (RFC 6750 §3) or that the client may
+/// have, and the resources that it may name.
 #[derive(Serialize)]
 struct ErrorBody<'a> {
     error: &'static str,
     error_description: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     scope: Option<&'a str>,
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    resource: &'a [String],
 }
 
 /// A JSON answer that no cache keeps (RFC 6749 §5.1).
@@ -35,7 +38,7 @@ pub fn set_counted(headers: &mut HeaderMap, counted: Option<&Counted>) {
 impl IntoResponse for OAuthError {
     fn into_response(self) -> Response {
         let (error, error_description) = (self.code.as_str(), self.description);
-        let body = ErrorBody { error, error_description, scope: self.scope.as_deref() };
+        let body = ErrorBody { error, error_description, scope: self.scope.as_deref(), resource: &self.resources };
         let mut response = json_no_store(self.status, &body);
         let reason = if self.status == StatusCode::TOO_MANY_REQUESTS { RATE_LIMITED } else { self.code.as_str() };
         response.extensions_mut().insert(RefusalReason(reason));

@@ -18,6 +18,7 @@ pub fn check_target(
 ) -> Result<Arc<Resource>, GrantRefusal> {
     let asked: Vec<&str> = parameters.all("resource").collect();
     let named = if asked.is_empty() { vec![granted] } else { asked };
-    let resource = registry.resolve(&named)?;
-    if resource.id == granted { Ok(resource) } else { Err(GrantRefusal::Target) }
+    // What the grant is for is not told: a public client has proved nothing yet.
+    let resource = registry.resolve(&named).map_err(|cause| GrantRefusal::Resource { cause, permitted: Vec::new() })?;
+    if resource.id == granted { Ok(resource) } else { Err(GrantRefusal::Target { permitted: Vec::new() }) }
 }

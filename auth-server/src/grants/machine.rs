@@ -131,7 +131,7 @@ pub fn until(is_over: bool) -> DateTime<Utc> {
 /// [`GrantRefusal::ScopeNotHeld`] for the empty one, which every grant of theirs would satisfy.
 pub fn scope_in(scope: &ScopeSet) -> Result<Scope, GrantRefusal> {
     if scope.is_empty() {
-        return Err(GrantRefusal::ScopeNotHeld);
+        return Err(GrantRefusal::ScopeNotHeld { held: ScopeSet::default() });
     }
     scope.to_string().parse().map_err(|_| GrantRefusal::MachineFault("a scope of ours is none of theirs"))
 }

@@ -4,7 +4,7 @@ use super::Counted;
 use crate::{clients::authenticate::SpendError, resources::registry::TargetError};
 use keys::SigningError;
 use oxide_auth::code_grant::error::AccessTokenErrorType;
-use shared::db::StoreError;
+use shared::{db::StoreError, protocol::scope::ScopeSet};
 
 /// Why a grant request gets no token.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -64,16 +64,27 @@ pub enum GrantRefusal {
     NothingHeld,
     /// `resource` is not the grant's.
     #[error("resource differs from the grant's")]
-    Target,
+    Target {
+        /// What an administrator gave the machine that asks; empty for everybody else, so that nobody learns what there is.
+        permitted: Vec<String>,
+    },
     /// `resource` means none of ours.
-    #[error(transparent)]
-    Resource(#[from] TargetError),
+    #[error("{cause}")]
+    Resource {
+        /// Why.
+        cause: TargetError,
+        /// As with [`GrantRefusal::Target`].
+        permitted: Vec<String>,
+    },
     /// `scope` is malformed.
     #[error("scope is malformed")]
     ScopeMalformed,
     /// Nothing of what is asked may be granted any more.
     #[error("nothing of the scope may be granted")]
-    ScopeNotHeld,
+    ScopeNotHeld {
+        /// What the client may have at the resource.
+        held: ScopeSet,
+    },
     /// oxide-auth's machine refused, after every check of ours passed.
     #[error("the protocol machine refused: {0:?}")]
     Machine(AccessTokenErrorType),
@@ -114,7 +125,7 @@ impl GrantRefusal {
                 | Self::Contended
                 | Self::MachineFault(_)
                 | Self::TooMany { .. }
-                | Self::Resource(TargetError::OutOfDate)
+                | Self::Resource { cause: TargetError::OutOfDate, .. }
         )
     }
 }

@@ -26,6 +26,8 @@ pub struct ConsentPage<'a> {
     pub destination: &'a Destination,
     /// What can be allowed; empty when this account can allow nothing of what was asked.
     pub scopes: Vec<ScopeChoice<'a>>,
+    /// What was asked besides, and nobody here knows.
+    pub unknown_scopes: Vec<&'a str>,
     /// Whether the person may choose not to be asked again.
     pub may_be_remembered: bool,
     /// The e-mail address of who is signed in.

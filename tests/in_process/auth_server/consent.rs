@@ -87,6 +87,28 @@ async fn what_is_not_ticked_is_not_granted() {
 }
 
 #[tokio::test]
+async fn what_nobody_here_knows_is_shown_and_not_granted() {
+    let (server, client) = server_with_ada().await;
+    let mut browser = Browser::signed_in(&server, ADA, PASSWORD).await;
+    let long = "x".repeat(41);
+    let asked = format!("mcp.raed mcp.write <b> openid offline_access {long}");
+    let page = browser.get(&Ask::of(&client).with("scope", &asked).path()).await;
+    let note = page.body.split("id=\"unknown-scopes\"").nth(1).and_then(|rest| rest.split("</p>").next());
+    let note = note.unwrap_or_else(|| panic!("{}", page.body));
+    assert!(note.contains("<code>mcp.raed</code>") && note.contains("<code>&#60;b&#62;</code>"), "{note}");
+    assert!(!note.contains("openid") && !note.contains("offline") && !note.contains(&long), "{note}");
+    let answer = browser.submit(&form(&page, "consent-form").with("decision", "allow")).await;
+    assert_eq!(granted(&server, &brought(&answer, WEBSITE)["code"]).await, "mcp.write openid");
+    for known in ["mcp.read", "openid profile offline_access", ""] {
+        let page = browser.get(&Ask::of(&client).with("scope", known).path()).await;
+        assert!(page.body.contains("consent-form") && !page.body.contains("unknown-scopes"), "{known}");
+    }
+    let many: Vec<String> = (0..20).map(|number| format!("unknown.{number:02}")).collect();
+    let page = browser.get(&Ask::of(&client).with("scope", &many.join(" ")).path()).await;
+    assert_eq!(page.body.matches("<code>unknown.").count(), 5, "the least is offered, and a few are named");
+}
+
+#[tokio::test]
 async fn a_decision_counts_once_however_often_it_is_sent() {
     let (server, client) = server_with_ada().await;
     let mut browser = Browser::signed_in(&server, ADA, PASSWORD).await;

@@ -8,6 +8,7 @@ use super::{
 use auth_server::clients::{Client, ClientOrigin, GrantType};
 use axum::{body::Body, extract::Request};
 use keys::install_crypto_provider;
+use serde_json::json;
 use shared::protocol::{
     jwt::{Audience, Expectation, verify_access_token},
     token_algorithm::TokenAlgorithm,
@@ -235,6 +236,7 @@ async fn a_machine_gets_a_token_for_what_it_was_made_for() {
         refused.text("error_description").starts_with("This client may not have any scope"),
         "no user stands behind it"
     );
+    assert_eq!(refused.text("scope"), "mcp.read", "what it may have, and nothing that others may");
 }
 
 #[tokio::test]
@@ -251,7 +253,12 @@ async fn a_machine_gets_no_other_resource_and_no_management() {
         }
     };
     let target = (400, "invalid_target".to_owned());
-    assert_eq!(ask("machine", "http://localhost:9501/mcp").await.refusal(), target);
+    for named in ["http://localhost:9501/mcp", "http://localhost:1/none", "nonsense"] {
+        let refused = ask("machine", named).await;
+        assert_eq!((refused.refusal(), &refused.json()["resource"]), (target.clone(), &json!([RESOURCE])), "{named}");
+    }
+    let refused = ask("roaming", "http://localhost:1/none").await;
+    assert_eq!((refused.refusal(), refused.json().get("resource")), (target.clone(), None), "no list of all there are");
     assert_eq!(ask("machine", "http://localhost:9400/api").await.refusal(), target);
     assert_eq!(ask("roaming", "http://localhost:9400/api").await.refusal(), target);
     assert_eq!(ask("roaming", "http://localhost:9501/mcp").await.status, 200);

@@ -130,6 +130,7 @@ pub(super) fn consent_page(
         resource_id: &question.resource.id,
         destination: &question.destination,
         scopes: choices(question, filled.ticked),
+        unknown_scopes: request.unknown_scope.split_whitespace().collect(),
         may_be_remembered: question.may_be_remembered(),
         account: session.user.email.as_str(),
         csrf: session.csrf.as_str(),

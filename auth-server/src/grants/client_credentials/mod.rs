@@ -53,7 +53,7 @@ fn check_origin(call: &TokenCall<'_>) -> Result<(), GrantRefusal> {
     }
 }
 
-/// The resource it names, or its only one; always one of those it was made for.
+/// The resource it names, or its only one; always one of those it was made for, which a refusal repeats: it has proved who it is.
 fn resolve_target(app: &App, call: &TokenCall<'_>) -> Result<Arc<Resource>, GrantRefusal> {
     let client = &call.client.client;
     let asked: Vec<&str> = call.parameters.all("resource").collect();
@@ -61,12 +61,14 @@ fn resolve_target(app: &App, call: &TokenCall<'_>) -> Result<Arc<Resource>, Gran
         (true, [only]) => vec![only.as_str()],
         _ => asked,
     };
-    let resource = app.resources.resolve(&named)?;
+    let permitted = || client.resources.clone();
+    let resource = app.resources.resolve(&named);
+    let resource = resource.map_err(|cause| GrantRefusal::Resource { cause, permitted: permitted() })?;
     let is_management = resource.is_management();
     let is_fixed = client.resources.iter().any(|allowed| *allowed == resource.id);
     let is_open = client.resources.is_empty() && !is_management;
     let is_enrolled = is_management && client.origin == ClientOrigin::ResourceServer;
-    if is_fixed || is_open || is_enrolled { Ok(resource) } else { Err(GrantRefusal::Target) }
+    if is_fixed || is_open || is_enrolled { Ok(resource) } else { Err(GrantRefusal::Target { permitted: permitted() }) }
 }
 
 /// What the administrator gave it on this resource, narrowed to what it asks; unknown scopes are ignored.
@@ -75,5 +77,5 @@ fn fixed_scope(asked: Option<&str>, held: &ScopeSet) -> Result<ScopeSet, GrantRe
         None => held.clone(),
         Some(text) => text.parse::<ScopeSet>().map_err(|_| GrantRefusal::ScopeMalformed)?.intersection(held),
     };
-    if scope.is_empty() { Err(GrantRefusal::ScopeNotHeld) } else { Ok(scope) }
+    if scope.is_empty() { Err(GrantRefusal::ScopeNotHeld { held: held.clone() }) } else { Ok(scope) }
 }
