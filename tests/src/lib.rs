@@ -10,4 +10,5 @@ pub mod postgres;
 pub mod process;
 pub mod readme;
 pub mod redis;
+pub mod resource_server;
 pub mod script;

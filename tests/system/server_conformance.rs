@@ -3,35 +3,19 @@
 //! authorization server beside each request; `Host` and `Origin` stay as they were sent.
 
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
 
 use anyhow::Context as _;
 use axum::{Router, extract::Request, http::HeaderValue, http::header::AUTHORIZATION, middleware, middleware::Next};
-use resource_server::{
-    app::{Parts, build_around, open_store},
-    config::Settings,
-    issuer::machine_token::EnrolledIdentity,
-    mcp::host_and_origin::HostAndOrigin,
-    upstreams::rmcp_upstream::{RmcpLimits, RmcpUpstream},
-};
 use serde_json::{Value, json};
-use shared::{
-    clock::SystemClock,
-    config::Sources,
-    http::{ConnectionCap, bind, serve},
-    protocol::{jwt::AssertionSigner, resource_document::ResourceScope},
-    random::SystemRandom,
-    trace::Tracer,
-};
+use shared::http::serve;
 use system_tests::{
     conformance_server::{ConformanceServer, tools},
-    poll::until,
-    postern::{Home, free_port},
+    postern::Home,
+    resource_server::{Enrolled, Unserved},
     script::Script,
 };
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-const READY_WITHIN: Duration = Duration::from_secs(20);
 /// Scenarios of the stateless revision that no revision requires yet.
 const HEADERS_AND_SCHEMAS: [&str; 3] =
     ["http-header-validation", "http-custom-header-server-validation", "json-schema-2020-12"];
@@ -68,37 +52,20 @@ async fn with_token(token: Arc<OnceLock<HeaderValue>>, mut request: Request, nex
 impl Conforming {
     /// One with these further settings, enrolled at the authorization server of `home`.
     async fn start(home: &Home, name: &str, further: &str) -> anyhow::Result<Self> {
-        shared::protocol::jwt::install_stock_provider();
-        let port = free_port()?;
-        let origin = format!("http://localhost:{port}");
-        let key_file = home.folder().join(format!("{name}.key"));
-        let key_file_text = key_file.display().to_string();
-        let enrolled =
-            home.json(&["resource-server", "add", name, "--origin", &origin, "--key-file", &key_file_text]).await?;
-        let issuer = home.issuer();
-        let data = home.folder().join(name);
-        let settings = format!(
-            "[shared]\ndata_dir = {data:?}\n[resource_server]\npublic_url = {origin:?}\nissuer = {issuer:?}\n\
-             listen = [\"127.0.0.1:{port}\", \"[::1]:{port}\"]\nrequests_per_minute = 100000\n{further}\n"
-        );
-        let settings = Settings::load(&Sources::new().with_file_text("conforming", &settings)?)?;
-        let signer = Arc::new(AssertionSigner::from_pkcs8_pem(&std::fs::read_to_string(key_file)?)?);
-        let identity = EnrolledIdentity { client_id: text(&enrolled["client_id"]), signer };
+        let enrolled = Enrolled::at(home, name, &format!("requests_per_minute = 100000\n{further}")).await?;
         let stop = CancellationToken::new();
         let token = Arc::new(OnceLock::new());
-        serve_fixture(settings, identity, token.clone(), stop.clone()).await?;
-        let url = format!("{origin}/mcp");
-        let server = Self { url, _stop: stop.drop_guard() };
-        server.wait_until_ready(&origin).await?;
+        let Unserved { listeners, router, cap } =
+            enrolled.around(ConformanceServer::default(), &tools(), stop.clone()).await?;
+        let beside = token.clone();
+        let router: Router = router
+            .layer(middleware::from_fn(move |request: Request, next: Next| with_token(beside.clone(), request, next)));
+        tokio::spawn(serve(listeners, router, cap, stop.clone()));
+        let server = Self { url: enrolled.mcp_url(), _stop: stop.drop_guard() };
+        enrolled.wait_until_ready().await?;
         let bearer = format!("Bearer {}", machine_token(home, name, &server.url).await?);
         token.set(HeaderValue::from_str(&bearer)?).ok().context("the token is set once")?;
         Ok(server)
-    }
-
-    async fn wait_until_ready(&self, origin: &str) -> anyhow::Result<()> {
-        let ready =
-            || async { reqwest::get(format!("{origin}/readyz")).await.ok()?.status().is_success().then_some(()) };
-        until("the resource server is ready", READY_WITHIN, ready).await
     }
 
     /// Runs the suite and returns what each run reported.
@@ -111,44 +78,6 @@ impl Conforming {
         script.step("done").await?;
         Ok(reports)
     }
-}
-
-/// Our library as a server of its own, around the suite's tools.
-async fn serve_fixture(
-    settings: Settings,
-    identity: EnrolledIdentity,
-    token: Arc<OnceLock<HeaderValue>>,
-    stop: CancellationToken,
-) -> anyhow::Result<()> {
-    let own = &settings.resource_server;
-    let allowed = HostAndOrigin::new(&own.public_url, &[], &[]).map_err(anyhow::Error::msg)?;
-    let limits = RmcpLimits::new(own, &allowed);
-    let tools = tools();
-    let scope = ResourceScope {
-        name: "mcp.read".to_owned(),
-        description: "Run the suite".to_owned(),
-        implies: vec![],
-        roles: vec!["member".to_owned()],
-        tools: tools.iter().map(|tool| tool.name.to_string()).collect(),
-    };
-    let upstream = RmcpUpstream::new(ConformanceServer::default(), &tools, &limits, stop.child_token());
-    let (clock, random) = (Arc::new(SystemClock), Arc::new(SystemRandom));
-    let store = open_store(&settings, random.as_ref()).await?;
-    let (listeners, cap) = (bind(&own.listen)?, ConnectionCap::of(&settings.shared));
-    let parts = Parts {
-        settings,
-        store,
-        clock,
-        random,
-        identity: Some(identity),
-        stop: stop.clone(),
-        tracer: Tracer::default(),
-    };
-    let (router, _follower) = build_around(Arc::new(upstream), vec![scope], parts)?.start();
-    let router: Router =
-        router.layer(middleware::from_fn(move |request: Request, next: Next| with_token(token.clone(), request, next)));
-    tokio::spawn(serve(listeners, router, cap, stop));
-    Ok(())
 }
 
 /// A token for `resource` from the authorization server, as any machine gets one.

@@ -106,11 +106,7 @@ pub async fn serve(kind: Kind, answer: &Path) -> anyhow::Result<()> {
     };
     let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
     announce(listener.local_addr()?.port());
-    // Whoever started this holds the other end of standard input: when it is gone, so is this.
-    std::thread::spawn(|| {
-        std::io::stdin().read_to_end(&mut Vec::new()).ok();
-        std::process::exit(0);
-    });
+    end_with_parent();
     let listener = listener.tap_io(|stream| {
         stream.set_nodelay(true).ok();
     });
@@ -118,8 +114,17 @@ pub async fn serve(kind: Kind, answer: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Whoever started this holds the other end of standard input: when it is gone, so is this.
+pub fn end_with_parent() {
+    std::thread::spawn(|| {
+        std::io::stdin().read_to_end(&mut Vec::new()).ok();
+        std::process::exit(0);
+    });
+}
+
+/// Tells the parent where this listens.
 #[expect(clippy::print_stdout, reason = "the parent reads the port")]
-fn announce(port: u16) {
+pub fn announce(port: u16) {
     println!("listening on {port}");
 }
 

@@ -14,6 +14,7 @@ mod report;
 mod revocation;
 mod rows;
 mod subject;
+mod twenty_tools;
 
 use std::path::PathBuf;
 
@@ -49,6 +50,9 @@ struct Arguments {
     /// The bytes that the ceiling answers with
     #[arg(long, hide = true)]
     answer: Option<PathBuf>,
+    /// Serve twenty tools as the resource server that this file describes instead
+    #[arg(long, hide = true)]
+    twenty_tools: Option<PathBuf>,
 }
 
 #[tokio::main]
@@ -56,6 +60,9 @@ async fn main() -> anyhow::Result<()> {
     let arguments = Arguments::parse();
     if let (Some(kind), Some(answer)) = (arguments.ceiling, &arguments.answer) {
         return ceiling::serve(kind, answer).await;
+    }
+    if let Some(file) = &arguments.twenty_tools {
+        return twenty_tools::serve_enrolled(file).await;
     }
     ensure!((1..=MAX_ROUNDS).contains(&arguments.rounds), "--rounds is between 1 and {MAX_ROUNDS}");
     ensure!(arguments.seconds > 0.0 && arguments.seconds <= MAX_SECONDS, "--seconds is at most {MAX_SECONDS}");

@@ -153,18 +153,20 @@ async fn introspection(plan: Plan) -> anyhow::Result<Vec<Row>> {
 
 async fn cached_token(plan: Plan) -> anyhow::Result<Vec<Row>> {
     let subject = Subject::start(&[]).await?;
-    let token = subject.tokens(1).await?.remove(0);
-    let about = ("cached-token", "tools/list with a known token; ceiling answers the same bytes", 0.50);
-    repeated(about, plan, (subject.resource_server()?, bodies::tools_list(&token)?, Kind::Answer)).await
+    let (server, credentials) = subject.serve_twenty_tools().await?;
+    let token = subject.tokens_for(&credentials, &server.resource(), 1).await?.remove(0);
+    let about = ("cached-token", "tools/list of 20 tools with a known token; ceiling answers the same bytes", 0.50);
+    repeated(about, plan, (server.target()?, bodies::tools_list(&token)?, Kind::Answer)).await
 }
 
 async fn first_seen_token(plan: Plan) -> anyhow::Result<Vec<Row>> {
     let subject = Subject::start(&[]).await?;
-    let target = subject.resource_server()?;
-    let same = bodies::tools_list(&subject.tokens(1).await?.remove(0))?;
+    let (server, credentials) = subject.serve_twenty_tools().await?;
+    let (target, resource) = (server.target()?, server.resource());
+    let same = bodies::tools_list(&subject.tokens_for(&credentials, &resource, 1).await?.remove(0))?;
     let answer = sample(&mut Connection::open(target.port).await?, &same).await?;
     let ceiling = Ceiling::start(Kind::VerifyEs256, &answer).await?;
-    let what = "tools/list with a token never seen; ceiling verifies once";
+    let what = "tools/list of 20 tools with a token never seen; ceiling verifies once";
     let mut comparison = Comparison {
         name: "first-seen-token",
         what,
@@ -176,7 +178,7 @@ async fn first_seen_token(plan: Plan) -> anyhow::Result<Vec<Row>> {
         rounds: Vec::new(),
     };
     for _ in 0..plan.rounds {
-        let tokens = subject.tokens(FIRST_SEEN_TOKENS).await?;
+        let tokens = subject.tokens_for(&credentials, &resource, FIRST_SEEN_TOKENS).await?;
         let requests = tokens.iter().map(|token| bodies::tools_list(token)).collect::<anyhow::Result<_>>()?;
         comparison.round(target, once(requests, CONNECTIONS)).await?;
     }

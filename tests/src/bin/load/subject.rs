@@ -9,6 +9,7 @@ use system_tests::postern::{Home, Postern};
 use crate::bodies::{self, Credentials};
 use crate::http_client::{Connection, Request};
 use crate::measure::Target;
+use crate::twenty_tools::TwentyTools;
 
 const EMAIL: &str = "load@example.com";
 const PASSWORD: &str = "nobody waits in this queue";
@@ -35,13 +36,7 @@ impl Subject {
         }
         let postern = home.start().await?;
         home.add_administrator(EMAIL, PASSWORD).await?;
-        let resource = home.mcp_url();
-        let arguments =
-            ["client", "add", "load", "--grant", "client_credentials", "--scope", "mcp.read", "--resource", &resource];
-        let client = home.json(&arguments).await?;
-        let text =
-            |name: &str| client[name].as_str().map(str::to_owned).with_context(|| format!("no {name} in {client}"));
-        let credentials = Credentials { client_id: text("client_id")?, client_secret: text("client_secret")? };
+        let credentials = add_client(&home, "load", &home.mcp_url()).await?;
         Ok(Self { home, postern, credentials, person: Person::new(EMAIL, PASSWORD)? })
     }
 
@@ -65,9 +60,26 @@ impl Subject {
         self.home
     }
 
-    /// Fresh access tokens of the machine client.
+    /// Starts a resource server of twenty tools beside the built-in one, with a client that may fetch tokens for it.
+    pub async fn serve_twenty_tools(&self) -> anyhow::Result<(TwentyTools, Credentials)> {
+        let server = TwentyTools::start(&self.home).await?;
+        let credentials = add_client(&self.home, "caller", &server.resource()).await?;
+        Ok((server, credentials))
+    }
+
+    /// Fresh access tokens of the machine client, for the built-in resource.
     pub async fn tokens(&self, count: usize) -> anyhow::Result<Vec<String>> {
-        let request = bodies::client_credentials(&self.credentials, &self.resource())?;
+        self.tokens_for(&self.credentials, &self.resource(), count).await
+    }
+
+    /// Fresh access tokens of a machine client for a resource.
+    pub async fn tokens_for(
+        &self,
+        credentials: &Credentials,
+        resource: &str,
+        count: usize,
+    ) -> anyhow::Result<Vec<String>> {
+        let request = bodies::client_credentials(credentials, resource)?;
         let mut connection = Connection::open(self.home.authorization_port).await?;
         let mut tokens = Vec::with_capacity(count);
         for _ in 0..count {
@@ -97,6 +109,15 @@ impl Subject {
         }
         Ok(codes)
     }
+}
+
+/// A machine client that may fetch tokens for `resource`.
+async fn add_client(home: &Home, name: &str, resource: &str) -> anyhow::Result<Credentials> {
+    let arguments =
+        ["client", "add", name, "--grant", "client_credentials", "--scope", "mcp.read", "--resource", resource];
+    let client = home.json(&arguments).await?;
+    let text = |name: &str| client[name].as_str().map(str::to_owned).with_context(|| format!("no {name} in {client}"));
+    Ok(Credentials { client_id: text("client_id")?, client_secret: text("client_secret")? })
 }
 
 /// Sends a request once and returns the body of its answer.
