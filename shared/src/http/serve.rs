@@ -5,6 +5,8 @@ use super::connection_cap::ConnectionCap;
 use super::guarded_io::{GuardedIo, Patience, Progress};
 use super::peer_service::PeerService;
 use axum::Router;
+use futures_util::stream::FuturesUnordered;
+use futures_util::{FutureExt as _, StreamExt as _};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use std::net::SocketAddr;
@@ -38,8 +40,6 @@ pub struct ServeLimits {
     pub write_timeout: Duration,
     /// Bytes of an HTTP/1.1 head, and of HTTP/2 header lists.
     pub head_bytes: usize,
-    /// Header lines of an HTTP/1.1 request.
-    pub headers: usize,
     /// Requests at a time on one HTTP/2 connection.
     pub http2_streams: u32,
 }
@@ -52,7 +52,6 @@ impl Default for ServeLimits {
             idle_timeout: Duration::from_secs(75),
             write_timeout: Duration::from_secs(30),
             head_bytes: 64 * 1024,
-            headers: 128,
             http2_streams: 200,
         }
     }
@@ -110,9 +109,8 @@ fn builder(limits: &ServeLimits) -> Builder<TokioExecutor> {
     builder
         .http1()
         .timer(TokioTimer::new())
-        // GuardedIo keeps the time.
+        // GuardedIo keeps the time. Header lines are limited by hyper's own number, 100: any other costs two allocations of kilobytes a request.
         .header_read_timeout(None)
-        .max_headers(limits.headers)
         .max_buf_size(limits.head_bytes);
     builder
         .http2()
@@ -183,10 +181,15 @@ impl Connections {
         let io = TokioIo::new(GuardedIo::new(stream, Arc::clone(&progress), self.patience));
         let service = PeerService { router: self.router, peer: PeerAddress(peer), progress: Arc::clone(&progress) };
         let mut connection = pin!(self.builder.serve_connection_with_upgrades(io, service));
+        // To look at one of them takes a lock, which all connections share: each is looked at when it is woken, not at every request.
+        let mut ends = FuturesUnordered::from_iter([
+            self.shutdown.cancelled().map(|()| true).left_future(),
+            progress.idle_too_long().map(|()| false).right_future(),
+        ]);
         let shutting_down = tokio::select! {
+            biased;
             ended = connection.as_mut() => return log_end(peer, ended),
-            () = self.shutdown.cancelled() => true,
-            () = progress.idle_too_long() => false,
+            Some(shutting_down) = ends.next() => shutting_down,
         };
         connection.as_mut().graceful_shutdown();
         let ended = if shutting_down {
