@@ -228,7 +228,7 @@ pub fn all_routes(settings: &Settings) -> BTreeSet<String> {
 pub fn router(app: Arc<App>, shutdown: CancellationToken) -> Router {
     let public_url = &app.settings.auth_server.public_url;
     let around = ClientAddresses::new(app.settings.shared.trusted_proxies.clone())
-        .and(RequestIds::new(Arc::clone(&app.random), app.tracer.clone()))
+        .and(RequestIds::new(&*app.random, app.tracer.clone()))
         .and(AccessLog::new(Arc::clone(&app.metrics.requests)))
         .and(SecurityHeaders::new(public_url))
         .layer();

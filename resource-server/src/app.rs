@@ -238,7 +238,7 @@ pub fn build_around(upstream: Arc<dyn Upstream>, scopes: Vec<ResourceScope>, par
         None => checks.push(readiness::foreign_check(trusted)),
     }
     let health = health_router(checks, clock, stop.clone());
-    let log = (RequestIds::new(random, tracer), AccessLog::new(metrics.requests.clone()));
+    let log = (RequestIds::new(&*random, tracer), AccessLog::new(metrics.requests.clone()));
     let router = router(&settings, pipeline, metadata, health, log);
     Ok(App { router, metrics, follower, stop })
 }

@@ -21,7 +21,7 @@ use schemars::JsonSchema;
 use shared::{
     clock::UnixSeconds,
     db::{StoreError, Tx},
-    http::current_request_id,
+    http::current_request,
     random::{Random, random_id},
 };
 
@@ -229,7 +229,7 @@ pub struct AuditEvent {
 impl AuditEvent {
     /// An event of this kind that happened at `now`; on behalf of a request it says which, and from what block of addresses that came.
     pub fn new(kind: AuditKind, random: &dyn Random, now: UnixSeconds) -> Self {
-        let request = current_request_id();
+        let request = current_request();
         let row = AuditRow {
             id: random_id(random),
             at: now,
@@ -243,9 +243,9 @@ impl AuditEvent {
             client_id: None,
             grant_id: None,
             target: None,
-            address_block: request.as_ref().map(|request| request.client().block().to_string()),
+            address_block: request.map(|request| request.client.block().to_string()),
             detail: None,
-            request_id: request.map(|request| request.as_str().to_owned()),
+            request_id: request.map(|request| request.id.to_string()),
             link: None,
         };
         Self { row }

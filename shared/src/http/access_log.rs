@@ -46,7 +46,7 @@ impl Manner for AccessLog {
             path: extensions.get::<MatchedPath>().is_none().then(|| without_secrets(request.uri().path())),
             method: request.method().clone(),
             client: extensions.get::<ClientAddress>().map(|address| address.ip()),
-            id: extensions.get::<RequestId>().cloned(),
+            id: extensions.get::<RequestId>().copied(),
             trace_id: extensions.get::<TraceContext>().map(|context| context.trace_id),
             started: Instant::now(),
             metrics: Arc::clone(&self.0),

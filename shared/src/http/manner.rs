@@ -1,7 +1,7 @@
 //! What is done around every request, without a lock or a box of its own: look at the request, perhaps answer it,
 //! finish the response.
 
-use super::request_id::{RequestId, on_behalf_of};
+use super::request_id::{CurrentRequest, on_behalf_of};
 use crate::trace::Traced;
 use axum::body::Body;
 use axum::extract::Request;
@@ -12,7 +12,6 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use tower::{Layer, Service};
-use tracing::Span;
 
 /// Something done around a request. A pair of manners is one: they begin in order and finish in reverse.
 pub trait Manner: Send + Sync + 'static {
@@ -28,13 +27,8 @@ pub trait Manner: Send + Sync + 'static {
     /// Finishes the response.
     fn finish(&self, kept: Self::Kept, response: &mut Response);
 
-    /// The span that everything logged on behalf of the request belongs to.
-    fn span(_kept: &Self::Kept) -> Option<&Span> {
-        None
-    }
-
-    /// The id of the request, for whoever asks [`current_request_id`](super::current_request_id) on behalf of it.
-    fn request_id(_kept: &Self::Kept) -> Option<&RequestId> {
+    /// The request, for whoever asks for the [`current_request`](super::current_request).
+    fn current(_kept: &Self::Kept) -> Option<CurrentRequest> {
         None
     }
 
@@ -79,12 +73,8 @@ impl<A: Manner, B: Manner> Manner for (A, B) {
         self.0.finish(outer, response);
     }
 
-    fn span((outer, inner): &Self::Kept) -> Option<&Span> {
-        A::span(outer).or_else(|| B::span(inner))
-    }
-
-    fn request_id((outer, inner): &Self::Kept) -> Option<&RequestId> {
-        A::request_id(outer).or_else(|| B::request_id(inner))
+    fn current((outer, inner): &Self::Kept) -> Option<CurrentRequest> {
+        A::current(outer).or_else(|| B::current(inner))
     }
 
     fn traced((outer, inner): &Self::Kept) -> Option<&Traced> {
@@ -133,9 +123,11 @@ impl<M: Manner, S: Service<Request, Response = Response<Body>>> Service<Request>
     fn call(&mut self, mut request: Request) -> Self::Future {
         match self.manner.begin(&mut request) {
             Ok(kept) => {
-                let entered = M::span(&kept).map(Span::enter);
-                let future = self.inner.call(request);
-                drop(entered);
+                let call = || self.inner.call(request);
+                let future = match M::current(&kept) {
+                    Some(request) => on_behalf_of(request, call),
+                    None => call(),
+                };
                 MannerFuture::Running { future, manner: Arc::clone(&self.manner), kept: Some(kept) }
             }
             Err(answer) => MannerFuture::Answered { answer: Some(answer) },
@@ -160,16 +152,14 @@ impl<M: Manner, E, F: Future<Output = Result<Response, E>>> Future for MannerFut
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         match self.project() {
             MannerFutureParts::Running { future, manner, kept } => {
-                let entered = kept.as_ref().and_then(M::span).map(Span::enter);
                 let traced = || match kept.as_ref().and_then(M::traced) {
                     Some(traced) => traced.run(|| future.poll(cx)),
                     None => future.poll(cx),
                 };
-                let mut response = ready!(match kept.as_ref().and_then(M::request_id) {
-                    Some(id) => on_behalf_of(id, traced),
+                let mut response = ready!(match kept.as_ref().and_then(M::current) {
+                    Some(request) => on_behalf_of(request, traced),
                     None => traced(),
                 })?;
-                drop(entered);
                 if let Some(kept) = kept.take() {
                     manner.finish(kept, &mut response);
                 }

@@ -1,7 +1,7 @@
 //! The manners of an HTTP server, the same for both.
 //!
 //! [`Manner`]s go around requests in one layer:
-//! `ClientAddresses::new(proxies).and(RequestIds::new(random, tracer)).and(AccessLog::new(metrics)).and(SecurityHeaders::new(&url)).layer()`.
+//! `ClientAddresses::new(proxies).and(RequestIds::new(&random, tracer)).and(AccessLog::new(metrics)).and(SecurityHeaders::new(&url)).layer()`.
 //! [`Cors`] and [`NoStore`] go around the routes they are for.
 
 mod access_log;
@@ -33,7 +33,9 @@ pub use listen::{BindError, bind};
 pub use manner::{Manner, MannerFuture, MannerLayer, Mannered};
 pub use metrics_router::{METRICS_PATH, metrics_router};
 pub use rate_limit_headers::set_rate_limit_headers;
-pub use request_id::{RequestId, RequestIds, X_REQUEST_ID, current_request_id};
+#[cfg(test)]
+pub(crate) use request_id::on_behalf_of;
+pub use request_id::{CurrentRequest, RequestId, RequestIds, X_REQUEST_ID, current_request};
 pub use security_headers::{NoStore, SecurityHeaders, set_content_security_policy, set_no_store};
 pub use serve::{DRAIN, ServeLimits, serve, serve_within};
 pub use signal::cancel_on_signal;

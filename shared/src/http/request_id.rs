@@ -2,36 +2,35 @@
 
 use super::client_address::ClientAddress;
 use super::manner::Manner;
-use crate::random::{SharedRandom, random_id};
-use crate::trace::{self, Propagated, Traced, Tracer};
+use crate::random::{Random, random_32};
+use crate::trace::{self, Propagated, TraceId, Traced, Tracer};
 use axum::extract::{FromRequestParts, MatchedPath, Request};
 use axum::response::Response;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::request::Parts;
 use http::{HeaderName, HeaderValue, Method};
+use sha2::{Digest as _, Sha256};
 use std::convert::Infallible;
 use std::fmt;
-use tracing::Span;
-use tracing::field::Empty;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// The header that carries the id to the caller.
 pub const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// 128 bits as base64url.
+const ID_CHARACTERS: usize = 22;
 
-/// The id of this request: random, never taken from the caller. With it goes where the request came from, for what is written down about it.
-#[derive(Debug, Clone)]
-pub struct RequestId {
-    text: HeaderValue,
-    client: ClientAddress,
-}
+/// The id of this request, in base64url: nobody can guess it, and it is never taken from the caller.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RequestId([u8; ID_CHARACTERS]);
 
 impl RequestId {
+    /// The id of what is no request.
+    pub(crate) const NONE: Self = Self([b'-'; ID_CHARACTERS]);
+
     /// The id as text.
     pub fn as_str(&self) -> &str {
-        self.text.to_str().unwrap_or("-")
-    }
-
-    /// Where the request came from.
-    pub fn client(&self) -> ClientAddress {
-        self.client
+        std::str::from_utf8(&self.0).unwrap_or("-")
     }
 }
 
@@ -41,41 +40,61 @@ impl fmt::Display for RequestId {
     }
 }
 
-/// For handlers: the id, or `-` where no [`RequestIds`] stands before them.
+/// For handlers: the id, or hyphens where no [`RequestIds`] stands before them.
 impl<S: Send + Sync> FromRequestParts<S> for RequestId {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
-        let unknown = || Self { text: HeaderValue::from_static("-"), client: ClientAddress::of(&parts.extensions) };
-        Ok(parts.extensions.get::<Self>().cloned().unwrap_or_else(unknown))
+        Ok(parts.extensions.get::<Self>().copied().unwrap_or(Self::NONE))
     }
 }
 
-tokio::task_local! {
-    /// Like the span: what happens on behalf of a request can be found by its id, however deep it happens.
-    static CURRENT: RequestId;
+/// The request on whose behalf something runs: every line of the log says so, however deep it is written.
+#[derive(Debug, Clone, Copy)]
+pub struct CurrentRequest {
+    /// Its id.
+    pub id: RequestId,
+    /// Where it came from.
+    pub client: ClientAddress,
+    /// The trace that it belongs to.
+    pub trace_id: Option<TraceId>,
 }
 
-/// The id of the request on whose behalf this runs, if it is one.
-pub fn current_request_id() -> Option<RequestId> {
-    CURRENT.try_with(Clone::clone).ok()
+tokio::task_local! {
+    static CURRENT: CurrentRequest;
+}
+
+/// The request on whose behalf this runs, if it is one.
+pub fn current_request() -> Option<CurrentRequest> {
+    CURRENT.try_with(|current| *current).ok()
 }
 
 /// Runs `work` on behalf of the request.
-pub(super) fn on_behalf_of<T>(id: &RequestId, work: impl FnOnce() -> T) -> T {
-    CURRENT.sync_scope(id.clone(), work)
+pub(crate) fn on_behalf_of<T>(request: CurrentRequest, work: impl FnOnce() -> T) -> T {
+    CURRENT.sync_scope(request, work)
 }
 
-/// Gives each request its id, its place in a trace, and a span that carries both into the log.
+/// Gives each request its id and its place in a trace.
 pub struct RequestIds {
-    random: SharedRandom,
+    /// Ids are a keyed hash of how many there were before: as hard to guess as this is, and no request asks the system for randomness.
+    key: [u8; 32],
+    given: AtomicU64,
     tracer: Tracer,
 }
 
 impl RequestIds {
-    /// Ids from `random`; steps are recorded by `tracer`.
-    pub fn new(random: SharedRandom, tracer: Tracer) -> Self {
-        Self { random, tracer }
+    /// Ids that only `random` determines; steps are recorded by `tracer`.
+    pub fn new(random: &dyn Random, tracer: Tracer) -> Self {
+        Self { key: random_32(random), given: AtomicU64::new(0), tracer }
+    }
+
+    fn next_id(&self) -> RequestId {
+        let number = self.given.fetch_add(1, Ordering::Relaxed).to_be_bytes();
+        let hash = Sha256::new().chain_update(self.key).chain_update(number).finalize();
+        let mut text = RequestId::NONE;
+        let written = URL_SAFE_NO_PAD.encode_slice(&hash[..16], &mut text.0);
+        debug_assert_eq!(written.ok(), Some(ID_CHARACTERS));
+        text
     }
 
     /// The request as a step of the trace that it names, or of a new one.
@@ -108,8 +127,7 @@ fn known_method(method: &Method) -> &'static str {
 
 /// What is kept of a request.
 pub struct Begun {
-    id: RequestId,
-    log_span: Span,
+    current: CurrentRequest,
     step: trace::Span,
     traced: Option<Traced>,
 }
@@ -118,18 +136,18 @@ impl Manner for RequestIds {
     type Kept = Begun;
 
     fn begin(&self, request: &mut Request) -> Result<Self::Kept, Box<Response>> {
-        let text = random_id(&*self.random);
         let step = self.step(request);
         let traced = step.traced();
-        let trace_id = step.context().map(|context| tracing::field::display(context.trace_id));
-        let log_span = tracing::info_span!("request", request_id = text, trace_id, message_trace_id = Empty);
-        let text = HeaderValue::try_from(text).expect("base64url is a header value");
-        let id = RequestId { text, client: ClientAddress::of(request.extensions()) };
-        request.extensions_mut().insert(id.clone());
+        let current = CurrentRequest {
+            id: self.next_id(),
+            client: ClientAddress::of(request.extensions()),
+            trace_id: step.context().map(|context| context.trace_id),
+        };
+        request.extensions_mut().insert(current.id);
         if let Some(context) = step.context() {
             request.extensions_mut().insert(context);
         }
-        Ok(Begun { id, log_span, step, traced })
+        Ok(Begun { current, step, traced })
     }
 
     fn finish(&self, mut begun: Self::Kept, response: &mut Response) {
@@ -139,15 +157,12 @@ impl Manner for RequestIds {
                 begun.step.set_error();
             }
         }
-        response.headers_mut().insert(X_REQUEST_ID, begun.id.text);
+        let id = HeaderValue::from_bytes(&begun.current.id.0).expect("base64url is a header value");
+        response.headers_mut().insert(X_REQUEST_ID, id);
     }
 
-    fn span(begun: &Self::Kept) -> Option<&Span> {
-        Some(&begun.log_span)
-    }
-
-    fn request_id(begun: &Self::Kept) -> Option<&RequestId> {
-        Some(&begun.id)
+    fn current(begun: &Self::Kept) -> Option<CurrentRequest> {
+        Some(begun.current)
     }
 
     fn traced(begun: &Self::Kept) -> Option<&Traced> {
@@ -157,7 +172,7 @@ impl Manner for RequestIds {
 
 #[cfg(test)]
 mod tests {
-    use super::{RequestId, RequestIds, X_REQUEST_ID, current_request_id};
+    use super::{ID_CHARACTERS, RequestId, RequestIds, X_REQUEST_ID, current_request};
     use crate::http::manner::Manner as _;
     use crate::random::SystemRandom;
     use crate::trace::Tracer;
@@ -165,7 +180,6 @@ mod tests {
     use axum::body::Body;
     use axum::extract::Request;
     use axum::routing::get;
-    use std::sync::Arc;
     use tower::ServiceExt as _;
 
     #[tokio::test]
@@ -175,12 +189,12 @@ mod tests {
                 "/",
                 get(|id: RequestId| async move {
                     tokio::task::yield_now().await;
-                    let current = current_request_id().expect("within a request").to_string();
+                    let current = current_request().expect("within a request").id.to_string();
                     assert_eq!(current, id.to_string());
                     current
                 }),
             )
-            .layer(RequestIds::new(Arc::new(SystemRandom), Tracer::default()).layer());
+            .layer(RequestIds::new(&SystemRandom, Tracer::default()).layer());
         let mut seen = Vec::new();
         for _ in 0..3 {
             let request = Request::get("/").header(X_REQUEST_ID, "mine").body(Body::empty()).unwrap();
@@ -188,11 +202,11 @@ mod tests {
             let header = response.headers()[X_REQUEST_ID].to_str().unwrap().to_owned();
             let body = axum::body::to_bytes(response.into_body(), 100).await.unwrap();
             assert_eq!(body, header);
-            assert_eq!(header.len(), 22);
+            assert_eq!(header.len(), ID_CHARACTERS);
             seen.push(header);
         }
         seen.dedup();
         assert_eq!(seen.len(), 3);
-        assert!(current_request_id().is_none(), "outside of a request there is none");
+        assert!(current_request().is_none(), "outside of a request there is none");
     }
 }

@@ -1,8 +1,10 @@
 //! Logs. Libraries only speak through `tracing`; binaries decide where it goes, by calling [`install`] once.
 
 mod batched_writer;
+mod correlation;
 mod json_lines;
 mod log_format;
+mod timestamp;
 
 pub use log_format::LogFormat;
 
@@ -11,6 +13,8 @@ use json_lines::JsonLines;
 use std::io::{IsTerminal as _, stderr};
 use tracing::{Level, Metadata, Subscriber};
 use tracing_subscriber::filter::{EnvFilter, FilterFn, ParseError, filter_fn};
+use tracing_subscriber::fmt::format::Writer;
+use tracing_subscriber::fmt::time::{FormatTime, SystemTime};
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::{SubscriberInitExt as _, TryInitError};
@@ -58,13 +62,25 @@ pub fn install(format: LogFormat, filter: Option<&str>) -> Result<TelemetryGuard
         LogFormat::Auto => terminal,
     };
     if text {
-        let lines = fmt::layer().compact().with_ansi(terminal).with_writer(stderr);
+        let lines = fmt::layer().compact().with_timer(TimeAndRequest).with_ansi(terminal).with_writer(stderr);
         tracing_subscriber::registry().with(filter).with(discreet(lines)).try_init()?;
         return Ok(TelemetryGuard { _writer: None });
     }
     let (writer, guard) = BatchedWriter::start(stderr())?;
     tracing_subscriber::registry().with(filter).with(discreet(JsonLines::new(writer))).try_init()?;
     Ok(TelemetryGuard { _writer: Some(guard) })
+}
+
+/// What a line of text begins with.
+struct TimeAndRequest;
+
+impl FormatTime for TimeAndRequest {
+    fn format_time(&self, line: &mut Writer<'_>) -> std::fmt::Result {
+        SystemTime.format_time(line)?;
+        let mut written = Ok(());
+        correlation::each(|name, value| written = written.and_then(|()| write!(line, " {name}={value}")));
+        written
+    }
 }
 
 /// The layer without the details of others.
@@ -80,10 +96,14 @@ fn may_be_logged(metadata: &Metadata<'_>) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{BatchedWriter, DEFAULT_FILTER, JsonLines, discreet};
+    use super::{BatchedWriter, DEFAULT_FILTER, JsonLines, TimeAndRequest, discreet};
+    use crate::http::{ClientAddress, CurrentRequest, RequestId, on_behalf_of};
+    use crate::trace::{Propagated, TraceContext, TraceState, Tracer};
     use std::io;
     use std::sync::{Arc, Mutex};
     use tracing_subscriber::EnvFilter;
+    use tracing_subscriber::fmt::format::Writer;
+    use tracing_subscriber::fmt::time::FormatTime as _;
     use tracing_subscriber::layer::SubscriberExt as _;
 
     /// Where a test reads what was written.
@@ -149,6 +169,39 @@ mod tests {
         assert!(!line.contains_key("absent"));
         assert!(line["timestamp"].as_str().unwrap().ends_with('Z'));
         assert_eq!(line["target"], module_path!());
+    }
+
+    #[test]
+    fn what_is_written_on_behalf_of_a_request_says_so() {
+        let [of_request, of_message] = ["4bf92f3577b34da6a3ce929d0e0e4736", "0af7651916cd43dd8448eb211c80319c"];
+        let context = |trace: &str| TraceContext::parse(&format!("00-{trace}-00f067aa0ba902b7-01"));
+        let (id, trace_id) = (RequestId::NONE, context(of_request).map(|context| context.trace_id));
+        let request = CurrentRequest { id, client: ClientAddress::new([203, 0, 113, 9].into()), trace_id: None };
+        let traced_request = CurrentRequest { trace_id, ..request };
+        let traced = |trace: &str| {
+            let at = context(trace).map(|context| Propagated { context, state: TraceState::default() });
+            Tracer::default().start_request(at).traced().unwrap()
+        };
+        let lines = logged("info", || {
+            on_behalf_of(request, || tracing::info!("of no trace"));
+            on_behalf_of(traced_request, || {
+                traced(of_request).run(|| tracing::info!("of the request"));
+                traced(of_message).run(|| tracing::info!("of a message"));
+            });
+            tracing::info!("of nobody");
+        });
+        let said: Vec<_> = lines
+            .iter()
+            .map(|line| ["request_id", "trace_id", "message_trace_id"].map(|name| line[name].as_str()))
+            .collect();
+        let (id, of_request, of_message) = (Some(id.as_str()), Some(of_request), Some(of_message));
+        assert_eq!(said, [[id, None, None], [id, of_request, None], [id, of_request, of_message], [None, None, None]]);
+        let mut text = String::new();
+        on_behalf_of(traced_request, || {
+            TimeAndRequest.format_time(&mut Writer::new(&mut text)).unwrap();
+        });
+        let ids = format!(" request_id={} trace_id={}", RequestId::NONE, of_request.unwrap());
+        assert!(text.ends_with(&ids), "{text}");
     }
 
     #[test]

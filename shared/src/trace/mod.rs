@@ -13,7 +13,8 @@ mod state;
 pub use context::{SpanId, TraceContext, TraceId};
 pub use export::Exporter;
 pub use span::{
-    Propagated, Span, SpanKind, TRACEPARENT, TRACESTATE, Traced, begin, begin_remote, carried, propagation_headers,
+    Propagated, Span, SpanKind, TRACEPARENT, TRACESTATE, Traced, begin, begin_remote, carried, current_trace_id,
+    propagation_headers,
 };
 pub use state::TraceState;
 

@@ -1,7 +1,7 @@
 //! One step of a call, and what runs on behalf of it.
 
 use super::export::FinishedSpan;
-use super::{SpanId, TraceContext, TraceState, Tracer, unix_nanoseconds};
+use super::{SpanId, TraceContext, TraceId, TraceState, Tracer, unix_nanoseconds};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use std::borrow::Cow;
 use std::future::Future;
@@ -64,6 +64,11 @@ impl Traced {
     pub fn run<T>(&self, work: impl FnOnce() -> T) -> T {
         CURRENT.sync_scope(Some(self.clone()), work)
     }
+}
+
+/// The trace of what this runs on behalf of, if that is traced.
+pub fn current_trace_id() -> Option<TraceId> {
+    CURRENT.try_with(|current| current.as_ref().map(|traced| traced.at.context.trace_id)).ok().flatten()
 }
 
 /// What a request to another process carries ([`TRACEPARENT`], [`TRACESTATE`]), if it is made on behalf of something that is traced.
