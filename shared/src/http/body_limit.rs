@@ -5,6 +5,9 @@ use axum::response::{IntoResponse, Response};
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, StatusCode, header};
 use http_body_util::BodyExt as _;
+use std::future::{Future as _, poll_fn};
+use std::pin::pin;
+use std::task::Poll;
 use std::time::Duration;
 
 /// 64 KiB: what OAuth endpoints read.
@@ -71,7 +74,12 @@ pub async fn read_body(headers: &HeaderMap, body: Body, limit: BodyLimit) -> Res
     if announced.is_some_and(|length| length > limit.bytes as u64) {
         return Err(BodyRefusal::TooLarge);
     }
-    tokio::time::timeout(limit.timeout, collect(body, limit.bytes)).await.unwrap_or(Err(BodyRefusal::TooSlow))
+    let mut collected = pin!(collect(body, limit.bytes));
+    // Nearly every body came with its head: only one that has to be waited for needs a timer.
+    if let Poll::Ready(collected) = poll_fn(|cx| Poll::Ready(collected.as_mut().poll(cx))).await {
+        return collected;
+    }
+    tokio::time::timeout(limit.timeout, collected).await.unwrap_or(Err(BodyRefusal::TooSlow))
 }
 
 /// A body of one frame, which is nearly every body, is passed on without a copy.

@@ -148,7 +148,7 @@ impl Manner for ClientAddresses {
     type Kept = ();
 
     fn begin(&self, request: &mut Request) -> Result<(), Box<Response>> {
-        if let Some(PeerAddress(peer)) = request.extensions().get::<PeerAddress>().copied() {
+        if let Some(PeerAddress(peer)) = request.extensions_mut().remove::<PeerAddress>() {
             let address = self.resolve(peer.ip(), request.headers());
             request.extensions_mut().insert(address);
         }

@@ -3,14 +3,17 @@
 
 use crate::clock::UnixSeconds;
 use crate::rate_limit::RateDecision;
+use bytes::BytesMut;
 use http::header::{HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 
 const LIMIT: HeaderName = HeaderName::from_static("x-ratelimit-limit");
 const REMAINING: HeaderName = HeaderName::from_static("x-ratelimit-remaining");
 const RESET: HeaderName = HeaderName::from_static("x-ratelimit-reset");
 const RATELIMIT: HeaderName = HeaderName::from_static("ratelimit");
 const RATELIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
+/// The values of all of them, two limits listed.
+const VALUES_BYTES: usize = 192;
 
 /// Puts on an answer what the limits said that its request was counted under, each with its constant name (letters, digits, `-`). `RateLimit`
 /// lists each; the headers that know one limit tell that of which the least is left. `X-RateLimit-Reset` is in unix seconds, as everywhere; `t`
@@ -19,23 +22,43 @@ pub fn set_rate_limit_headers(headers: &mut HeaderMap, counted: &[(&'static str,
     let Some((_, tightest)) = counted.iter().min_by_key(|(_, decision)| (decision.allowed, decision.remaining)) else {
         return;
     };
-    headers.insert(LIMIT, tightest.limit.into());
-    headers.insert(REMAINING, tightest.remaining.into());
-    headers.insert(RESET, (now + i64::from(tightest.reset_seconds)).into());
-    let (mut policies, mut rates) = (String::with_capacity(64), String::with_capacity(64));
-    for (policy, RateDecision { limit, remaining, reset_seconds, window_seconds, .. }) in counted {
-        let comma = if policies.is_empty() { "" } else { ", " };
-        let _ = write!(policies, "{comma}\"{policy}\";q={limit};w={window_seconds}");
-        let _ = write!(rates, "{comma}\"{policy}\";r={remaining};t={reset_seconds}");
-    }
-    for (name, value) in [(RATELIMIT_POLICY, policies), (RATELIMIT, rates)] {
-        if let Ok(value) = HeaderValue::try_from(value) {
-            headers.insert(name, value);
-        }
-    }
+    // Every answer has them: all five are written behind one another into one allocation.
+    let mut text = BytesMut::with_capacity(VALUES_BYTES);
+    let mut set = |name: HeaderName, write: &dyn Fn(&mut BytesMut) -> fmt::Result| {
+        let written = write(&mut text).ok().and_then(|()| HeaderValue::from_maybe_shared(text.split().freeze()).ok());
+        headers.extend(written.map(|value| (name, value)));
+    };
+    set(LIMIT, &|text| write!(text, "{}", tightest.limit));
+    set(REMAINING, &|text| write!(text, "{}", tightest.remaining));
+    set(RESET, &|text| write!(text, "{}", now + i64::from(tightest.reset_seconds)));
+    set(RATELIMIT_POLICY, &|text| {
+        list(text, counted, |text, policy, RateDecision { limit, window_seconds, .. }| {
+            write!(text, "\"{policy}\";q={limit};w={window_seconds}")
+        })
+    });
+    set(RATELIMIT, &|text| {
+        list(text, counted, |text, policy, RateDecision { remaining, reset_seconds, .. }| {
+            write!(text, "\"{policy}\";r={remaining};t={reset_seconds}")
+        })
+    });
     if !tightest.allowed {
         headers.insert(RETRY_AFTER, tightest.reset_seconds.into());
     }
+}
+
+/// Writes each, separated by commas.
+fn list(
+    text: &mut BytesMut,
+    counted: &[(&'static str, RateDecision)],
+    write_one: impl Fn(&mut BytesMut, &str, &RateDecision) -> fmt::Result,
+) -> fmt::Result {
+    for (index, (policy, decision)) in counted.iter().enumerate() {
+        if index > 0 {
+            text.write_str(", ")?;
+        }
+        write_one(text, policy, decision)?;
+    }
+    Ok(())
 }
 
 #[cfg(test)]
