@@ -72,11 +72,10 @@ fn percent_decoded(name: &str) -> Vec<u8> {
 
 /// `b64token` of RFC 6750 §2.1.
 fn is_b64token(token: &str) -> bool {
-    let body = token.trim_end_matches('=');
-    !body.is_empty()
-        && body
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~' | b'+' | b'/'))
+    let body = token.trim_end_matches('=').as_bytes();
+    let may_stand = |byte: u8| byte.is_ascii_alphanumeric() | matches!(byte, b'-' | b'.' | b'_' | b'~' | b'+' | b'/');
+    // Every request has one, of a kilobyte: all bytes are looked at without a branch, many at once.
+    !body.is_empty() && body.iter().fold(true, |so_far, byte| so_far & may_stand(*byte))
 }
 
 #[cfg(test)]
