@@ -8,6 +8,7 @@ use crate::{
         envelope::Envelope,
         era::Era,
         request_id::RequestId,
+        tools_list::ToolsAnswer,
     },
     policy::rule_message::known_method,
     refusal::{Refusal, upstream_failed_error, upstream_too_slow_error},
@@ -48,16 +49,18 @@ pub(super) fn no_store(mut response: Response) -> Response {
 impl Pipeline {
     /// `tools/list`, cut to what the caller may see.
     pub(super) fn list_tools(&self, caller: &Caller, message: &Message) -> Response {
-        let mut response = no_store(Response::new(Body::from(self.tools_for(caller, message))));
+        let tools = self.tools_for(caller, message);
+        let mut response = no_store(Response::new(tools.map_or_else(Body::empty, Body::new)));
         response.headers_mut().insert(CONTENT_TYPE, JSON);
         response
     }
 
     /// The answer to `tools/list`.
-    pub(super) fn tools_for(&self, caller: &Caller, message: &Message) -> Bytes {
-        let id = message.envelope.as_ref().and_then(|envelope| envelope.id());
-        let tools = self.policy.visible_tools(&caller.identified.token.principal);
-        id.map(|id| self.tools_list.render(id, message.era, tools)).unwrap_or_default()
+    pub(super) fn tools_for(&self, caller: &Caller, message: &Message) -> Option<ToolsAnswer> {
+        let id = message.envelope.as_ref().and_then(|envelope| envelope.id())?;
+        let principal = &caller.identified.token.principal;
+        let selection = self.policy.selection(principal);
+        Some(self.tools_list.answer(id, message.era, selection, self.policy.visible_tools(principal)))
     }
 
     /// Calls the upstream and takes care of what it opens.
@@ -122,27 +125,31 @@ impl Pipeline {
         let token = &caller.identified.token;
         let step = begin_message(&message);
         message.lease = self.lease(caller, &message, place);
-        let call = AssertUnwindSafe(step.run(self.upstream.call(&token.principal, message))).catch_unwind();
+        let call = AssertUnwindSafe(self.upstream.call(&token.principal, message)).catch_unwind();
         let failed = || Refusal::UpstreamFailed(upstream_failed_error().answering(id));
         let began = Instant::now();
-        let answer = tokio::select! {
-            biased;
-            reply = call => match reply {
-                Ok(Ok(reply)) => Ok(reply),
-                Ok(Err(UpstreamError::Failed { cause })) => {
-                    tracing::error!(%cause, "an upstream failed");
-                    Err(failed())
+        let answered = async {
+            tokio::select! {
+                biased;
+                reply = call => match reply {
+                    Ok(Ok(reply)) => Ok(reply),
+                    Ok(Err(UpstreamError::Failed { cause })) => {
+                        tracing::error!(%cause, "an upstream failed");
+                        Err(failed())
+                    }
+                    Err(_panic) => {
+                        tracing::error!("an upstream panicked");
+                        Err(failed())
+                    }
+                },
+                () = self.revocations.revoked(token) => Err(Refusal::InvalidToken),
+                () = tokio::time::sleep(self.limits.call_time) => {
+                    Err(Refusal::UpstreamFailed(upstream_too_slow_error().answering(id)))
                 }
-                Err(_panic) => {
-                    tracing::error!("an upstream panicked");
-                    Err(failed())
-                }
-            },
-            () = self.revocations.revoked(token) => Err(Refusal::InvalidToken),
-            () = tokio::time::sleep(self.limits.call_time) => {
-                Err(Refusal::UpstreamFailed(upstream_too_slow_error().answering(id)))
             }
         };
+        // What is logged of the call is logged as a part of its step.
+        let answer = step.run(answered).await;
         self.metrics.upstream.observe(began.elapsed());
         if matches!(answer, Err(Refusal::UpstreamFailed(_))) {
             self.metrics.upstream_failures.increment();
@@ -190,10 +197,7 @@ impl Pipeline {
 fn begin_message(message: &Message) -> Span {
     let Some(envelope) = &message.envelope else { return begin("message", SpanKind::Internal) };
     let mut step = match sent_by(envelope).filter(|_| message.era == Era::Modern) {
-        Some(sent_by) => {
-            tracing::Span::current().record("message_trace_id", tracing::field::display(sent_by.context.trace_id));
-            begin_remote("message", SpanKind::Internal, sent_by)
-        }
+        Some(sent_by) => begin_remote("message", SpanKind::Internal, sent_by),
         None => begin("message", SpanKind::Internal),
     };
     if step.is_recording()

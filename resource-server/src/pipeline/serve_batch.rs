@@ -77,7 +77,10 @@ impl Pipeline {
             let id = message.envelope.as_ref().and_then(|envelope| envelope.id().cloned());
             let answer = match judgement {
                 Err(error) => ReplyBody::Whole(error.body()),
-                Ok(true) => ReplyBody::Whole(self.tools_for(caller, &message)),
+                Ok(true) => {
+                    let tools = self.tools_for(caller, &message);
+                    ReplyBody::Whole(tools.map(|tools| tools.to_bytes()).unwrap_or_default())
+                }
                 Ok(false) => match self.call(caller, message, id.as_ref(), place).await {
                     Ok(reply) => reply.body,
                     Err(Refusal::UpstreamFailed(error)) => ReplyBody::Whole(error.body()),

@@ -63,10 +63,15 @@ pub fn known_method(method: &str) -> Option<&'static str> {
     READ_ONLY_METHODS.into_iter().chain(OTHER_METHODS).find(|known| *known == method)
 }
 
+/// Whether a message asks for the list of tools. That is answered here, and goes to no upstream.
+pub fn lists_tools(envelope: &Envelope) -> bool {
+    &*envelope.method == "tools/list" && matches!(envelope.kind, Kind::Request(_))
+}
+
 /// Applies `policy` to the message of `principal`.
 pub fn rule(policy: &ScopePolicy, principal: &Principal, envelope: &Envelope) -> Ruling {
     match &*envelope.method {
-        "tools/list" if matches!(envelope.kind, Kind::Request(_)) => match envelope.params.cursor {
+        "tools/list" if lists_tools(envelope) => match envelope.params.cursor {
             None => Ruling::ListTools,
             Some(_) => Ruling::Refuse(invalid("Invalid params: unknown cursor", envelope)),
         },

@@ -1,7 +1,7 @@
 //! Which scopes a tool needs, who holds them, who could be granted them, and who never hears of the tool.
 
 use super::security_schemes::security_schemes;
-use crate::{bearer::principal::Principal, upstreams::ToolDefinition};
+use crate::{bearer::principal::Principal, mcp::tools_list::Selection, upstreams::ToolDefinition};
 use shared::protocol::{resource_document::ResourceScope, scope::ScopeSet};
 use std::collections::{BTreeSet, HashMap};
 
@@ -23,6 +23,8 @@ pub enum ToolRuling<'p> {
 #[derive(Debug)]
 pub struct ScopePolicy {
     tools: Vec<ToolRule>,
+    /// What tools need, each set once.
+    needs: Vec<ScopeSet>,
     tool_by_name: HashMap<String, usize>,
     scopes: HashMap<String, ScopeRule>,
 }
@@ -62,7 +64,13 @@ impl ScopePolicy {
             .filter(|rule| !rule.needs.is_empty())
             .collect();
         let tool_by_name = tools.iter().enumerate().map(|(at, rule)| (rule.definition.name.clone(), at)).collect();
-        Self { tools, tool_by_name, scopes }
+        let mut needs: Vec<ScopeSet> = Vec::new();
+        for rule in &tools {
+            if !needs.contains(&rule.needs) {
+                needs.push(rule.needs.clone());
+            }
+        }
+        Self { tools, needs, tool_by_name, scopes }
     }
 
     /// May `principal` call the tool of this name?
@@ -72,7 +80,7 @@ impl ScopePolicy {
         };
         if rule.needs.iter().all(|scope| self.holds(principal, scope)) {
             ToolRuling::Allowed { read_only: rule.definition.read_only }
-        } else if self.could_hold_all(principal, rule) {
+        } else if self.could_hold_all(principal, &rule.needs) {
             ToolRuling::NeedsScopes(&rule.needs)
         } else {
             ToolRuling::NotFound
@@ -88,11 +96,23 @@ impl ScopePolicy {
 
     /// The tools that `principal` may call or could be granted, in their order.
     pub fn visible_tools<'p>(&'p self, principal: &'p Principal) -> impl Iterator<Item = &'p ToolDefinition> {
-        self.tools.iter().filter(|rule| self.could_hold_all(principal, rule)).map(|rule| &rule.definition)
+        self.tools.iter().filter(|rule| self.could_hold_all(principal, &rule.needs)).map(|rule| &rule.definition)
     }
 
-    fn could_hold_all(&self, principal: &Principal, rule: &ToolRule) -> bool {
-        rule.needs.iter().all(|scope| self.holds(principal, scope) || self.could_be_granted(principal, scope))
+    /// Which of them these are: a bit for each set of scopes that tools need. None where there are more sets than bits.
+    pub fn selection(&self, principal: &Principal) -> Option<Selection> {
+        if self.needs.len() > 64 {
+            return None;
+        }
+        let mut bits = 0;
+        for needs in &self.needs {
+            bits = bits << 1 | u64::from(self.could_hold_all(principal, needs));
+        }
+        Some(Selection(bits))
+    }
+
+    fn could_hold_all(&self, principal: &Principal, needs: &ScopeSet) -> bool {
+        needs.iter().all(|scope| self.holds(principal, scope) || self.could_be_granted(principal, scope))
     }
 
     fn holds(&self, principal: &Principal, scope: &str) -> bool {
@@ -131,7 +151,7 @@ fn held_by(scope: &str, definitions: &[ResourceScope]) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::{ScopePolicy, ToolRuling};
-    use crate::{bearer::principal::Principal, upstreams::ToolDefinition};
+    use crate::{bearer::principal::Principal, mcp::tools_list::Selection, upstreams::ToolDefinition};
     use shared::protocol::{resource_document::ResourceScope, scope::ScopeSet};
 
     fn scope(name: &str, implies: &[&str], roles: &[&str], tools: &[&str]) -> ResourceScope {
@@ -180,6 +200,29 @@ mod tests {
 
     fn visible(policy: &ScopePolicy, principal: &Principal) -> Vec<String> {
         policy.visible_tools(principal).map(|tool| tool.name.clone()).collect()
+    }
+
+    #[test]
+    fn a_selection_stands_for_what_is_visible() {
+        let policy = policy();
+        let mut seen: Vec<(Selection, Vec<String>)> = Vec::new();
+        for scopes in ["", "mcp.read", "mcp.write", "mcp.read mcp.write", "mcp.admin", "mcp.root"] {
+            for roles in [&[][..], &["member"], &["administrator"], &["member", "administrator"]] {
+                for machine in [false, true] {
+                    let principal = principal(scopes, roles, machine);
+                    seen.push((policy.selection(&principal).expect("few sets"), visible(&policy, &principal)));
+                }
+            }
+        }
+        for (one, tools) in &seen {
+            assert!(seen.iter().all(|(other, others)| (one == other) == (tools == others)), "{one:?} {tools:?}");
+        }
+        let tool = |number: usize| ToolDefinition { name: number.to_string(), json: "{}".into(), read_only: true };
+        let tools: Vec<_> = (0..65).map(tool).collect();
+        let scopes: Vec<_> =
+            (0..65).map(|number: usize| scope(&format!("s{number}"), &[], &[], &[&number.to_string()])).collect();
+        assert_eq!(ScopePolicy::new(&scopes, &tools).selection(&principal("s1", &[], false)), None);
+        assert!(ScopePolicy::new(&scopes[..64], &tools).selection(&principal("s1", &[], false)).is_some());
     }
 
     #[test]
