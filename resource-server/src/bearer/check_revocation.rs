@@ -47,7 +47,7 @@ pub async fn check_revocation(
         return Err(Distrust::Revoked);
     }
     let FeedState::Silent { for_seconds } = state else { return Ok(Trust::Full) };
-    match introspection.is_active(text, &identified.digest).await {
+    match Box::pin(introspection.is_active(text, &identified.digest)).await {
         Ok(true) => Ok(Trust::Full),
         Ok(false) => Err(Distrust::Revoked),
         Err(cause) => {

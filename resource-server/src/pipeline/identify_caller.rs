@@ -40,7 +40,8 @@ impl Pipeline {
         {
             check(guesser).await?;
         }
-        let verified = self.identify.verify(text, digest, guesser.as_ref(), now);
+        // A future of kilobytes, in a box so that it is not moved about with requests that need none of it.
+        let verified = Box::pin(self.identify.verify(text, digest, guesser.as_ref(), now));
         let cause = match begin("verify a token", SpanKind::Internal).run(verified).await {
             Ok(identified) => return Ok((identified, text)),
             Err(cause) => cause,

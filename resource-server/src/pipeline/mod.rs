@@ -33,7 +33,7 @@ use crate::{
     upstreams::{Message, Upstream},
 };
 use axum::{body::Body, extract::Request, response::Response};
-use http::{HeaderName, request::Parts};
+use http::{HeaderMap, HeaderName, request::Parts};
 use shared::{
     clock::{SharedClock, UnixSeconds},
     http::set_rate_limit_headers,
@@ -121,7 +121,10 @@ impl Pipeline {
             Err(refusal) => Err(refusal),
         };
         let mut response = served.unwrap_or_else(|refusal| self.refusals.write(&refusal));
-        rates.tell(response.headers_mut(), now);
+        let mut headers = emptied(parts.headers);
+        headers.extend(std::mem::take(response.headers_mut()));
+        rates.tell(&mut headers, now);
+        *response.headers_mut() = headers;
         response
     }
 
@@ -169,11 +172,15 @@ impl Pipeline {
         let place = place.of(&incoming)?;
         let message = match incoming {
             Incoming::One(message) => message,
-            Incoming::Batch(messages) => return self.serve_batch(caller, messages, place, rates, now).await,
+            // In a box as all that not every request needs: futures of kilobytes, which would be moved about with those of a few bytes.
+            Incoming::Batch(messages) => {
+                return Box::pin(self.serve_batch(caller, messages, place, rates, now)).await;
+            }
         };
         let lists_tools = match self.judge(caller, &message, now) {
             Err(Refusal::InsufficientScope { needed, error }) => {
-                return Err(self.step_ups.refusal(&caller.identified.token.principal, &message, needed, error).await);
+                let refusal = self.step_ups.refusal(&caller.identified.token.principal, &message, needed, error);
+                return Err(Box::pin(refusal).await);
             }
             judged => judged?,
         };
@@ -181,7 +188,7 @@ impl Pipeline {
             return Ok(self.list_tools(caller, &message));
         }
         self.count_call(caller, &message, rates).await?;
-        self.call_upstream(caller, message, place, now).await
+        Box::pin(self.call_upstream(caller, message, place, now)).await
     }
 
     /// What must hold of every message, alone or in a batch. Whether it is the list of tools, which is answered here.
@@ -229,6 +236,12 @@ impl Pipeline {
         let request_id = message.envelope.as_ref().and_then(|envelope| envelope.id());
         if theirs { Ok(()) } else { Err(Refusal::NoSuchSession(no_such_session_error().answering(request_id))) }
     }
+}
+
+/// The map of a request's headers has room for those of its answer: a map that grows as they are set is allocated again and again.
+fn emptied(mut headers: HeaderMap) -> HeaderMap {
+    headers.clear();
+    headers
 }
 
 fn refuse_over_limit(rate: &RateDecision) -> Result<(), Refusal> {

@@ -9,6 +9,7 @@ use crate::{
         host_and_origin::requested_host,
         json_rpc_error::JsonRpcError,
     },
+    policy::rule_message::lists_tools,
     refusal::Refusal,
     upstreams::Message,
 };
@@ -59,7 +60,8 @@ impl Pipeline {
         }
         let envelope = envelope::parse(&body).map_err(Refusal::Protocol)?;
         let era = era::of_message(&envelope, &parts.headers).map_err(Refusal::Protocol)?;
-        let headers = self.forwarded_headers(parts, era);
+        let stays_here = lists_tools(&envelope) && self.sessions.is_none();
+        let headers = if stays_here { HeaderMap::new() } else { self.forwarded_headers(parts, era) };
         Ok(Incoming::One(Message {
             http_method: Method::POST,
             headers,
