@@ -1,15 +1,13 @@
 //! The application: the only file that chooses implementations.
 
 use crate::{
-    bearer::{
-        cache::TokenCache,
-        identify::Identify,
-        issuers::{Issuers, OwnIssuer},
-        revocations::Revocations,
-        verified_token::PrincipalShares,
-    },
+    bearer::{cache::TokenCache, revocations::Revocations, verified_token::PrincipalShares},
     builtin_resource,
     config::{ResourceServerSettings, Settings},
+    identification::{
+        identify::Identify,
+        issuers::{Issuers, OwnIssuer},
+    },
     issuer::{
         documents::{DocumentPlaces, IssuerDocuments},
         endpoints::IssuerEndpoints,

@@ -7,6 +7,7 @@ pub mod bearer;
 pub mod builtin_resource;
 pub mod cli;
 pub mod config;
+pub mod identification;
 pub mod issuer;
 pub mod mcp;
 pub mod metadata;

@@ -7,7 +7,7 @@ use shared::{
     clock::UnixSeconds,
     protocol::{
         access_token_claims::AccessTokenClaims,
-        jwt::{Audience, Expectation, key_id, verify_access_token},
+        jwt::{Audience, Expectation, JwsProfile, JwtRefusal, read_access_token, verify_jws},
         opaque_token::TokenHash,
     },
 };
@@ -76,10 +76,15 @@ fn verify(app: &App, token: &str, now: UnixSeconds) -> Option<Arc<Verified>> {
         return Some(verified);
     }
     let expected = Expectation { issuer: &app.issuer, audience: Audience::Any, now, leeway_seconds: 0 };
-    let claims = verify_access_token(token, &app.keys.verification_keys(), &expected)
-        .inspect_err(|refusal| tracing::debug!(%refusal, "an access token was refused"))
+    let read = || {
+        let mut jws = verify_jws(token, &app.keys.verification_keys(), &JwsProfile::ACCESS_TOKEN)?;
+        let kid = jws.kid.take().ok_or(JwtRefusal::MissingKid)?;
+        Ok(Verified { claims: read_access_token(jws, &expected)?, kid })
+    };
+    let verified = read()
+        .inspect_err(|refusal: &JwtRefusal| tracing::debug!(%refusal, "an access token was refused"))
+        .map(Arc::new)
         .ok()?;
-    let verified = Arc::new(Verified { claims, kid: key_id(token)? });
     app.verified_tokens.0.insert(hash, Arc::clone(&verified));
     Some(verified)
 }

@@ -1,12 +1,9 @@
-//! Bearer tokens: where they are, whether they are good, who they speak for, whether they are revoked.
+//! Bearer tokens and what is known of them here: where they are, who they speak for, what was verified lately, what is revoked.
 
 pub mod cache;
-pub mod check_revocation;
 pub mod extract;
 pub mod guesser;
-pub mod identify;
-pub mod issuers;
+pub mod not_identified;
 pub mod principal;
 pub mod revocations;
 pub mod verified_token;
-pub mod verify_with_keys;

@@ -6,6 +6,7 @@ pub mod endpoints;
 pub mod enrolment;
 pub mod event_feed;
 pub mod fetch;
+pub mod find_keys;
 pub mod follow;
 pub mod introspection;
 pub mod jwks;

@@ -3,11 +3,8 @@
 
 use super::Pipeline;
 use crate::{
-    bearer::{
-        extract::NoToken,
-        guesser::Guesser,
-        identify::{Identified, NotIdentified},
-    },
+    bearer::{extract::NoToken, guesser::Guesser, not_identified::NotIdentified},
+    identification::identify::Identified,
     refusal::Refusal,
 };
 use http::request::Parts;

@@ -11,11 +11,10 @@ mod step_up;
 mod take_place;
 
 use crate::{
-    bearer::{
+    bearer::revocations::Revocations,
+    identification::{
         check_revocation::{Distrust, Trust, check_revocation},
         identify::{Identified, Identify},
-        revocations::Revocations,
-        verified_token::Place,
     },
     issuer::introspection::Introspection,
     mcp::{

@@ -6,14 +6,12 @@ use super::{
     token_introspection::{TokenIntrospection, Unanswered},
 };
 use crate::{
-    bearer::{
-        cache::TokenDigest, guesser::Guesser, identify::NotIdentified, principal::Principal,
-        verify_with_keys::verify_with_keys,
-    },
+    bearer::{cache::TokenDigest, guesser::Guesser, not_identified::NotIdentified, principal::Principal},
     config::{IntrospectionRule, TrustedIssuerSettings},
     issuer::{
         discovery::Discovery,
         fetch::Fetcher,
+        find_keys::find_keys,
         introspection::Asked,
         jwks::{JwksCache, KeySource},
     },
@@ -22,7 +20,7 @@ use shared::{
     clock::{SharedClock, UnixSeconds},
     protocol::{
         jwk::JwsAlgorithm,
-        jwt::{AssertionSignerError, JwsProfile, JwtRefusal, KidRule, VerificationKeys, verify_jws},
+        jwt::{AssertionSignerError, JwsProfile, KidRule, UnverifiedJws},
     },
     random::SharedRandom,
 };
@@ -103,21 +101,30 @@ impl TrustedIssuer {
         }
     }
 
-    /// Verifies a JWT that claims to be its own, with its keys and no others.
+    /// Verifies a JWT that claims to be its own, with its keys and no others: who calls, and the id of the key. `text` is that of `jws`.
     ///
     /// # Errors
     /// [`NotIdentified`].
-    pub async fn verify(&self, text: &str, digest: &TokenDigest, now: UnixSeconds) -> Result<Principal, NotIdentified> {
+    pub async fn verify(
+        &self,
+        jws: UnverifiedJws<'_>,
+        text: &str,
+        digest: &TokenDigest,
+        now: UnixSeconds,
+    ) -> Result<(Principal, String), NotIdentified> {
         if self.introspection.as_ref().is_some_and(|introspection| introspection.recalls(digest, now)) {
             return Err(NotIdentified::Inactive);
         }
-        let principal = verify_with_keys(&self.jwks, text, now, |keys| self.check(text, keys, now)).await?;
-        let Some(introspection) = self.introspection.as_ref().filter(|_| self.rule.doubts_jwts()) else {
-            return Ok(principal);
-        };
-        let answer = introspection.ask(text, digest, None, now).await.map_err(|_| NotIdentified::NotNow)?;
-        // What it signed counts; the answer says only whether that still holds.
-        answer.map(|_| principal).ok_or(NotIdentified::Inactive)
+        let profile = self.profile();
+        let keys = find_keys(&self.jwks, &jws, &profile, now).await?;
+        let verified = jws.verify(&keys, &profile).map_err(NotIdentified::Refused)?;
+        let principal = self.rules.judge(&verified.payload, Statement::Jwt, now).map_err(NotIdentified::Refused)?;
+        if let Some(introspection) = self.introspection.as_ref().filter(|_| self.rule.doubts_jwts()) {
+            let answer = introspection.ask(text, digest, None, now).await.map_err(|_| NotIdentified::NotNow)?;
+            // What it signed counts; the answer says only whether that still holds.
+            answer.ok_or(NotIdentified::Inactive)?;
+        }
+        Ok((principal, verified.kid.unwrap_or_default()))
     }
 
     /// Asks about a token that is no JWT and came from `guesser`.
@@ -144,13 +151,12 @@ impl TrustedIssuer {
         })
     }
 
-    fn check(&self, text: &str, keys: &VerificationKeys, now: UnixSeconds) -> Result<Principal, JwtRefusal> {
-        let profile = JwsProfile {
+    fn profile(&self) -> JwsProfile<'_> {
+        JwsProfile {
             types: if self.accept_typ_jwt { &TYPES } else { &TYPES[..1] },
             type_optional: self.accept_typ_jwt,
             algorithms: &self.algorithms,
             kid: KidRule::Required,
-        };
-        self.rules.judge(&verify_jws(text, keys, &profile)?.payload, Statement::Jwt, now)
+        }
     }
 }

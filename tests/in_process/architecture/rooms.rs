@@ -33,13 +33,22 @@ const ARROWS: &[Below] = &[
     },
     Below { rooms: &["auth-server/src/endpoints/"], above: &["cli", "serve"] },
     Below {
-        rooms: &["resource-server/src/bearer/", "resource-server/src/policy/", "resource-server/src/trusted_issuers/"],
+        rooms: &[
+            "resource-server/src/bearer/",
+            "resource-server/src/identification/",
+            "resource-server/src/policy/",
+            "resource-server/src/trusted_issuers/",
+        ],
         above: &["router", "pipeline", "app", "cli", "serve", "refusal"],
     },
     Below {
         rooms: &["resource-server/src/mcp/", "resource-server/src/issuer/"],
         above: &["router", "pipeline", "app", "cli", "serve"],
     },
+    // identification → trusted issuers → issuer → bearer.
+    Below { rooms: &["resource-server/src/bearer/"], above: &["issuer", "trusted_issuers", "identification"] },
+    Below { rooms: &["resource-server/src/issuer/"], above: &["trusted_issuers", "identification"] },
+    Below { rooms: &["resource-server/src/trusted_issuers/"], above: &["identification"] },
 ];
 
 fn violations(sources: &[Source], arrows: &[Below]) -> Vec<String> {
@@ -100,6 +109,7 @@ fn an_arrow_that_points_back_is_found() {
     assert_eq!(found("auth-server/src/users/a.rs", "use crate::{\n    app::App,\n    pages::{site, notice},\n};"), 1);
     assert_eq!(found("auth-server/src/store/client.rs", "fn a() -> crate::app::App {}"), 1);
     assert_eq!(found("resource-server/src/bearer/cache.rs", "use crate::pipeline::Pipeline;"), 1);
+    assert_eq!(found("resource-server/src/bearer/cache.rs", "use crate::issuer::jwks::JwksCache;"), 1);
 }
 
 #[test]

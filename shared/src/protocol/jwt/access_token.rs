@@ -1,6 +1,6 @@
 //! Verifying an access token of our own issuer: RFC 9068 §4, RFC 8725.
 
-use super::{JwsProfile, JwtRefusal, VerificationKeys, claims, verify_jws};
+use super::{JwsProfile, JwtRefusal, VerificationKeys, VerifiedJws, claims, verify_jws};
 use crate::{clock::UnixSeconds, protocol::access_token_claims::AccessTokenClaims};
 use serde_json::Value;
 
@@ -40,7 +40,15 @@ pub fn verify_access_token(
     keys: &VerificationKeys,
     expected: &Expectation<'_>,
 ) -> Result<AccessTokenClaims, JwtRefusal> {
-    let payload = verify_jws(token, keys, &JwsProfile::ACCESS_TOKEN)?.payload;
+    read_access_token(verify_jws(token, keys, &JwsProfile::ACCESS_TOKEN)?, expected)
+}
+
+/// What a token says that verified as one of [`JwsProfile::ACCESS_TOKEN`].
+///
+/// # Errors
+/// The first refusal of a claim.
+pub fn read_access_token(verified: VerifiedJws, expected: &Expectation<'_>) -> Result<AccessTokenClaims, JwtRefusal> {
+    let payload = verified.payload;
     if payload.contains_key("cnf") {
         return Err(JwtRefusal::SenderConstrained);
     }

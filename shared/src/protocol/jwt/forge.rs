@@ -83,7 +83,7 @@ impl Forge {
         format!("{message}.{}", URL_SAFE_NO_PAD.encode(signature))
     }
 
-    fn signature(&self, message: &[u8]) -> Vec<u8> {
+    pub(super) fn signature(&self, message: &[u8]) -> Vec<u8> {
         let random = SystemRandom::new();
         match &self.pair {
             Pair::Ec(pair) => pair.sign(&random, message).expect("signature").as_ref().to_vec(),

@@ -1,9 +1,13 @@
 //! The part that all tokens share: form, header, key and signature (RFC 7515 §5.2).
 
-use super::{refusal::JwtRefusal, verification_keys::VerificationKeys};
+use super::{
+    claims,
+    refusal::JwtRefusal,
+    verification_keys::{VerificationKey, VerificationKeys},
+};
 use crate::protocol::{
     jwk::{self, JwsAlgorithm},
-    strict_json::{self, StrictValue},
+    strict_json,
 };
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::{Map, Value};
@@ -61,6 +65,15 @@ impl JwsProfile<'static> {
     };
 }
 
+/// A compact JWS (RFC 7515 §3.1) taken apart, each part decoded and read once. All of it is only what its sender claims.
+#[derive(Debug)]
+pub struct UnverifiedJws<'t> {
+    message: &'t str,
+    signature: &'t str,
+    header: Map<String, Value>,
+    payload: Map<String, Value>,
+}
+
 /// A token whose signature is right. Nothing is known of its claims yet.
 #[derive(Debug, Clone, PartialEq)]
 pub struct VerifiedJws {
@@ -70,59 +83,109 @@ pub struct VerifiedJws {
     pub payload: Map<String, Value>,
 }
 
-struct Header {
-    algorithm: JwsAlgorithm,
-    kid: Option<String>,
+impl<'t> UnverifiedJws<'t> {
+    /// Takes a token apart.
+    ///
+    /// # Errors
+    /// [`JwtRefusal::TooLong`], [`JwtRefusal::Malformed`].
+    pub fn parse(token: &'t str) -> Result<Self, JwtRefusal> {
+        let Parts { message, header, payload, signature } = Parts::of(token)?;
+        Ok(Self { message, signature, header: members(header)?, payload: members(payload)? })
+    }
+
+    /// The `iss` it names: it says whose keys to look at.
+    ///
+    /// # Errors
+    /// [`JwtRefusal::Claim`] for one that names none.
+    pub fn claimed_issuer(&self) -> Result<&str, JwtRefusal> {
+        claims::text(&self.payload, "iss")
+    }
+
+    /// The `kid` it names.
+    pub fn key_id(&self) -> Option<&str> {
+        usable_kid(&self.header)
+    }
+
+    /// Whether its header is as `profile` wants it and names one of `keys`.
+    ///
+    /// # Errors
+    /// The first refusal; [`JwtRefusal::UnknownKid`] only for a token that would otherwise be looked at, so that nonsense triggers no fetch.
+    pub fn check_key(&self, keys: &VerificationKeys, profile: &JwsProfile<'_>) -> Result<(), JwtRefusal> {
+        self.find_key(keys, profile).map(drop)
+    }
+
+    /// Checks header and signature.
+    ///
+    /// # Errors
+    /// As [`Self::check_key`], and [`JwtRefusal::Signature`].
+    pub fn verify(mut self, keys: &VerificationKeys, profile: &JwsProfile<'_>) -> Result<VerifiedJws, JwtRefusal> {
+        self.find_key(keys, profile)?.verify(self.message, self.signature)?;
+        let kid = match self.header.remove("kid") {
+            Some(Value::String(kid)) => Some(kid),
+            _ => None,
+        };
+        Ok(VerifiedJws { kid, payload: self.payload })
+    }
+
+    fn find_key<'k>(
+        &self,
+        keys: &'k VerificationKeys,
+        profile: &JwsProfile<'_>,
+    ) -> Result<&'k VerificationKey, JwtRefusal> {
+        let has_any = |names: &[&str]| names.iter().any(|name| self.header.contains_key(*name));
+        if has_any(&CRITICAL_MEMBERS) {
+            return Err(JwtRefusal::Critical);
+        }
+        if has_any(&OWN_KEY_MEMBERS) {
+            return Err(JwtRefusal::OwnKey);
+        }
+        check_type(self.header.get("typ"), profile)?;
+        let algorithm = self.header.get("alg").and_then(Value::as_str).and_then(JwsAlgorithm::parse);
+        let algorithm = algorithm.filter(|it| profile.algorithms.contains(it)).ok_or(JwtRefusal::Algorithm)?;
+        let kid = usable_kid(&self.header);
+        if kid.is_none() && self.header.contains_key("kid") {
+            return Err(JwtRefusal::MissingKid);
+        }
+        keys.choose(kid, algorithm, profile.kid)
+    }
 }
 
 /// Checks form, header and signature of a compact JWS (RFC 7515 §3.1).
 ///
 /// # Errors
-/// The first refusal; [`JwtRefusal::UnknownKid`] only for a token that would otherwise be looked at, so that nonsense triggers no fetch.
+/// As [`UnverifiedJws::parse`] and [`UnverifiedJws::verify`].
 pub fn verify_jws(token: &str, keys: &VerificationKeys, profile: &JwsProfile<'_>) -> Result<VerifiedJws, JwtRefusal> {
-    let header = read_header(token, profile)?;
-    let key = keys.choose(header.kid.as_deref(), header.algorithm, profile.kid)?;
-    let verified =
-        jsonwebtoken::decode::<StrictValue>(token, &key.key, &key.validation).map_err(|error| refusal_of(&error))?;
-    match verified.claims.0 {
-        Value::Object(payload) => Ok(VerifiedJws { kid: header.kid, payload }),
-        _ => Err(JwtRefusal::Malformed),
-    }
+    UnverifiedJws::parse(token)?.verify(keys, profile)
 }
 
-/// The `kid` a token names. Of a token that was not verified it is a claim of the sender's.
+/// The `kid` a token names, whatever its claims are. Of a token that was not verified it is a claim of the sender's.
 pub fn key_id(token: &str) -> Option<String> {
-    match header_members(token).ok()?.remove("kid") {
-        Some(Value::String(kid)) if jwk::is_kid(&kid) => Some(kid),
-        _ => None,
+    usable_kid(&members(Parts::of(token).ok()?.header).ok()?).map(str::to_owned)
+}
+
+struct Parts<'t> {
+    message: &'t str,
+    header: &'t str,
+    payload: &'t str,
+    signature: &'t str,
+}
+
+impl<'t> Parts<'t> {
+    fn of(token: &'t str) -> Result<Self, JwtRefusal> {
+        if token.len() > JWT_MAX_BYTES {
+            return Err(JwtRefusal::TooLong);
+        }
+        let (message, signature) = token.rsplit_once('.').ok_or(JwtRefusal::Malformed)?;
+        let (header, payload) = message.split_once('.').ok_or(JwtRefusal::Malformed)?;
+        if payload.contains('.') {
+            return Err(JwtRefusal::Malformed);
+        }
+        Ok(Self { message, header, payload, signature })
     }
 }
 
-/// The `iss` a token names. Of a token that was not verified it is a claim of the sender's: it says whose keys to look at.
-///
-/// # Errors
-/// [`JwtRefusal::TooLong`], [`JwtRefusal::Malformed`]; [`JwtRefusal::Claim`] for one that names none.
-pub fn claimed_issuer(token: &str) -> Result<String, JwtRefusal> {
-    header_members(token)?;
-    let payload = token.split('.').nth(1).ok_or(JwtRefusal::Malformed)?;
-    let text = URL_SAFE_NO_PAD.decode(payload).map_err(|_| JwtRefusal::Malformed)?;
-    match strict_json::parse(&text) {
-        Ok(Value::Object(mut claims)) => match claims.remove("iss") {
-            Some(Value::String(issuer)) => Ok(issuer),
-            _ => Err(JwtRefusal::Claim("iss")),
-        },
-        _ => Err(JwtRefusal::Malformed),
-    }
-}
-
-fn header_members(token: &str) -> Result<Map<String, Value>, JwtRefusal> {
-    if token.len() > JWT_MAX_BYTES {
-        return Err(JwtRefusal::TooLong);
-    }
-    let (encoded, rest) = token.split_once('.').ok_or(JwtRefusal::Malformed)?;
-    if rest.split('.').count() != 2 {
-        return Err(JwtRefusal::Malformed);
-    }
+/// The members of a part.
+fn members(encoded: &str) -> Result<Map<String, Value>, JwtRefusal> {
     let text = URL_SAFE_NO_PAD.decode(encoded).map_err(|_| JwtRefusal::Malformed)?;
     match strict_json::parse(&text) {
         Ok(Value::Object(members)) => Ok(members),
@@ -130,23 +193,8 @@ fn header_members(token: &str) -> Result<Map<String, Value>, JwtRefusal> {
     }
 }
 
-fn read_header(token: &str, profile: &JwsProfile<'_>) -> Result<Header, JwtRefusal> {
-    let members = header_members(token)?;
-    if CRITICAL_MEMBERS.iter().any(|name| members.contains_key(*name)) {
-        return Err(JwtRefusal::Critical);
-    }
-    if OWN_KEY_MEMBERS.iter().any(|name| members.contains_key(*name)) {
-        return Err(JwtRefusal::OwnKey);
-    }
-    check_type(members.get("typ"), profile)?;
-    let algorithm = members.get("alg").and_then(Value::as_str).and_then(JwsAlgorithm::parse);
-    let algorithm = algorithm.filter(|it| profile.algorithms.contains(it)).ok_or(JwtRefusal::Algorithm)?;
-    let kid = match members.get("kid") {
-        None => None,
-        Some(Value::String(kid)) if jwk::is_kid(kid) => Some(kid.clone()),
-        Some(_) => return Err(JwtRefusal::MissingKid),
-    };
-    Ok(Header { algorithm, kid })
+fn usable_kid(header: &Map<String, Value>) -> Option<&str> {
+    header.get("kid").and_then(Value::as_str).filter(|kid| jwk::is_kid(kid))
 }
 
 fn check_type(typ: Option<&Value>, profile: &JwsProfile<'_>) -> Result<(), JwtRefusal> {
@@ -161,20 +209,9 @@ fn check_type(typ: Option<&Value>, profile: &JwsProfile<'_>) -> Result<(), JwtRe
     if accepted { Ok(()) } else { Err(JwtRefusal::Type) }
 }
 
-fn refusal_of(error: &jsonwebtoken::errors::Error) -> JwtRefusal {
-    use jsonwebtoken::errors::ErrorKind;
-    match error.kind() {
-        ErrorKind::InvalidSignature => JwtRefusal::Signature,
-        ErrorKind::InvalidAlgorithm | ErrorKind::InvalidAlgorithmName | ErrorKind::UnsupportedAlgorithm => {
-            JwtRefusal::Algorithm
-        }
-        _ => JwtRefusal::Malformed,
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{JWT_MAX_BYTES, JwsProfile, JwtRefusal, VerifiedJws, claimed_issuer, key_id, verify_jws};
+    use super::{JWT_MAX_BYTES, JwsProfile, JwtRefusal, UnverifiedJws, VerifiedJws, key_id, verify_jws};
     use crate::protocol::jwt::forge::{Forge, keys};
     use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
     use serde_json::json;
@@ -326,6 +363,7 @@ mod tests {
     #[test]
     fn the_issuer_is_read_without_verifying() {
         let forge = Forge::es256();
+        let claimed_issuer = |token: &str| UnverifiedJws::parse(token)?.claimed_issuer().map(str::to_owned);
         let claimed = |payload: &str| claimed_issuer(&forge.token("{}", payload));
         assert_eq!(claimed(r#"{"iss":"https://a.example/"}"#).as_deref(), Ok("https://a.example/"));
         for (payload, refusal) in [

@@ -1,22 +1,25 @@
 //! The keys of one issuer or client, ready to verify.
 
-use super::jws::KidRule;
-use super::refusal::JwtRefusal;
+use super::{jws::KidRule, parsed_key::ParsedKey, refusal::JwtRefusal};
 use crate::protocol::jwk::{Jwk, JwkSet, JwsAlgorithm, PublicKey};
-use jsonwebtoken::{Algorithm, DecodingKey, Validation};
-use std::{collections::HashSet, sync::Arc};
+use jsonwebtoken::{
+    DecodingKey,
+    errors::{Error, ErrorKind},
+};
+use std::sync::Arc;
 
 /// Keys by id, each with the one algorithm it verifies. Cheap to clone.
 #[derive(Debug, Clone, Default)]
 pub struct VerificationKeys(Arc<[VerificationKey]>);
 
-/// One key with the checks jsonwebtoken makes for it: its own algorithm and nothing of the claims, which are ours to check.
+/// One key and the one algorithm it verifies.
 #[derive(Debug)]
 pub(super) struct VerificationKey {
     kid: String,
     algorithm: JwsAlgorithm,
-    pub(super) key: DecodingKey,
-    pub(super) validation: Validation,
+    key: DecodingKey,
+    /// Keeps the key parsed for as long as this is here.
+    _parsed: Option<Arc<ParsedKey>>,
 }
 
 impl VerificationKeys {
@@ -68,22 +71,25 @@ impl VerificationKeys {
 
 impl VerificationKey {
     fn from_jwk(jwk: &Jwk) -> Self {
-        let key = match jwk.key() {
-            point @ PublicKey::EcP256 { .. } => DecodingKey::from_ec_der(&point.sec1_point()),
-            PublicKey::Rsa { n, e } => DecodingKey::from_rsa_raw_components(n, e),
-            PublicKey::Ed25519 { x } => DecodingKey::from_ed_der(x),
+        let algorithm = jwk.algorithm();
+        let parsed = ParsedKey::enter(jwk.key(), algorithm);
+        let key = match (jwk.key(), &parsed) {
+            (PublicKey::EcP256 { .. }, _) => DecodingKey::from_ec_der(&jwk.key().sec1_point()),
+            (PublicKey::Rsa { .. }, Some(parsed)) => DecodingKey::from_rsa_der(parsed.bytes()),
+            (PublicKey::Rsa { n, e }, None) => DecodingKey::from_rsa_raw_components(n, e),
+            (PublicKey::Ed25519 { x }, _) => DecodingKey::from_ed_der(x),
         };
-        let mut validation = Validation::new(match jwk.algorithm() {
-            JwsAlgorithm::Es256 => Algorithm::ES256,
-            JwsAlgorithm::Rs256 => Algorithm::RS256,
-            JwsAlgorithm::Ps256 => Algorithm::PS256,
-            JwsAlgorithm::EdDsa => Algorithm::EdDSA,
-        });
-        validation.required_spec_claims = HashSet::new();
-        validation.validate_exp = false;
-        validation.validate_nbf = false;
-        validation.validate_aud = false;
         let kid = jwk.kid().map_or_else(|| jwk.thumbprint(), ToOwned::to_owned);
-        Self { kid, algorithm: jwk.algorithm(), key, validation }
+        Self { kid, algorithm, key, _parsed: parsed }
     }
+
+    /// Whether `signature`, in base64url, is this key's over `message`, with its own algorithm whatever the token says.
+    pub(super) fn verify(&self, message: &str, signature: &str) -> Result<(), JwtRefusal> {
+        let verified = jsonwebtoken::crypto::verify(signature, message.as_bytes(), &self.key, self.algorithm.into());
+        if verified.map_err(|error| refusal_of(&error))? { Ok(()) } else { Err(JwtRefusal::Signature) }
+    }
+}
+
+fn refusal_of(error: &Error) -> JwtRefusal {
+    if matches!(error.kind(), ErrorKind::Base64(_)) { JwtRefusal::Malformed } else { JwtRefusal::Algorithm }
 }

@@ -1,29 +1,7 @@
-//! From a token's text to who calls: the cache first, then the keys or the word of whoever made it.
+//! Why a token says nothing about who calls.
 
-use super::{
-    cache::{TokenCache, TokenDigest},
-    extract::{NoToken, extract},
-    guesser::Guesser,
-    issuers::Issuers,
-    verified_token::{PrincipalShares, VerifiedToken},
-};
-use http::request::Parts;
-use sha2::{Digest as _, Sha256};
-use shared::{
-    clock::UnixSeconds,
-    protocol::jwt::{JwtRefusal, key_id},
-    rate_limit::RateDecision,
-};
-use std::sync::Arc;
-
-/// A token with its digest; the text stays with the request.
-#[derive(Debug, Clone)]
-pub struct Identified {
-    /// What the token says.
-    pub token: Arc<VerifiedToken>,
-    /// The SHA-256 of its text.
-    pub digest: TokenDigest,
-}
+use super::extract::NoToken;
+use shared::{protocol::jwt::JwtRefusal, rate_limit::RateDecision};
 
 /// Why nobody is identified.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,50 +22,6 @@ pub enum NotIdentified {
     NotNow,
     /// Nobody was asked about it, because whoever sent it sent too many that nobody made.
     Spent(RateDecision),
-}
-
-/// What identifies.
-pub struct Identify {
-    /// Tokens seen lately.
-    pub cache: TokenCache,
-    /// Whose tokens count.
-    pub issuers: Issuers,
-    /// What tokens of one principal share.
-    pub shares: PrincipalShares,
-}
-
-impl Identify {
-    /// The token text of a request.
-    ///
-    /// # Errors
-    /// [`NotIdentified::NoToken`].
-    pub fn text<'p>(&self, parts: &'p Parts) -> Result<&'p str, NotIdentified> {
-        extract(&parts.headers, parts.uri.query()).map_err(NotIdentified::NoToken)
-    }
-
-    /// The token if it was verified lately.
-    pub fn remembered(&self, text: &str, now: UnixSeconds) -> Result<Identified, TokenDigest> {
-        let digest: TokenDigest = Sha256::digest(text.as_bytes()).into();
-        self.cache.get(&digest, now).map(|token| Identified { token, digest }).ok_or(digest)
-    }
-
-    /// Verifies a token that is not remembered and came from `guesser`, where that is known.
-    ///
-    /// # Errors
-    /// [`NotIdentified`].
-    pub async fn verify(
-        &self,
-        text: &str,
-        digest: TokenDigest,
-        guesser: Option<&Guesser>,
-        now: UnixSeconds,
-    ) -> Result<Identified, NotIdentified> {
-        let (principal, own) = self.issuers.verify(text, &digest, guesser, now).await?;
-        let key_id = key_id(text).unwrap_or_default();
-        let token = Arc::new(VerifiedToken::new(principal, key_id, own, now, &self.shares));
-        self.cache.insert(digest, token.clone());
-        Ok(Identified { token, digest })
-    }
 }
 
 impl NotIdentified {

@@ -1,19 +1,16 @@
 //! Whose token is it? The issuer that a token claims chooses whose keys are looked at, by the exact string, before anything is verified; a
 //! token that says nothing may be the one issuer's that is asked about such.
 
-use super::{
-    cache::TokenDigest, guesser::Guesser, identify::NotIdentified, principal::Principal,
-    verify_with_keys::verify_with_keys,
-};
 use crate::{
-    issuer::{introspection::Asked, jwks::JwksCache},
+    bearer::{cache::TokenDigest, guesser::Guesser, not_identified::NotIdentified, principal::Principal},
+    issuer::{find_keys::find_keys, introspection::Asked, jwks::JwksCache},
     trusted_issuers::TrustedIssuer,
 };
 use shared::{
     clock::UnixSeconds,
     protocol::{
         access_token_claims::EXPIRY_LEEWAY_SECONDS,
-        jwt::{Audience, Expectation, JwtRefusal, claimed_issuer, verify_access_token},
+        jwt::{Audience, Expectation, JwsProfile, JwtRefusal, UnverifiedJws, read_access_token},
     },
 };
 use std::{collections::HashMap, sync::Arc};
@@ -38,12 +35,14 @@ pub struct Issuers {
     asked: Option<Arc<TrustedIssuer>>,
 }
 
-/// Who is to judge a token.
-#[derive(Clone, Copy)]
-enum Judge<'i> {
-    Own(&'i OwnIssuer),
-    Trusted(&'i TrustedIssuer),
-    Asked(&'i TrustedIssuer),
+/// Who calls, as whoever made the token says.
+pub struct Identity {
+    /// Who.
+    pub principal: Principal,
+    /// `kid` of the key that signed the token; empty for one that is no JWT.
+    pub key_id: String,
+    /// Whether our own issuer made it.
+    pub own: bool,
 }
 
 impl Issuers {
@@ -58,7 +57,7 @@ impl Issuers {
 
     /// Whether judging this token means asking an issuer about it who has never been seen to know it.
     pub fn would_ask(&self, text: &str, digest: &TokenDigest, now: UnixSeconds) -> bool {
-        matches!(self.judge_of(text), Ok(Judge::Asked(issuer)) if !issuer.is_unknown(digest, now))
+        self.asked_about(text).is_some_and(|issuer| !issuer.is_unknown(digest, now))
     }
 
     /// How often those trusted were to be asked about tokens.
@@ -66,7 +65,7 @@ impl Issuers {
         self.trusted.values().filter_map(|issuer| issuer.asked())
     }
 
-    /// Who calls with this token, and whether our own issuer says so.
+    /// Who calls with this token.
     ///
     /// # Errors
     /// [`NotIdentified`].
@@ -76,38 +75,43 @@ impl Issuers {
         digest: &TokenDigest,
         guesser: Option<&Guesser>,
         now: UnixSeconds,
-    ) -> Result<(Principal, bool), NotIdentified> {
-        match self.judge_of(text).map_err(NotIdentified::Refused)? {
-            Judge::Own(own) => Ok((own.verify(text, now).await?, true)),
-            Judge::Trusted(issuer) => Ok((issuer.verify(text, digest, now).await?, false)),
-            Judge::Asked(issuer) => Ok((issuer.ask(text, digest, guesser, now).await?, false)),
+    ) -> Result<Identity, NotIdentified> {
+        if let Some(issuer) = self.asked_about(text) {
+            let principal = issuer.ask(text, digest, guesser, now).await?;
+            return Ok(Identity { principal, key_id: String::new(), own: false });
         }
+        let refused = NotIdentified::Refused;
+        let jws = UnverifiedJws::parse(text).map_err(refused)?;
+        let named = jws.claimed_issuer().map_err(refused)?;
+        if let Some(own) = self.own.as_ref().filter(|own| own.name == named) {
+            let (principal, key_id) = own.verify(jws, now).await?;
+            return Ok(Identity { principal, key_id, own: true });
+        }
+        let issuer = self.trusted.get(named).ok_or(refused(JwtRefusal::Issuer))?;
+        let (principal, key_id) = issuer.verify(jws, text, digest, now).await?;
+        Ok(Identity { principal, key_id, own: false })
     }
 
-    fn judge_of(&self, text: &str) -> Result<Judge<'_>, JwtRefusal> {
-        match &self.asked {
-            Some(asked) if is_opaque(text) => Ok(Judge::Asked(asked)),
-            _ => self.named_by(&claimed_issuer(text)?),
-        }
-    }
-
-    fn named_by(&self, issuer: &str) -> Result<Judge<'_>, JwtRefusal> {
-        let own = self.own.as_ref().filter(|own| own.name == issuer).map(Judge::Own);
-        let trusted = || self.trusted.get(issuer).map(|issuer| Judge::Trusted(issuer));
-        own.or_else(trusted).ok_or(JwtRefusal::Issuer)
+    /// The issuer that is asked about this token, if anybody is.
+    fn asked_about(&self, text: &str) -> Option<&TrustedIssuer> {
+        self.asked.as_deref().filter(|_| is_opaque(text))
     }
 }
 
 impl OwnIssuer {
-    async fn verify(&self, text: &str, now: UnixSeconds) -> Result<Principal, NotIdentified> {
+    async fn verify(&self, jws: UnverifiedJws<'_>, now: UnixSeconds) -> Result<(Principal, String), NotIdentified> {
+        let profile = JwsProfile::ACCESS_TOKEN;
+        let keys = find_keys(&self.jwks, &jws, &profile, now).await?;
+        let mut verified = jws.verify(&keys, &profile).map_err(NotIdentified::Refused)?;
+        let key_id = verified.kid.take().unwrap_or_default();
         let expectation = Expectation {
             issuer: &self.name,
             audience: Audience::Exact(&self.audience),
             now,
             leeway_seconds: EXPIRY_LEEWAY_SECONDS,
         };
-        let check = |keys: &_| verify_access_token(text, keys, &expectation).map(Principal::from);
-        verify_with_keys(&self.jwks, text, now, check).await
+        let claims = read_access_token(verified, &expectation).map_err(NotIdentified::Refused)?;
+        Ok((claims.into(), key_id))
     }
 }
 

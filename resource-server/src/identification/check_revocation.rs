@@ -2,11 +2,11 @@
 //! each token; when that fails too, only calls declared read-only pass, and after five minutes none. Never 401 for
 //! what cannot be known. A token of another issuer lives until it ends: that issuer tells nobody what it revoked.
 
-use super::{
-    identify::Identified,
-    revocations::{FeedState, READ_ONLY_GRACE_SECONDS, Revocations},
+use super::identify::Identified;
+use crate::{
+    bearer::revocations::{FeedState, READ_ONLY_GRACE_SECONDS, Revocations},
+    issuer::introspection::Introspection,
 };
-use crate::issuer::introspection::Introspection;
 use shared::clock::UnixSeconds;
 
 /// What a token that is not known to be revoked may do.
