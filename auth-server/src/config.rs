@@ -8,6 +8,7 @@ use crate::{
 use shared::{
     config::{
         ConfigurationError, DurationSeconds, Problem, PublicUrl, SharedSettings, Sources, between, check_metrics_apart,
+        warn_of_other_port,
     },
     db::DatabaseUrl,
     http::AddressRange,
@@ -129,6 +130,14 @@ impl Settings {
     /// Where the database is.
     pub fn database(&self) -> DatabaseUrl {
         self.shared.database(self.auth_server.database_url.as_ref(), DATABASE_FILE)
+    }
+
+    /// What may be meant so, and mostly is not.
+    pub fn warnings(&self) -> Vec<Problem> {
+        let own = &self.auth_server;
+        let has_proxy = !self.shared.trusted_proxies.is_empty();
+        let warning = warn_of_other_port("auth_server", &own.public_url, &own.listen);
+        warning.filter(|_| !has_proxy).into_iter().collect()
     }
 
     fn contradictions(&self) -> Vec<Problem> {

@@ -12,7 +12,7 @@ use crate::mcp::host_and_origin::HostAndOrigin;
 use shared::{
     config::{
         ByteSize, ConfigurationError, DurationSeconds, Problem, PublicUrl, SettingsList, SharedSettings, Sources,
-        between, check_metrics_apart,
+        between, check_metrics_apart, warn_of_other_port,
     },
     db::DatabaseUrl,
     protocol::{access_token_claims::ACCESS_TOKEN_TTL_SECONDS, jwt::AssertionSigner, token_algorithm::TokenAlgorithm},
@@ -170,6 +170,14 @@ impl Settings {
     pub fn issuers(&self) -> impl Iterator<Item = &str> {
         let own = self.resource_server.own_authorization_server.then(|| self.resource_server.issuer.as_str());
         own.into_iter().chain(self.trusted_issuers.iter().map(|trusted| trusted.issuer.as_str()))
+    }
+
+    /// What may be meant so, and mostly is not.
+    pub fn warnings(&self) -> Vec<Problem> {
+        let own = &self.resource_server;
+        let has_proxy = !self.shared.trusted_proxies.is_empty();
+        let warning = warn_of_other_port("resource_server", &own.public_url, &own.listen);
+        warning.filter(|_| !has_proxy).into_iter().collect()
     }
 
     fn contradictions(&self) -> Vec<Problem> {

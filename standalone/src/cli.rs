@@ -1,4 +1,4 @@
-//! The command line of `postern`: no command serves; the servers' own commands are mounted beside it.
+//! The command line of `postern`: no command serves, and so does `serve`; the servers' own commands are mounted beside it.
 
 use crate::{data_lock::DataLockError, serve, settings::Settings};
 use auth_server::{
@@ -7,7 +7,7 @@ use auth_server::{
 };
 use clap::{Parser, Subcommand};
 use shared::{
-    config::{ConfigCommand, ConfigurationError, Sources, TableDescription},
+    config::{ConfigCommand, ConfigurationError, Sources, TableDescription, write_warnings},
     db::StoreError,
     process::Surroundings,
     protocol::{jwk::JwkError, jwt::AssertionSignerError},
@@ -39,6 +39,9 @@ pub struct Arguments {
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Serve until told to stop (Ctrl-C), as without a command.
+    #[command(after_help = "Example:\n  postern serve")]
+    Serve,
     /// Look at the configuration.
     #[command(subcommand, after_help = "Example:\n  postern config check")]
     Config(ConfigCommand),
@@ -116,17 +119,16 @@ pub async fn execute(arguments: Arguments, surroundings: Surroundings) -> Result
     }
     let settings = Settings::load(&sources()?)?;
     match arguments.command {
-        None => {
+        None | Some(Command::Serve) => {
             let _logs = surroundings.install_logs(settings.auth_server.shared.log_format)?;
             serve::serve(settings, surroundings).await
         }
         Some(Command::Config(_)) => {
             let issuer = &settings.auth_server.auth_server.public_url;
-            Ok(writeln!(
-                output,
-                "the configuration is usable: {} behind {issuer}",
-                settings.resource_server.resource()
-            )?)
+            let resource = settings.resource_server.resource();
+            writeln!(output, "the configuration is usable: {resource} behind {issuer}")?;
+            let warnings = [settings.auth_server.warnings(), settings.resource_server.warnings()].concat();
+            Ok(write_warnings(&warnings, &mut output)?)
         }
         Some(Command::Manage(command)) => {
             let Surroundings { clock, random, .. } = surroundings;
@@ -216,6 +218,12 @@ mod tests {
         assert_eq!(named, ["postern user abolish ADDRESS", "postern key list  # all"]);
         assert!(named.iter().all(|command| Arguments::try_parse_from(words(command)).is_err()));
         assert_eq!(words("postern a \"b c\" > d"), ["postern", "a", "b c"]);
+    }
+
+    #[test]
+    fn whoever_types_serve_means_it() {
+        let arguments = Arguments::try_parse_from(["postern", "serve"]).expect("a command");
+        assert!(matches!(arguments.command, Some(super::Command::Serve)));
     }
 
     #[test]

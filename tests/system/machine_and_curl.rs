@@ -129,7 +129,9 @@ async fn walk_with_a_person(home: &Home, script: &str) -> anyhow::Result<()> {
     };
     let printed = tokio::time::timeout(WITHIN, walk).await??;
     let compact: String = printed.chars().filter(|character| !character.is_whitespace()).collect();
-    for expected in ["\"jsonrpc\":\"2.0\"", "\"token_type\":\"Bearer\"", "\"scope\":\"mcp.read\""] {
+    for expected in
+        ["\"jsonrpc\":\"2.0\"", "\"token_type\":\"Bearer\"", "\"scope\":\"mcp.read\"", "scope=\"mcp.readmcp.write\""]
+    {
         assert!(compact.contains(expected), "{expected}:\n{printed}");
     }
     assert!(!compact.contains("\"error\""), "{printed}");

@@ -33,6 +33,7 @@ async fn a_first_start_says_where_to_go() -> anyhow::Result<()> {
     let printed = postern.process.stdout().join("\n");
     assert!(printed.contains(&home.mcp_url()), "{printed}");
     assert!(!postern.process.log().contains(&link), "without a terminal the link is not for the log");
+    assert!(!postern.process.log().contains("migrated"), "that a new database is made is no news");
     let mode = fs::metadata(home.data())?.permissions().mode();
     assert_eq!(mode & 0o777, 0o700, "the data directory is for its owner only");
     for entry in fs::read_dir(home.data())?.flatten().filter(|entry| entry.path().is_file()) {
@@ -114,6 +115,11 @@ async fn ctrl_c_drains_and_stops_within_five_seconds() -> anyhow::Result<()> {
         let ended = postern.stop(signal, STOPS_WITHIN).await?;
         assert!(ended.status.success(), "{signal:?}: {ended:?}");
         assert!(started.elapsed() < STOPS_WITHIN);
+        let log = format!("{}{}", ended.stdout, ended.stderr);
+        assert!(
+            !log.contains("\"status\":499"),
+            "the poll between the two servers is answered, not broken off:\n{log}"
+        );
         drop((kept_alive, silent));
     }
     Ok(())
@@ -164,6 +170,9 @@ async fn a_directory_that_cannot_be_written_is_one_clear_line() -> anyhow::Resul
     command.env("POSTERN__SHARED__DATA_DIR", &data);
     let ended = system_tests::process::run(command, "", Duration::from_secs(20)).await?;
     assert_refused(&ended, &data.to_string_lossy());
+    let mut command = home.command(&["serve"])?;
+    command.env("POSTERN__SHARED__DATA_DIR", &file);
+    assert_refused(&system_tests::process::run(command, "", Duration::from_secs(20)).await?, "it is a file");
     Ok(())
 }
 
@@ -210,7 +219,12 @@ async fn the_printed_configuration_is_accepted() -> anyhow::Result<()> {
     let sample = home.run(&["config", "print"], "").await?.success()?;
     assert!(sample.contains("[auth_server]") && sample.contains("[resource_server]"), "{sample}");
     fs::write(home.folder().join("postern.toml"), &sample)?;
-    home.run(&["config", "check"], "").await?.success()?;
+    let said = home.run(&["config", "check"], "").await?.success()?;
+    assert!(!said.contains("warning"), "{said}");
+    let mut elsewhere = home.command(&["config", "check"])?;
+    elsewhere.env("POSTERN__AUTH_SERVER__PUBLIC_URL", "https://auth.example.com");
+    let said = system_tests::process::run(elsewhere, "", Duration::from_secs(20)).await?.success()?;
+    assert!(said.contains("is usable") && said.contains("warning: auth_server.public_url"), "{said}");
     Ok(())
 }
 

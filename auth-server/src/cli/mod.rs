@@ -45,7 +45,9 @@ use clap::{Parser, Subcommand};
 use manager::{Manager, require_state};
 use shared::{
     clock::SharedClock,
-    config::{ConfigCommand, ConfigurationError, Settings as _, SharedSettings, Sources, TableDescription},
+    config::{
+        ConfigCommand, ConfigurationError, Settings as _, SharedSettings, Sources, TableDescription, write_warnings,
+    },
     db::StoreError,
     process::Surroundings,
     random::SharedRandom,
@@ -240,7 +242,10 @@ pub async fn execute(
     let settings = Settings::load(&arguments.sources(environment)?)?;
     match arguments.command {
         Command::Serve(_) => serve::serve(settings, surroundings).await,
-        Command::Config(_) => Ok(writeln!(output, "the configuration is usable: {}", settings.auth_server.public_url)?),
+        Command::Config(_) => {
+            writeln!(output, "the configuration is usable: {}", settings.auth_server.public_url)?;
+            Ok(write_warnings(&settings.warnings(), output)?)
+        }
         Command::Manage(command) => manage(command, settings, &surroundings.clock, surroundings.random, output).await,
     }
 }

@@ -10,6 +10,7 @@ use clap::{Parser, Subcommand};
 use shared::{
     config::{
         ConfigCommand, ConfigurationError, Settings as _, SettingsList, SharedSettings, Sources, TableDescription,
+        write_warnings,
     },
     process::Surroundings,
     telemetry::TelemetryError,
@@ -99,7 +100,8 @@ pub async fn execute(
             // A server of its own needs an identity, too.
             settings.check_identity()?;
             let (resource, issuers) = (settings.resource(), settings.issuers().collect::<Vec<_>>().join(", "));
-            Ok(writeln!(output, "the configuration is usable: {resource} behind {issuers}")?)
+            writeln!(output, "the configuration is usable: {resource} behind {issuers}")?;
+            Ok(write_warnings(&settings.warnings(), output)?)
         }
     }
 }

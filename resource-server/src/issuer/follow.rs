@@ -12,12 +12,15 @@ use shared::{
     },
     trace::Tracer,
 };
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, pin::pin, sync::Arc, time::Duration};
 use tokio_util::sync::CancellationToken;
 
 /// Between tries: first this long, then twice as long each time, never longer than the last.
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+
+/// So long an answer that is on its way is waited for when this server stops.
+const LAST_ANSWER: Duration = Duration::from_millis(500);
 
 /// What the task needs.
 pub struct Follower {
@@ -80,18 +83,22 @@ impl Place {
 }
 
 impl Follower {
-    /// Runs until `stop`.
+    /// Runs until `stop`. An authorization server that stops at the same time answers the poll that waits there: that much is waited for.
     pub async fn run(self, stop: CancellationToken) {
+        let mut following = pin!(self.follow(&stop));
         tokio::select! {
             () = stop.cancelled() => {}
-            () = self.follow() => {}
+            () = &mut following => return,
         }
+        // Whether it comes or not, nothing depends on it any more.
+        let _ = tokio::time::timeout(LAST_ANSWER, following).await;
     }
 
-    async fn follow(&self) {
+    /// Goes from step to step until `stop`.
+    async fn follow(&self, stop: &CancellationToken) {
         let (mut standing, mut pause, mut enrolled) = (Standing::Starting, FIRST_PAUSE, false);
         let mut place = Place::default();
-        loop {
+        while !stop.is_cancelled() {
             let span = self.tracer.start_root("follow the authorization server");
             let stepped = span.run(self.step(&mut enrolled, &mut place)).await;
             drop(span);

@@ -1,10 +1,15 @@
 //! `config check` and `config print`, alike in every program.
 
 use super::{
-    effective::print_effective, problem::ConfigurationError, reference::print_reference, sample::print_sample,
-    settings::TableDescription, sources::Sources,
+    effective::print_effective,
+    problem::{ConfigurationError, Problem},
+    reference::print_reference,
+    sample::print_sample,
+    settings::TableDescription,
+    sources::Sources,
 };
 use clap::{Args, Subcommand};
+use std::io::{self, Write};
 
 /// What can be done with the configuration.
 #[derive(Debug, Subcommand)]
@@ -26,6 +31,14 @@ pub struct PrintFormat {
     /// Print what is in effect instead: each setting with its value and where that comes from. Secrets are not shown.
     #[arg(long)]
     pub effective: bool,
+}
+
+/// Prints what `config check` finds besides: a line each. It changes nothing about whether the configuration is usable.
+///
+/// # Errors
+/// The output cannot be written.
+pub fn write_warnings(warnings: &[Problem], output: &mut (impl Write + ?Sized)) -> io::Result<()> {
+    warnings.iter().try_for_each(|warning| writeln!(output, "warning: {warning}"))
 }
 
 impl PrintFormat {

@@ -43,6 +43,9 @@ impl SharedSettings {
 }
 
 fn make(path: &Path, random: &dyn Random) -> io::Result<()> {
+    if path.metadata().is_ok_and(|found| !found.is_dir()) {
+        return Err(io::Error::new(io::ErrorKind::NotADirectory, "it is a file, not a directory"));
+    }
     DirBuilder::new().recursive(true).mode(0o700).create(path)?;
     // A name of its own: instances that share the directory start at the same time, with the same process id in containers.
     let probe = path.join(format!(".write-probe-{}", random_id(random)));
@@ -81,6 +84,8 @@ mod tests {
         std::fs::write(&file, "").unwrap();
         let error = settings(&file.join("data")).make_data_dir(&SystemRandom).unwrap_err().to_string();
         assert!(error.contains("file/data cannot be used"), "{error}");
+        let error = settings(&file).make_data_dir(&SystemRandom).unwrap_err().to_string();
+        assert!(error.ends_with("file cannot be used: it is a file, not a directory"), "{error}");
     }
 
     #[test]

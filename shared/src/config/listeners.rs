@@ -1,6 +1,6 @@
-//! Which addresses may stand beside which.
+//! Which addresses may stand beside which, and beside which URL.
 
-use super::Problem;
+use super::{Problem, PublicUrl};
 use std::net::SocketAddr;
 
 /// The problem, if metrics are to be told where the public is served: `key` is the setting that says where.
@@ -8,6 +8,19 @@ pub fn check_metrics_apart(key: &str, metrics: &[SocketAddr], public: &[SocketAd
     let is_public = |address: &&SocketAddr| public.iter().any(|other| overlap(**address, *other));
     let address = metrics.iter().find(is_public)?;
     Some(Problem::new(key, format!("{address} is where the public is served; metrics need a port of their own")))
+}
+
+/// A warning, if nothing listens on the port that `public_url` has: `table` is where both are set. Behind a proxy that is as it should be.
+pub fn warn_of_other_port(table: &str, public_url: &PublicUrl, listen: &[SocketAddr]) -> Option<Problem> {
+    let is_meant = |address: &SocketAddr| address.port() == public_url.port() || address.port() == 0;
+    if listen.is_empty() || listen.iter().any(is_meant) {
+        return None;
+    }
+    let message = format!(
+        "has port {}, on which nothing listens ({table}.listen): nobody gets here unless a proxy or a port mapping leads here",
+        public_url.port()
+    );
+    Some(Problem::new(format!("{table}.public_url"), message))
 }
 
 /// Whether one port cannot be had for both. Port 0 is any that is free.
@@ -18,7 +31,8 @@ fn overlap(one: SocketAddr, other: SocketAddr) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::check_metrics_apart;
+    use super::{check_metrics_apart, warn_of_other_port};
+    use crate::config::PublicUrl;
     use std::net::SocketAddr;
 
     #[test]
@@ -31,5 +45,24 @@ mod tests {
         assert!(
             !problem("127.0.0.1:9401", "0.0.0.0:9400") && !problem("127.0.0.1:0", "127.0.0.1:0") && !problem("", "")
         );
+    }
+
+    #[test]
+    fn a_url_has_a_port_that_is_listened_on() {
+        let warning = |url, listen: &str| {
+            let listen: Vec<SocketAddr> = listen.split_whitespace().map(|each| each.parse().unwrap()).collect();
+            warn_of_other_port("t", &PublicUrl::parse(url).unwrap(), &listen).map(|warning| warning.to_string())
+        };
+        let told = warning("http://localhost:9700", "127.0.0.1:9400 [::1]:9400").unwrap_or_default();
+        assert!(told.contains("t.public_url") && told.contains("9700") && told.contains("t.listen"), "{told}");
+        assert!(warning("https://auth.example.com", "0.0.0.0:9400").is_some_and(|told| told.contains("443")));
+        for (url, listen) in [
+            ("http://localhost:9400", "127.0.0.1:9999 [::1]:9400"),
+            ("https://auth.example.com", "0.0.0.0:443"),
+            ("http://localhost:9700", "127.0.0.1:0"),
+            ("http://localhost:9700", ""),
+        ] {
+            assert_eq!(warning(url, listen), None, "{url} {listen}");
+        }
     }
 }

@@ -20,10 +20,10 @@ mod value;
 
 pub use amount::{Amount, Between, ByteSize, Check, DurationSeconds, between};
 pub use collector_url::CollectorUrl;
-pub use command::{ConfigCommand, PrintFormat};
+pub use command::{ConfigCommand, PrintFormat, write_warnings};
 pub use connection_url::RedisUrl;
 pub use data_dir::DataDirError;
-pub use listeners::check_metrics_apart;
+pub use listeners::{check_metrics_apart, warn_of_other_port};
 pub use misspelt::misspelt_variables;
 pub use problem::{ConfigurationError, Origin, Problem, describe_failure};
 pub use public_url::PublicUrl;

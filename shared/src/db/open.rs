@@ -42,7 +42,7 @@ pub enum OpenError {
     /// The schema cannot be brought up to date.
     #[error(transparent)]
     Migration(#[from] MigrationError),
-    /// The SQLite file cannot be made, or made private.
+    /// The SQLite file cannot be made, or made private, or is no database that can be read.
     #[error("the database file {path}: {cause}")]
     File {
         /// The file.
@@ -79,10 +79,21 @@ impl Store {
     /// failed, and left everything as it was.
     pub async fn open(url: &DatabaseUrl, schema: &Schema, limits: PoolLimits) -> Result<Self, OpenError> {
         match &url.0 {
-            Location::File(path) => open_file(path, schema, limits).await,
+            Location::File(path) => open_file(path, schema, limits).await.map_err(|error| named(error, path)),
             Location::Memory => open_memory(schema).await,
             Location::Postgres(url) => open_postgres(url.expose(), schema, limits).await,
         }
+    }
+}
+
+/// Says which file it is, where SQLite does not.
+fn named(error: OpenError, path: &Path) -> OpenError {
+    match error {
+        OpenError::Store(cause) => OpenError::File { path: path.display().to_string(), cause: cause.to_string() },
+        OpenError::Migration(MigrationError::Failed { name, cause }) if name == migration::LOOK => {
+            OpenError::File { path: path.display().to_string(), cause }
+        }
+        other => other,
     }
 }
 

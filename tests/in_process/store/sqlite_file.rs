@@ -170,6 +170,22 @@ async fn a_directory_that_is_missing_is_named() {
     assert!(error.to_string().contains("/no/such/directory/postern.db"), "{error}");
 }
 
+#[tokio::test]
+async fn a_file_that_is_no_database_or_a_broken_one_is_named() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("broken.db");
+    let url = DatabaseUrl::from_sqlite_file(&path);
+    Store::open(&url, &SCHEMA, PoolLimits::default()).await.unwrap().close().await;
+    let mut sound = std::fs::read(&path).unwrap();
+    // Behind the header of 100 bytes begins the page that says which tables there are.
+    sound[100..400].fill(0xff);
+    for content in [b"not a database, but long enough to be one".repeat(100), sound] {
+        std::fs::write(&path, content).unwrap();
+        let error = Store::open(&url, &SCHEMA, PoolLimits::default()).await.unwrap_err();
+        assert!(matches!(&error, OpenError::File { .. }) && error.to_string().contains("broken.db"), "{error}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_slow_reader_does_not_stop_writers() {
     const ALL: Statement = Statement::new(

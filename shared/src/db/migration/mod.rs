@@ -110,6 +110,18 @@ impl MigrationError {
 /// How long to wait for another process that migrates.
 const LOCK_WAIT_SECONDS: u64 = 600;
 
+/// What failed when it was looked what the database has, or is.
+pub(super) const LOOK: &str = "schema_migration";
+
+/// Says what was done to a database that held something; what a new one is made of is no news.
+fn log(migration: &Migration, pending: &[Migration], schema: &Schema) {
+    if pending.len() == schema.migrations.len() {
+        tracing::debug!(migration = migration.name, "migrated");
+    } else {
+        tracing::info!(migration = migration.name, "migrated");
+    }
+}
+
 /// A row of `schema_migration`.
 struct Applied {
     name: String,
