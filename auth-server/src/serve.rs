@@ -73,8 +73,8 @@ impl Server {
         jobs::start(&app, &mut running, &ended);
         let told = Arc::clone(&app);
         let metrics = http::metrics_router(move || metrics::page(Arc::clone(&told)));
-        let cap = http::ConnectionCap::of(&app.settings.shared);
-        running.spawn(http::serve(metrics_listeners, metrics, cap.clone(), ended.clone()));
+        let [cap, metrics_cap] = [(); 2].map(|()| http::ConnectionCap::of(&app.settings.shared));
+        running.spawn(http::serve(metrics_listeners, metrics, metrics_cap, ended.clone()));
         if let Some(exporter) = exporter {
             running.spawn(exporter.run(ended.clone()));
         }

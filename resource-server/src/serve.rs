@@ -26,7 +26,7 @@ pub struct Server {
     store: Store,
     listeners: Vec<TcpListener>,
     metrics_listeners: Vec<TcpListener>,
-    cap: http::ConnectionCap,
+    caps: [http::ConnectionCap; 2],
     exporter: Option<Exporter>,
     stop: CancellationToken,
 }
@@ -51,23 +51,23 @@ impl Server {
         let listeners = http::bind(&settings.resource_server.listen)?;
         let metrics_listeners =
             http::bind(&settings.resource_server.metrics_listen).map_err(StartError::ListenForMetrics)?;
-        let cap = http::ConnectionCap::of(&settings.shared);
+        let caps = [(); 2].map(|()| http::ConnectionCap::of(&settings.shared));
         let store = open_store(&settings, random.as_ref()).await?;
         let (tracer, exporter) = Tracer::of(&settings.shared, SERVICE, &random);
         let parts = Parts { settings, store: store.clone(), clock, random, identity, stop: stop.clone(), tracer };
-        Ok(Self { app: build(parts)?, store, listeners, metrics_listeners, cap, exporter, stop })
+        Ok(Self { app: build(parts)?, store, listeners, metrics_listeners, caps, exporter, stop })
     }
 
     /// Serves until told to stop; the database closes after the last request.
     pub async fn serve(self) {
-        let Self { app, store, listeners, metrics_listeners, cap, exporter, stop } = self;
+        let Self { app, store, listeners, metrics_listeners, caps: [cap, metrics_cap], exporter, stop } = self;
         let (told, ended) = (app.metrics.clone(), CancellationToken::new());
         let metrics = http::metrics_router(move || {
             let told = told.clone();
             async move { told.page() }
         });
         let mut beside = JoinSet::new();
-        beside.spawn(http::serve(metrics_listeners, metrics, cap.clone(), ended.clone()));
+        beside.spawn(http::serve(metrics_listeners, metrics, metrics_cap, ended.clone()));
         if let Some(exporter) = exporter {
             beside.spawn(exporter.run(ended.clone()));
         }

@@ -9,19 +9,19 @@ use std::sync::{Arc, Mutex, PoisonError};
 /// Whoever is on the machine itself is no stranger: a proxy in front, most of the time.
 const THIS_MACHINE: [&str; 2] = ["127.0.0.0/8", "::1"];
 
-/// The connections of each block of addresses; cheap to clone.
-#[derive(Clone)]
+/// The connections of each block of addresses, of one server: it is no `Clone`, so that a flood of one takes no place of another's, and whoever
+/// watches by the metrics is not blinded with the front.
 pub struct ConnectionCap {
     most: usize,
-    exempt: Arc<[AddressRange]>,
+    exempt: Vec<AddressRange>,
     /// No more entries than there are connections.
-    open: Arc<Mutex<HashMap<AddressBlock, usize>>>,
+    open: Mutex<HashMap<AddressBlock, usize>>,
 }
 
 impl ConnectionCap {
     /// At most `most` connections a block; those of `exempt` addresses are not counted.
     pub fn new(most: usize, exempt: &[AddressRange]) -> Self {
-        Self { most, exempt: exempt.into(), open: Arc::default() }
+        Self { most, exempt: exempt.to_vec(), open: Mutex::default() }
     }
 
     /// What the settings say: trusted proxies carry many people's requests over their connections, and are not counted, nor is this machine.
@@ -32,7 +32,7 @@ impl ConnectionCap {
     }
 
     /// A place for a connection from `address`, kept until it is dropped; `None` when its block has as many as it may.
-    pub(super) fn admit(&self, address: IpAddr) -> Option<Place> {
+    pub(super) fn admit(self: &Arc<Self>, address: IpAddr) -> Option<Place> {
         if self.exempt.iter().any(|range| range.contains(address)) {
             return Some(Place(None));
         }
@@ -43,7 +43,7 @@ impl ConnectionCap {
             return None;
         }
         *count += 1;
-        Some(Place(Some((self.clone(), block))))
+        Some(Place(Some((Arc::clone(self), block))))
     }
 
     fn leave(&self, block: AddressBlock) {
@@ -58,7 +58,7 @@ impl ConnectionCap {
 }
 
 /// One connection's place.
-pub(super) struct Place(Option<(ConnectionCap, AddressBlock)>);
+pub(super) struct Place(Option<(Arc<ConnectionCap>, AddressBlock)>);
 
 impl Drop for Place {
     fn drop(&mut self) {
@@ -72,10 +72,11 @@ impl Drop for Place {
 mod tests {
     use super::ConnectionCap;
     use crate::config::{SharedSettings, Sources};
+    use std::sync::Arc;
 
     #[test]
     fn a_block_has_so_many_places_and_gets_them_back() {
-        let cap = ConnectionCap::new(2, &["10.0.0.0/8".parse().unwrap()]);
+        let cap = Arc::new(ConnectionCap::new(2, &["10.0.0.0/8".parse().unwrap()]));
         let admit = |address: &str| cap.admit(address.parse().unwrap());
         let (one, two) = (admit("203.0.113.1"), admit("::ffff:203.0.113.200"));
         assert!(one.is_some() && two.is_some());
@@ -95,7 +96,7 @@ mod tests {
         let sources = Sources::new()
             .with_flag("shared", "trusted_proxies", "--trusted-proxies", "192.0.2.7")
             .with_flag("shared", "connections_per_address_block", "--connections", "1");
-        let cap = ConnectionCap::of(&sources.load::<SharedSettings>().unwrap());
+        let cap = Arc::new(ConnectionCap::of(&sources.load::<SharedSettings>().unwrap()));
         for address in ["192.0.2.7", "127.0.0.1", "::1", "::ffff:127.0.0.1"] {
             let places: Vec<_> = (0..3).map(|_| cap.admit(address.parse().unwrap())).collect();
             assert!(places.iter().all(Option::is_some), "{address}");

@@ -9,7 +9,7 @@ use std::future::Future;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -30,6 +30,11 @@ pub(super) struct Progress {
     /// Since the connection was accepted.
     idle_since_milliseconds: AtomicU64,
     idle_too_long: Notify,
+    is_http2: AtomicBool,
+    /// Answers of which more could be sent if the other side gave leave (HTTP/2 flow control, RFC 9113 §5.2).
+    withheld: AtomicU32,
+    /// When an answer began to be withheld, or went on; since the connection was accepted.
+    withheld_since_milliseconds: AtomicU64,
 }
 
 impl Progress {
@@ -41,6 +46,9 @@ impl Progress {
             begun: AtomicU32::new(0),
             idle_since_milliseconds: AtomicU64::new(0),
             idle_too_long: Notify::new(),
+            is_http2: AtomicBool::new(false),
+            withheld: AtomicU32::new(0),
+            withheld_since_milliseconds: AtomicU64::new(0),
         }
     }
 
@@ -50,7 +58,7 @@ impl Progress {
         if self.in_flight.load(Ordering::Relaxed) != UPGRADED {
             self.in_flight.fetch_add(1, Ordering::Relaxed);
         }
-        InFlight(Arc::clone(self))
+        InFlight { progress: Arc::clone(self), withheld: false }
     }
 
     /// The answer was 101: whatever follows keeps its own time.
@@ -70,17 +78,47 @@ impl Progress {
     fn idle_since(&self) -> Instant {
         self.accepted + Duration::from_millis(self.idle_since_milliseconds.load(Ordering::Relaxed))
     }
+
+    /// Since when all that could be sent has been waiting for the other side's leave; `None` while nothing does. One answer that goes on is
+    /// enough: behind a proxy many people share a connection, and one who reads slowly must not cost the others theirs.
+    fn withheld_since(&self) -> Option<Instant> {
+        let since = || Duration::from_millis(self.withheld_since_milliseconds.load(Ordering::Relaxed));
+        (self.withheld.load(Ordering::Relaxed) > 0).then(|| self.accepted + since())
+    }
+
+    fn milliseconds(&self) -> u64 {
+        u64::try_from(self.accepted.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
 }
 
 /// A request between its head and the end of its answer.
 #[derive(Debug)]
-pub(super) struct InFlight(Arc<Progress>);
+pub(super) struct InFlight {
+    progress: Arc<Progress>,
+    withheld: bool,
+}
+
+impl InFlight {
+    /// Says whether more of the answer is there than may be sent. Over HTTP/1.1 that is a write that waits, which the guard sees itself.
+    pub(super) fn set_withheld(&mut self, withheld: bool) {
+        if withheld == self.withheld || !self.progress.is_http2.load(Ordering::Relaxed) {
+            return;
+        }
+        self.withheld = withheld;
+        self.progress.withheld_since_milliseconds.store(self.progress.milliseconds(), Ordering::Relaxed);
+        if withheld {
+            self.progress.withheld.fetch_add(1, Ordering::Relaxed);
+        } else {
+            self.progress.withheld.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+}
 
 impl Drop for InFlight {
     fn drop(&mut self) {
-        let progress = &self.0;
-        let now = u64::try_from(progress.accepted.elapsed().as_millis()).unwrap_or(u64::MAX);
-        progress.idle_since_milliseconds.store(now, Ordering::Relaxed);
+        self.set_withheld(false);
+        let progress = &self.progress;
+        progress.idle_since_milliseconds.store(progress.milliseconds(), Ordering::Relaxed);
         let one_less = |count: u32| if count == UPGRADED { None } else { Some(count.saturating_sub(1)) };
         let _ = progress.in_flight.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_less);
     }
@@ -138,6 +176,10 @@ impl Progress {
         let begun = self.begun.load(Ordering::Relaxed);
         let head = head.filter(|head| head.after == begun && !is_http2);
         if self.is_busy() {
+            // A peer that gives no leave, and keeps the connection alive with pings, would otherwise hold its answers for ever.
+            if let Some(since) = self.withheld_since() {
+                return (since + patience.write, Overdue::Abort);
+            }
             // Nobody owes anything, but hyper need not read again when it has answered: the timer makes it look.
             (Instant::now() + patience.idle, Overdue::Nothing)
         } else if let Some(head) = head {
@@ -170,7 +212,11 @@ impl<T: AsyncRead> AsyncRead for GuardedIo<T> {
         if let Poll::Ready(result) = this.io.poll_read(cx, buffer) {
             let bytes = &buffer.filled()[before..];
             let seen_before = begun > 0 || this.head.is_some();
-            *this.matched_preface = match_preface(*this.matched_preface, seen_before, bytes);
+            let matched = match_preface(*this.matched_preface, seen_before, bytes);
+            if matched == HTTP2_PREFACE.len() && *this.matched_preface < matched {
+                this.progress.is_http2.store(true, Ordering::Relaxed);
+            }
+            *this.matched_preface = matched;
             let begins = this.head.is_none_or(|head| head.after != begun);
             if begins && !bytes.is_empty() && !this.progress.is_busy() {
                 *this.head = Some(BegunHead { after: begun, since: Instant::now() });

@@ -59,7 +59,8 @@ impl<F: Future<Output = Result<Response, Infallible>>> Future for TrackedFuture<
         if response.status() == StatusCode::SWITCHING_PROTOCOLS {
             this.progress.upgrade();
         }
-        let in_flight = this.in_flight.take();
+        let mut in_flight = this.in_flight.take();
+        set_withheld(&mut in_flight, !http_body::Body::is_end_stream(response.body()));
         Poll::Ready(Ok(response.map(|body| TrackedBody { body, in_flight })))
     }
 }
@@ -79,11 +80,15 @@ impl http_body::Body for TrackedBody {
 
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
         let this = self.project();
-        let frame = ready!(this.body.poll_frame(cx));
-        if frame.is_none() {
-            this.in_flight.take();
+        // hyper asks for more only when it may send it.
+        set_withheld(this.in_flight, false);
+        let frame = this.body.poll_frame(cx);
+        match &frame {
+            Poll::Ready(None) => drop(this.in_flight.take()),
+            Poll::Ready(Some(_)) => set_withheld(this.in_flight, true),
+            Poll::Pending => {}
         }
-        Poll::Ready(frame)
+        frame
     }
 
     fn is_end_stream(&self) -> bool {
@@ -92,5 +97,11 @@ impl http_body::Body for TrackedBody {
 
     fn size_hint(&self) -> SizeHint {
         self.body.size_hint()
+    }
+}
+
+fn set_withheld(in_flight: &mut Option<InFlight>, withheld: bool) {
+    if let Some(in_flight) = in_flight {
+        in_flight.set_withheld(withheld);
     }
 }

@@ -9,7 +9,9 @@ use axum::http::StatusCode;
 use bytes::Bytes;
 use futures_util::{StreamExt as _, stream};
 use http_body::Frame;
-use http_body_util::{StreamBody, combinators::BoxBody};
+use http_body_util::{Full, StreamBody, combinators::BoxBody};
+use hyper::client::conn::http2;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use resource_server::{
     bearer::principal::Principal,
     upstreams::{Message, ReplyBody, ToolDefinition, Upstream, UpstreamError, UpstreamReply},
@@ -135,6 +137,55 @@ async fn whoever_does_not_read_holds_a_place_for_a_while_and_no_longer() {
     });
     free.await.expect("given back");
     drop(unread);
+}
+
+/// Calls `tool` over HTTP/2 with room for `window` bytes of each answer, and keeps the connection alive. What is returned ends with the connection.
+async fn over_http2(server: &OnPort, tool: &str, window: u32) -> JoinHandle<()> {
+    let connection = TcpStream::connect(server.address).await.expect("a connection");
+    let (mut sender, connection) = http2::Builder::new(TokioExecutor::new())
+        .timer(TokioTimer::new())
+        .initial_stream_window_size(window)
+        .keep_alive_interval(Duration::from_millis(50))
+        .handshake::<_, Full<Bytes>>(TokioIo::new(connection))
+        .await
+        .expect("HTTP/2");
+    let driven = tokio::spawn(async move {
+        let _ = connection.await;
+    });
+    let request = http::Request::post("http://localhost:9500/mcp")
+        .header("authorization", format!("Bearer {}", server.server.token("mcp.read")))
+        .header("content-type", "application/json")
+        .body(Full::from(call(tool, json!({})).to_string()))
+        .expect("a request");
+    let answer = sender.send_request(request);
+    tokio::spawn(async move {
+        // Held as long as the connection lasts, and never read.
+        let _held = (answer.await, sender);
+        std::future::pending::<()>().await;
+    });
+    driven
+}
+
+#[tokio::test]
+async fn whoever_gives_no_leave_to_send_is_cut_off_however_lively_the_connection_is() {
+    let short = Duration::from_millis(100);
+    let limits = ServeLimits { write_timeout: short, idle_timeout: short, ..ServeLimits::default() };
+    let server = on_port("", limits, IN_TIME).await;
+    for window in [0, 1, 70_000] {
+        let driven = over_http2(&server, "whoami", window).await;
+        tokio::time::timeout(IN_TIME, driven)
+            .await
+            .unwrap_or_else(|_| panic!("{window}: still open"))
+            .expect("it ended");
+        let free = until("the place comes back", IN_TIME, || async {
+            (server.told("postern_running_calls") == Some(0.0)).then_some(())
+        });
+        free.await.expect("given back");
+    }
+    let working = over_http2(&server, "held", 0).await;
+    let ended = tokio::time::timeout(short * 10, working).await;
+    assert!(ended.is_err(), "an answer that is not there yet is withheld by nobody");
+    server.upstream.held.notify_one();
 }
 
 #[tokio::test]
