@@ -19,13 +19,13 @@ pub async fn register(
     body: Body,
 ) -> Result<Response, OAuthError> {
     let body = json_body::read(&headers, body).await?;
-    let document = registration::read(&body)?;
-    registration::check_budget(&app.limits, &app.settings.auth_server, address).await?;
+    let (document, now) = (registration::read(&body)?, app.clock.now());
+    registration::check_budget(&app.limits, &app.settings.auth_server, address, now).await?;
     let policy = Policy {
         redirect_schemes: &app.settings.auth_server.redirect_schemes,
         open_scopes: app.resources.all_scopes(),
     };
-    let mut client = registration::negotiate(document, &policy, app.clock.now())?;
+    let mut client = registration::negotiate(document, &policy, now)?;
     client.registered_from = Some(address.block().to_string());
     let token = registration::give_management(&mut client, app.random.as_ref());
     let (client, secret) = registration::give_identity(client, app.random.as_ref());

@@ -56,7 +56,7 @@ pub async fn replace(
     let body = json_body::read(&headers, body).await?;
     let document = registration::read_replacement(&body, &current)?;
     registration::check_open(app.settings.auth_server.registration)?;
-    registration::check_budget(&app.limits, &app.settings.auth_server, address).await?;
+    registration::check_budget(&app.limits, &app.settings.auth_server, address, now).await?;
     let policy = Policy {
         redirect_schemes: &app.settings.auth_server.redirect_schemes,
         open_scopes: app.resources.all_scopes(),

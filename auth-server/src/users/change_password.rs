@@ -16,7 +16,7 @@ use shared::{
     ephemeral::EphemeralError,
     protocol::opaque_token::OpaqueToken,
     random::Random,
-    rate_limit::{Limit, RateLimiter},
+    rate_limit::{Limit, RateDecision, RateLimiter},
     secret::Secret,
 };
 
@@ -42,10 +42,7 @@ pub enum ChangePasswordError {
     Current,
     /// Too many wrong ones before; nothing was looked at.
     #[error("too many attempts")]
-    TooMany {
-        /// When to try again.
-        retry_after_seconds: u32,
-    },
+    TooMany(RateDecision),
     /// The new password is not usable.
     #[error(transparent)]
     New(#[from] PasswordProblem),
@@ -118,7 +115,7 @@ async fn check_current(
     let decision = limits.check(BUCKET, &user.id, BY_USER).await?;
     if !decision.allowed {
         limits.take_back(BUCKET, &user.id).await?;
-        return Err(ChangePasswordError::TooMany { retry_after_seconds: decision.reset_seconds });
+        return Err(ChangePasswordError::TooMany(decision));
     }
     let account = user_account::find_account(&mut store.read(), &user.id).await?;
     let stored = account.and_then(|account| account.password_hash);

@@ -5,7 +5,7 @@ use super::{
     password_hash::{PasswordHashError, Verdict},
     password_rules::PASSWORD_MAX_BYTES,
     session::{self, SessionLifetimes},
-    sign_in_limits::Guess,
+    sign_in_limits::{Guess, Spent},
 };
 use crate::{
     audit::{self, AuditEvent, AuditKind},
@@ -51,10 +51,7 @@ pub enum SignInError {
     Refused,
     /// Too many wrong ones before; nothing was looked at.
     #[error("too many attempts")]
-    TooMany {
-        /// When to try again.
-        retry_after_seconds: u32,
-    },
+    TooMany(Spent),
     /// The attempts could not be counted.
     #[error(transparent)]
     Limits(#[from] EphemeralError),
@@ -88,8 +85,8 @@ pub async fn sign_in(
     now: UnixSeconds,
 ) -> Result<SignedIn, SignInError> {
     let guess = Guess::of(attempt.email, attempt.block, attempt.known);
-    if let Some(retry_after_seconds) = guess.begin(limits).await? {
-        return Err(SignInError::TooMany { retry_after_seconds });
+    if let Some(spent) = guess.begin(limits).await? {
+        return Err(SignInError::TooMany(spent));
     }
     let signed_in = prove_and_begin(store, passwords, lifetimes, random, attempt, now).await;
     if !matches!(signed_in, Ok(Err(Wrong { .. }))) {

@@ -13,7 +13,7 @@ use sha2::{Digest as _, Sha256};
 use shared::{
     ephemeral::EphemeralError,
     http::AddressBlock,
-    rate_limit::{Limit, RateLimiter},
+    rate_limit::{Limit, RateDecision, RateLimiter},
 };
 
 /// For one account from one address block: nobody mistypes more often.
@@ -25,10 +25,22 @@ pub const BY_KNOWN_DEVICE: Limit = BY_ACCOUNT;
 /// For all accounts from one address block.
 pub const BY_BLOCK: Limit = Limit { requests: 100, window_seconds: 15 * 60 };
 
+/// A limit that is used up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Spent {
+    /// When to try again.
+    pub retry_after_seconds: u32,
+    /// What the caller is told of it: nothing where guesses from elsewhere are counted, too.
+    pub told: Option<RateDecision>,
+}
+
 /// Whose password is tried, from where.
 pub struct Guess {
     counters: [(&'static str, String, Limit); 3],
 }
+
+/// Which of the counters belongs to an account, wherever its guesses come from.
+const FROM_EVERYWHERE: usize = 1;
 
 impl Guess {
     /// A guess for the account that `typed` names, if there is one, in a browser where `known` signed in before.
@@ -45,16 +57,17 @@ impl Guess {
         Self { counters }
     }
 
-    /// Counts the guess; the seconds to wait, if there were too many: then it is not counted, and nothing may be compared.
+    /// Counts the guess; the limit that there were too many for: then it is not counted, and nothing may be compared.
     ///
     /// # Errors
     /// [`EphemeralError`] when the counters do not answer: then nothing is tried.
-    pub async fn begin(&self, limits: &RateLimiter) -> Result<Option<u32>, EphemeralError> {
+    pub async fn begin(&self, limits: &RateLimiter) -> Result<Option<Spent>, EphemeralError> {
         for (index, (bucket, key, limit)) in self.counters.iter().enumerate() {
             let decision = limits.check(bucket, key, *limit).await?;
             if !decision.allowed {
                 self.take_back_first(index + 1, limits).await?;
-                return Ok(Some(decision.reset_seconds));
+                let told = (index != FROM_EVERYWHERE).then_some(decision);
+                return Ok(Some(Spent { retry_after_seconds: decision.reset_seconds, told }));
             }
         }
         Ok(None)

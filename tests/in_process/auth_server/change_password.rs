@@ -96,6 +96,7 @@ async fn guessing_with_a_stolen_session_ends_and_locks_nobody_out() {
     let answer = change(&mut thief, PASSWORD, NEW).await;
     assert_eq!(answer.status, 429, "even the right one");
     assert!(answer.header("retry-after").parse::<u32>().is_ok_and(|seconds| (1..=900).contains(&seconds)));
+    assert_eq!((answer.header("x-ratelimit-limit"), answer.header("x-ratelimit-remaining")), ("10", "0"));
     let mut ada = Browser::signed_in(&server, ADA, PASSWORD).await;
     assert_eq!(change(&mut ada, PASSWORD, NEW).await.status, 429, "counted for the account");
     server.clock.advance(900);

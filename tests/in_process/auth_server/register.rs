@@ -119,7 +119,11 @@ async fn one_address_block_has_a_budget_and_shared_egress_only_the_total() {
     for _ in 0..3 {
         assert_eq!(from("160.79.104.10").await.status, 201);
     }
-    assert_eq!(from("160.79.104.10").await.status, 429);
+    assert_eq!((refused.header("x-ratelimit-limit"), refused.header("x-ratelimit-remaining")), ("2", "0"));
+    assert!(refused.header("ratelimit-policy").contains("q=2;w=3600"), "{refused:?}");
+    let everybody = from("160.79.104.10").await;
+    assert_eq!((everybody.status.as_u16(), everybody.header("retry-after").is_empty()), (429, false));
+    assert_eq!(everybody.header("x-ratelimit-limit"), "", "what others do is told to nobody");
     server.clock.advance(3600);
     assert_eq!(from("203.0.113.1").await.status, 201);
 }

@@ -109,6 +109,8 @@ async fn guessing_ends_and_says_the_same_for_accounts_that_do_not_exist() {
         assert_eq!(answer.status, 429, "{email}: even the right password");
         assert!(answer.header("retry-after").parse::<u32>().is_ok_and(|seconds| (1..=900).contains(&seconds)));
         assert_eq!(constant_part(answer, email), constant_part(&limited[0], ADA));
+        assert_eq!((answer.header("x-ratelimit-limit"), answer.header("x-ratelimit-remaining")), ("10", "0"));
+        assert!(answer.header("ratelimit-policy").starts_with("\"sign-in\";q=10"), "{answer:?}");
     }
     server.clock.advance(901);
     assert_eq!(try_password(&server, ADA, PASSWORD).await.status, 303);
@@ -139,6 +141,7 @@ async fn strangers_lock_nobody_out_of_a_browser_that_is_known() {
         guess_from_everywhere(&server, email, None).await;
         let strange = try_password(&server, email, PASSWORD).await;
         assert_eq!((strange.status.as_u16(), strange.header("set-cookie")), (429, ""), "{email}");
+        assert_eq!(strange.header("x-ratelimit-limit"), "", "{email}: what others guessed is told to nobody");
     }
     let expected = constant_part(&try_password(&server, ADA, PASSWORD).await, ADA);
     for other in [&mut eve, &mut forged] {

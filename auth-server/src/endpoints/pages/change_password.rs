@@ -15,10 +15,15 @@ use crate::{
     },
 };
 use axum::{body::Body, extract::State, response::Response};
-use http::{HeaderMap, HeaderValue, StatusCode, header};
-use shared::{http::RequestId, secret::Secret};
+use http::{HeaderMap, StatusCode};
+use shared::{
+    http::{RequestId, set_rate_limit_headers},
+    secret::Secret,
+};
 use std::sync::Arc;
 
+/// How the headers call the limit.
+const LIMIT: &str = "password-change";
 const WRONG: &str = "This is not your current password.";
 const TOO_MANY: &str = "Too many wrong attempts. Wait a quarter of an hour, then try again.";
 
@@ -61,10 +66,10 @@ fn refused(visit: &Visit<'_>, session: &Session, cause: ChangePasswordError) -> 
         ChangePasswordError::New(problem) => {
             form(visit, session, StatusCode::UNPROCESSABLE_ENTITY, None, Some(problem.to_string()))
         }
-        ChangePasswordError::TooMany { retry_after_seconds } => {
+        ChangePasswordError::TooMany(decision) => {
             let problem = Some(TOO_MANY.to_owned());
             let mut response = form(visit, session, StatusCode::TOO_MANY_REQUESTS, problem, None);
-            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(retry_after_seconds));
+            set_rate_limit_headers(response.headers_mut(), &[(LIMIT, decision)], visit.now);
             response
         }
         ChangePasswordError::SignedOut => see_other(&visit.path(paths::SIGN_IN)),

@@ -15,12 +15,13 @@ use crate::{
     users::{
         password_hash::PasswordHashError,
         sign_in::{Attempt, SignInError, SignedIn, sign_in},
+        sign_in_limits::Spent,
     },
 };
 use axum::{body::Body, extract::State, response::Response};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use shared::{
-    http::{ClientAddress, RequestId},
+    http::{ClientAddress, RequestId, set_rate_limit_headers},
     sealing::SealingError,
     secret::Secret,
 };
@@ -29,6 +30,8 @@ use std::sync::Arc;
 /// A form that leads to no client may be open this long.
 const FORM_LIFETIME_SECONDS: i64 = 60 * 60;
 const FORM: &str = "sign-in form";
+/// How the headers call the limits of sign-in, whichever it was.
+const LIMIT: &str = "sign-in";
 const REFUSED: &str = "The e-mail address or the password is wrong.";
 const TOO_MANY: &str = "Too many wrong attempts. Wait a quarter of an hour, then try again.";
 
@@ -133,11 +136,9 @@ pub(super) fn sign_in_form_for_page(visit: &Visit<'_>, path: &str, email: &str, 
 
 /// The same page for whatever was wrong, or another one when nothing could be said about it.
 async fn refused(visit: &Visit<'_>, after: &After, email: &str, cause: SignInError) -> Result<Response, Stop> {
-    let (status, problem, retry_after) = match cause {
+    let (status, problem, spent) = match cause {
         SignInError::Refused => (StatusCode::FORBIDDEN, REFUSED, None),
-        SignInError::TooMany { retry_after_seconds } => {
-            (StatusCode::TOO_MANY_REQUESTS, TOO_MANY, Some(retry_after_seconds))
-        }
+        SignInError::TooMany(spent) => (StatusCode::TOO_MANY_REQUESTS, TOO_MANY, Some(spent)),
         SignInError::Hash(PasswordHashError::Busy) => return Err(Notice::Busy.into()),
         SignInError::Hash(PasswordHashError::Failed) => return Err(Notice::Unavailable.into()),
         SignInError::Store(cause) => return Err(cause.into()),
@@ -155,8 +156,10 @@ async fn refused(visit: &Visit<'_>, after: &After, email: &str, cause: SignInErr
         }
     };
     *response.status_mut() = status;
-    if let Some(seconds) = retry_after {
-        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+    if let Some(Spent { retry_after_seconds, told }) = spent {
+        let headers = response.headers_mut();
+        headers.insert(header::RETRY_AFTER, HeaderValue::from(retry_after_seconds));
+        set_rate_limit_headers(headers, told.map(|told| (LIMIT, told)).as_slice(), visit.now);
     }
     Ok(response)
 }
