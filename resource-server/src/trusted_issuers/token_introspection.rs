@@ -21,7 +21,7 @@ use std::{
     collections::HashMap,
     sync::{
         Arc, Mutex, PoisonError, Weak,
-        atomic::{AtomicI64, Ordering},
+        atomic::{AtomicI64, AtomicU32, Ordering},
     },
     time::Duration,
 };
@@ -33,8 +33,10 @@ pub const UNKNOWN_MAX_AGE_SECONDS: i64 = 10;
 pub const UNKNOWN_MAX_TOKENS: u64 = 10_000;
 /// So many questions may be on the way to the issuer at a time.
 pub const QUESTIONS_AT_ONCE: usize = 32;
-/// After a failure nobody asks again for this long.
+/// After a failure nobody asks again for this long; after an answer that cannot be read, nobody about that token.
 pub const FAILURE_PAUSE_SECONDS: i64 = 1;
+/// So many answers in a row that nobody can read are the issuer's fault, and no longer that of the tokens.
+pub const UNREADABLE_MAX: u32 = 8;
 /// A longer answer is none.
 pub const ANSWER_MAX_BYTES: usize = 64 * 1024;
 /// Below this many entries nobody looks for dead ones.
@@ -55,6 +57,14 @@ pub enum Unanswered {
 /// What the issuer says of a token: nothing for one that is not active.
 pub type Answer = Option<Arc<Map<String, Value>>>;
 
+/// Why there is no answer.
+enum Asking {
+    /// The issuer cannot be asked, or refuses the question.
+    Issuer(FetchError),
+    /// It answered, and that cannot be read: too long, or nothing that it should be.
+    Answer(FetchError),
+}
+
 type Waiting = OnceCell<Result<Answer, Unanswered>>;
 
 /// Asks one issuer.
@@ -64,6 +74,9 @@ pub struct TokenIntrospection {
     client: ClientAtIssuer,
     clock: SharedClock,
     unknown: moka::sync::Cache<TokenDigest, UnixSeconds>,
+    unreadable: moka::sync::Cache<TokenDigest, UnixSeconds>,
+    /// Since the last one that could be read.
+    unreadable_in_a_row: AtomicU32,
     in_flight: Mutex<HashMap<TokenDigest, Weak<Waiting>>>,
     places: Semaphore,
     failed_at: AtomicI64,
@@ -74,16 +87,18 @@ pub struct TokenIntrospection {
 impl TokenIntrospection {
     /// Nothing asked yet.
     pub fn new(discovery: Arc<Discovery>, fetcher: Fetcher, client: ClientAtIssuer, clock: SharedClock) -> Self {
-        let unknown = moka::sync::Cache::builder()
-            .max_capacity(UNKNOWN_MAX_TOKENS)
-            .time_to_live(Duration::from_secs(UNKNOWN_MAX_AGE_SECONDS.unsigned_abs()))
-            .build();
+        let remembered = |seconds: i64| {
+            let time = Duration::from_secs(seconds.unsigned_abs());
+            moka::sync::Cache::builder().max_capacity(UNKNOWN_MAX_TOKENS).time_to_live(time).build()
+        };
         Self {
             discovery,
             fetcher,
             client,
             clock,
-            unknown,
+            unknown: remembered(UNKNOWN_MAX_AGE_SECONDS),
+            unreadable: remembered(FAILURE_PAUSE_SECONDS),
+            unreadable_in_a_row: AtomicU32::new(0),
             in_flight: Mutex::default(),
             places: Semaphore::new(QUESTIONS_AT_ONCE),
             failed_at: AtomicI64::new(NEVER),
@@ -129,6 +144,10 @@ impl TokenIntrospection {
     ) -> Result<Answer, Unanswered> {
         if self.recalls(digest, now) {
             return Ok(None);
+        }
+        if self.unreadable.get(digest).is_some_and(|at| (0..FAILURE_PAUSE_SECONDS).contains(&(now - at))) {
+            self.asked.remembered.increment();
+            return Err(Unanswered::NotNow);
         }
         let waiting = self.waiting(digest);
         // One guesser's budget is not another's: whoever else waits for the answer asks then.
@@ -182,6 +201,7 @@ impl TokenIntrospection {
         }
         match self.exchange(token, now).await {
             Ok(answer) => {
+                self.unreadable_in_a_row.store(0, Ordering::Release);
                 if self.failed_at.swap(NEVER, Ordering::AcqRel) != NEVER {
                     tracing::info!(issuer = %self.discovery.issuer(), "a trusted issuer answers about tokens again");
                 }
@@ -191,11 +211,16 @@ impl TokenIntrospection {
                 Ok(answer)
             }
             // Whoever finds such a token must not keep the issuer from being asked about those of others.
-            Err(cause) if is_about_the_token(&cause) => {
+            Err(Asking::Issuer(cause)) if is_about_the_token(&cause) => {
                 tracing::info!(issuer = %self.discovery.issuer(), %cause, "a trusted issuer will not look at a token");
                 Err(Unanswered::Declined)
             }
-            Err(cause) => {
+            Err(Asking::Answer(cause)) if self.is_about_the_token_alone() => {
+                tracing::info!(issuer = %self.discovery.issuer(), %cause, "what a trusted issuer says of a token cannot be read");
+                self.unreadable.insert(digest, now);
+                Err(Unanswered::NotNow)
+            }
+            Err(Asking::Answer(cause) | Asking::Issuer(cause)) => {
                 if self.failed_at.swap(self.clock.now(), Ordering::AcqRel) == NEVER {
                     tracing::warn!(issuer = %self.discovery.issuer(), %cause, "a trusted issuer cannot be asked about tokens");
                 }
@@ -204,20 +229,28 @@ impl TokenIntrospection {
         }
     }
 
-    async fn exchange(&self, token: &str, now: UnixSeconds) -> Result<Answer, FetchError> {
+    /// Whether an answer that nobody can read is this token's own: unless so many came in a row that the issuer says nothing else.
+    fn is_about_the_token_alone(&self) -> bool {
+        self.unreadable_in_a_row.fetch_add(1, Ordering::AcqRel) < UNREADABLE_MAX
+    }
+
+    async fn exchange(&self, token: &str, now: UnixSeconds) -> Result<Answer, Asking> {
         let issuer = self.discovery.issuer().as_str();
-        let endpoints = self.discovery.endpoints().await?;
+        let endpoints = self.discovery.endpoints().await.map_err(Asking::Issuer)?;
         let expected = "metadata that says where its introspection is";
         let missing = || FetchError::Malformed { url: issuer.to_owned(), expected };
-        let url = endpoints.introspection.as_deref().ok_or_else(missing)?;
+        let url = endpoints.introspection.as_deref().ok_or_else(|| Asking::Issuer(missing()))?;
         let methods = &endpoints.introspection_methods;
-        let question = self.client.question(&self.fetcher, url, issuer, methods, token, now)?;
-        let fetched = send(url, question).await?;
+        let question = self.client.question(&self.fetcher, url, issuer, methods, token, now).map_err(Asking::Issuer)?;
+        let fetched = send(url, question).await.map_err(|cause| match cause {
+            FetchError::TooLarge { .. } => Asking::Answer(cause),
+            cause => Asking::Issuer(cause),
+        })?;
         if fetched.status != StatusCode::OK {
-            return Err(refused(url, &fetched));
+            return Err(Asking::Issuer(refused(url, &fetched)));
         }
         let malformed = || FetchError::Malformed { url: url.to_owned(), expected: "an introspection" };
-        read_answer(&fetched.body).ok_or_else(malformed)
+        read_answer(&fetched.body).ok_or_else(|| Asking::Answer(malformed()))
     }
 }
 

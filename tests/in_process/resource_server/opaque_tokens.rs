@@ -9,7 +9,7 @@ use super::{
 use axum::http::StatusCode;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use futures_util::future::join_all;
-use resource_server::trusted_issuers::token_introspection::QUESTIONS_AT_ONCE;
+use resource_server::trusted_issuers::token_introspection::{QUESTIONS_AT_ONCE, UNREADABLE_MAX};
 use serde_json::{Value, json};
 use shared::{
     http::PeerAddress,
@@ -262,4 +262,48 @@ async fn of_many_guesses_at_once_few_are_asked_about() {
     assert!(asked <= BUDGET + 2 * QUESTIONS_AT_ONCE, "{asked}");
     foreign.know("fresh", &claims(&foreign, &server));
     assert_eq!(server.send(from("fresh", "198.51.100.7:1")).await.status, StatusCode::OK, "another block");
+}
+
+#[tokio::test]
+async fn an_answer_that_cannot_be_read_is_that_tokens_own_misfortune() {
+    let foreign = foreign_issuer::start().await;
+    let server = Server::start_with(&format!("forged_tokens_per_minute = 3\n{}", foreign.trusted(ASKING))).await;
+    let long = format!("{{\"active\":true,\"groups\":\"{}\"}}", "g".repeat(2_000_000));
+    for (number, text) in ["<html>", "[]", "{\"active\":\"yes\"}", "", &long[..70_000], &long].into_iter().enumerate() {
+        foreign.introspection.answer(Instead::Text(text.to_owned()));
+        let odd = format!("odd-{number}");
+        let answer = server.send(from(&odd, "203.0.113.9:1")).await;
+        assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE, "nothing is known of it: {number}");
+        assert!(answer.header("retry-after").parse::<u64>().expect("seconds") >= 1);
+        foreign.introspection.answer(Instead::Nothing);
+        let asked = foreign.introspection.asked();
+        assert_eq!(server.send(from(&odd, "203.0.113.9:1")).await.status, StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(foreign.introspection.asked(), asked, "nobody asks again at once");
+        let good = format!("good-{number}");
+        foreign.know(&good, &claims(&foreign, &server));
+        let answer = server.send(from(&good, "203.0.113.77:1")).await;
+        assert_eq!(answer.status, StatusCode::OK, "another token of the same block, in the same second: {number}");
+    }
+    server.advance(1);
+    assert_eq!(server.send(from("odd-0", "198.51.100.7:1")).await.status, StatusCode::UNAUTHORIZED, "asked again");
+}
+
+#[tokio::test]
+async fn an_issuer_that_says_nothing_readable_any_more_is_left_in_peace() {
+    let foreign = foreign_issuer::start().await;
+    let server = in_place(&[&foreign], ASKING).await;
+    foreign.introspection.answer(Instead::Text("<html>maintenance</html>".to_owned()));
+    for number in 0..50 {
+        let answer = server.send(from(&format!("token-{number}"), "203.0.113.9:1")).await;
+        assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE, "never 401 or 429 for what cannot be known");
+    }
+    let asked = foreign.introspection.asked();
+    assert!(asked <= UNREADABLE_MAX as usize + 1, "{asked}");
+    server.advance(1);
+    assert_eq!(server.list("another").await.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(foreign.introspection.asked(), asked + 1, "once a second from now on");
+    foreign.introspection.answer(Instead::Nothing);
+    foreign.know(TOKEN, &claims(&foreign, &server));
+    server.advance(1);
+    assert_eq!(server.list(TOKEN).await.status, StatusCode::OK);
 }
