@@ -184,10 +184,9 @@ pub fn build_around(upstream: Arc<dyn Upstream>, scopes: Vec<ResourceScope>, par
     };
     let follower = identity.map(follow);
     let trusted = trusted_issuers(&settings, &fetcher, &clock, &random)?;
-    let refusals = RefusalWriter::new(
-        &protected_resource_url(&own.public_url, settings.endpoint_path()),
-        &builtin_resource::FIRST_SCOPES.into_iter().collect::<ScopeSet>(),
-    );
+    let first_scopes: ScopeSet = builtin_resource::FIRST_SCOPES.into_iter().collect();
+    let refusals =
+        RefusalWriter::new(&protected_resource_url(&own.public_url, settings.endpoint_path()), &first_scopes);
     let rate_limiter = RateLimiter::new(ephemeral.clone()).with_local_fallback(clock.clone());
     let own_issuer = follower.as_ref().map(|follower| OwnIssuer {
         name: own.issuer.as_str().to_owned(),
@@ -208,7 +207,7 @@ pub fn build_around(upstream: Arc<dyn Upstream>, scopes: Vec<ResourceScope>, par
         rate_limiter,
         limits: PipelineLimits::of(own),
         tool_limits: tool_limits(own),
-        policy: ScopePolicy::new(&scopes, &upstream.tools()),
+        policy: ScopePolicy::new(&scopes, &upstream.tools(), first_scopes),
         tools_list: ToolsList::new(upstream.server_info().as_deref()),
         step_ups: StepUps::new(ephemeral.clone(), &own.issuer),
         sessions: own.legacy_sessions.then(|| Sessions::new(session_limits(own))),

@@ -1,20 +1,29 @@
 //! Why a request is refused, and what the client is told: the table cause → status → body.
 //!
-//! Bodies and challenges are constant texts; a cause that names more is logged where it arises and stays here.
+//! Bodies and challenges are constant texts that say what is wrong and what to do about it; a cause that names more is logged where it arises
+//! and stays here. Once a message was read the answer is JSON-RPC with its id; before, 401 and 429 are a document of the members that RFC 6750
+//! names, for whoever takes JSON, and a line of text for all others.
+
+mod wording;
 
 use crate::mcp::{
     allow_link::AllowLink,
     json_rpc_error::{INTERNAL_ERROR, INVALID_REQUEST, JsonRpcError, REFUSED},
+    request_id::RequestId,
 };
 use axum::body::Body;
 use http::{
     HeaderMap, HeaderValue, Response, StatusCode,
-    header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE},
+    header::{ALLOW, RETRY_AFTER, WWW_AUTHENTICATE},
 };
 use shared::{
     http::RefusalReason,
     protocol::{error_code::ErrorCode, scope::ScopeSet, www_authenticate::Challenge},
     rate_limit::RateDecision,
+};
+use wording::{
+    Form, INVALID_TOKEN, JSON, NO_TOKEN, RATE_LIMITED, TOO_MANY_CALLS, TOO_MANY_STREAMS, TWO_TOKENS, answer, json,
+    takes_json,
 };
 
 /// Everything a request can be refused for.
@@ -79,6 +88,13 @@ pub enum Refusal {
     Unavailable,
     /// The upstream broke down; the id is the request's.
     UpstreamFailed(JsonRpcError),
+    /// Any of those that know no id, of a request that was read.
+    OfRequest {
+        /// The request.
+        id: RequestId,
+        /// Which.
+        refusal: Box<Refusal>,
+    },
 }
 
 /// Every [`Refusal::reason`].
@@ -129,13 +145,34 @@ impl Refusal {
             Self::NoSuchSession(_) => "no_such_session",
             Self::Unavailable => "unavailable",
             Self::UpstreamFailed(_) => "upstream_failed",
+            Self::OfRequest { refusal, .. } => refusal.reason(),
+        }
+    }
+
+    /// The same as the answer to the request `id`.
+    #[must_use]
+    pub fn answering(self, id: Option<&RequestId>) -> Self {
+        let knows_it = matches!(
+            self,
+            Self::Protocol(_)
+                | Self::InsufficientScope { .. }
+                | Self::ToBeAllowed { .. }
+                | Self::NoSuchSession(_)
+                | Self::UpstreamFailed(_)
+                | Self::OfRequest { .. }
+        );
+        match id {
+            Some(id) if !knows_it => Self::OfRequest { id: id.clone(), refusal: Box::new(self) },
+            _ => self,
         }
     }
 }
 
-/// The refusal of an operation that needs more scopes, to be completed with the id.
-pub fn insufficient_scope_error() -> JsonRpcError {
-    JsonRpcError::new(StatusCode::FORBIDDEN, REFUSED, "Insufficient scope")
+/// The refusal of an operation that needs more scopes, `needed` and no others, to be completed with the id.
+pub fn insufficient_scope_error(needed: &ScopeSet) -> JsonRpcError {
+    let message = format!("Insufficient scope: ask the authorization server for a token with {needed}");
+    let data = serde_json::json!({"error": ErrorCode::InsufficientScope.as_str(), "scope": needed.to_string()});
+    JsonRpcError::new(StatusCode::FORBIDDEN, REFUSED, message).with_data(data)
 }
 
 /// A session that does not exist for this principal.
@@ -163,8 +200,8 @@ pub const UNAVAILABLE_RETRY_AFTER_SECONDS: u64 = 5;
 /// After this many when too many calls are running.
 const BUSY_RETRY_AFTER_SECONDS: u64 = 1;
 
-const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
-const JSON: HeaderValue = HeaderValue::from_static("application/json");
+/// Something is down, or not known yet.
+const UNAVAILABLE: &str = "Temporarily unavailable: try again after the seconds of Retry-After";
 
 /// Writes refusals for one resource: it knows the URL of its metadata and what to ask for first.
 #[derive(Debug, Clone)]
@@ -189,46 +226,47 @@ impl RefusalWriter {
         }
     }
 
-    /// The answer.
+    /// The answer, for whoever takes JSON.
     pub fn write(&self, refusal: &Refusal) -> Response<Body> {
-        let mut response = self.answer(refusal);
+        self.write_as(refusal, Form::Json)
+    }
+
+    /// The answer to a request with these headers.
+    pub fn write_to(&self, request: &HeaderMap, refusal: &Refusal) -> Response<Body> {
+        self.write_as(refusal, if takes_json(request) { Form::Json } else { Form::Text })
+    }
+
+    fn write_as(&self, refusal: &Refusal, form: Form<'_>) -> Response<Body> {
+        let mut response = self.answer(refusal, form);
         response.extensions_mut().insert(RefusalReason(refusal.reason()));
         response
     }
 
-    fn answer(&self, refusal: &Refusal) -> Response<Body> {
+    fn answer(&self, refusal: &Refusal, form: Form<'_>) -> Response<Body> {
         match refusal {
-            Refusal::ForeignHost => refused(StatusCode::FORBIDDEN, "This server does not answer that Host"),
-            Refusal::ForeignOrigin => refused(StatusCode::FORBIDDEN, "This server does not answer that Origin"),
-            Refusal::NoToken => challenged(StatusCode::UNAUTHORIZED, "Missing authentication.", &self.without_token),
-            Refusal::InvalidToken => {
-                challenged(StatusCode::UNAUTHORIZED, "Invalid or revoked MCP token", &self.invalid_token)
+            Refusal::ForeignHost => form.refuse(StatusCode::FORBIDDEN, "This server does not answer that Host"),
+            Refusal::ForeignOrigin => form.refuse(StatusCode::FORBIDDEN, "This server does not answer that Origin"),
+            Refusal::NoToken => challenged(form.say(&NO_TOKEN), &self.without_token),
+            Refusal::InvalidToken => challenged(form.say(&INVALID_TOKEN), &self.invalid_token),
+            Refusal::TwoTokens => challenged(form.say(&TWO_TOKENS), &self.two_tokens),
+            Refusal::TooManyFailures { counted } => {
+                with_retry_after(form.say(&RATE_LIMITED), u64::from(counted.reset_seconds))
             }
-            Refusal::TwoTokens => challenged(
-                StatusCode::BAD_REQUEST,
-                "Send the access token once, in the Authorization header",
-                &self.two_tokens,
-            ),
-            Refusal::TooManyFailures { counted } => over_limit(u64::from(counted.reset_seconds)),
-            Refusal::RateLimited { retry_after_seconds } => over_limit(*retry_after_seconds),
-            Refusal::TooManyCalls => {
-                let response = refused(StatusCode::TOO_MANY_REQUESTS, "Too many calls are running");
-                with_retry_after(response, BUSY_RETRY_AFTER_SECONDS)
+            Refusal::RateLimited { retry_after_seconds } => {
+                with_retry_after(form.say(&RATE_LIMITED), *retry_after_seconds)
             }
-            Refusal::TooManyStreams => {
-                let response = refused(StatusCode::TOO_MANY_REQUESTS, "Too many streams are open");
-                with_retry_after(response, BUSY_RETRY_AFTER_SECONDS)
-            }
+            Refusal::TooManyCalls => with_retry_after(form.say(&TOO_MANY_CALLS), BUSY_RETRY_AFTER_SECONDS),
+            Refusal::TooManyStreams => with_retry_after(form.say(&TOO_MANY_STREAMS), BUSY_RETRY_AFTER_SECONDS),
             Refusal::MethodNotAllowed { allow } => {
-                let mut response = refused(StatusCode::METHOD_NOT_ALLOWED, "Method not allowed");
+                let mut response = form.refuse(StatusCode::METHOD_NOT_ALLOWED, "Method not allowed: POST one message");
                 response.headers_mut().insert(ALLOW, HeaderValue::from_static(allow));
                 response
             }
-            Refusal::BodyTooLarge => refused(StatusCode::PAYLOAD_TOO_LARGE, "The body is too large"),
-            Refusal::BodyTooSlow => refused(StatusCode::REQUEST_TIMEOUT, "The body did not arrive in time"),
-            Refusal::BodyBroken => refused(StatusCode::BAD_REQUEST, "The body broke off"),
+            Refusal::BodyTooLarge => form.refuse(StatusCode::PAYLOAD_TOO_LARGE, "The body is too large"),
+            Refusal::BodyTooSlow => form.refuse(StatusCode::REQUEST_TIMEOUT, "The body did not arrive in time"),
+            Refusal::BodyBroken => form.refuse(StatusCode::BAD_REQUEST, "The body broke off"),
             Refusal::NotJson => {
-                refused(StatusCode::UNSUPPORTED_MEDIA_TYPE, "Send JSON with Content-Type: application/json")
+                form.refuse(StatusCode::UNSUPPORTED_MEDIA_TYPE, "Send JSON with Content-Type: application/json")
             }
             Refusal::Protocol(error) | Refusal::NoSuchSession(error) | Refusal::UpstreamFailed(error) => json(error),
             Refusal::InsufficientScope { needed, error } => {
@@ -241,9 +279,10 @@ impl RefusalWriter {
                 answer(StatusCode::OK, JSON, Body::from(link.body(&challenge)))
             }
             Refusal::Unavailable => {
-                let response = refused(StatusCode::SERVICE_UNAVAILABLE, "Temporarily unavailable");
+                let response = form.refuse(StatusCode::SERVICE_UNAVAILABLE, UNAVAILABLE);
                 with_retry_after(response, UNAVAILABLE_RETRY_AFTER_SECONDS)
             }
+            Refusal::OfRequest { id, refusal } => self.answer(refusal, Form::Message(id)),
         }
     }
 
@@ -258,27 +297,9 @@ fn value(challenge: &Challenge) -> HeaderValue {
     HeaderValue::try_from(challenge.to_string()).expect("a challenge is visible ASCII")
 }
 
-/// A refusal in JSON-RPC, before any id is known.
-fn refused(status: StatusCode, message: &'static str) -> Response<Body> {
-    json(&JsonRpcError::new(status, REFUSED, message))
-}
-
-fn json(error: &JsonRpcError) -> Response<Body> {
-    answer(error.status, JSON, Body::from(error.body()))
-}
-
-fn text(status: StatusCode, words: &'static str) -> Response<Body> {
-    answer(status, TEXT, Body::from(words))
-}
-
-fn challenged(status: StatusCode, words: &'static str, challenge: &HeaderValue) -> Response<Body> {
-    let mut response = text(status, words);
+fn challenged(mut response: Response<Body>, challenge: &HeaderValue) -> Response<Body> {
     response.headers_mut().insert(WWW_AUTHENTICATE, challenge.clone());
     response
-}
-
-fn over_limit(retry_after_seconds: u64) -> Response<Body> {
-    with_retry_after(text(StatusCode::TOO_MANY_REQUESTS, "Rate limit exceeded."), retry_after_seconds)
 }
 
 fn with_retry_after(mut response: Response<Body>, seconds: u64) -> Response<Body> {
@@ -286,39 +307,88 @@ fn with_retry_after(mut response: Response<Body>, seconds: u64) -> Response<Body
     response
 }
 
-fn answer(status: StatusCode, content_type: HeaderValue, body: Body) -> Response<Body> {
-    let mut response = Response::new(body);
-    *response.status_mut() = status;
-    let headers: &mut HeaderMap = response.headers_mut();
-    headers.insert(CONTENT_TYPE, content_type);
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    response
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{Refusal, RefusalWriter, insufficient_scope_error};
-    use http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+    use super::{Refusal, RefusalWriter, RequestId, insufficient_scope_error, no_such_session_error};
+    use axum::body::Body;
+    use futures_util::FutureExt as _;
+    use http::{
+        HeaderMap, HeaderValue, Response,
+        header::{ACCEPT, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE},
+    };
+    use http_body_util::BodyExt as _;
+    use serde_json::{Value, value::RawValue};
+    use shared::{http::RefusalReason, protocol::scope::ScopeSet};
 
     fn writer() -> RefusalWriter {
         RefusalWriter::new("http://r/.well-known/oauth-protected-resource/mcp", &"mcp.read".parse().expect("scopes"))
     }
 
+    fn body(response: &mut Response<Body>) -> String {
+        let body = std::mem::take(response.body_mut()).collect().now_or_never().expect("it is there").expect("a body");
+        String::from_utf8(body.to_bytes().to_vec()).expect("UTF-8")
+    }
+
+    fn headers(accept: Option<&'static str>) -> HeaderMap {
+        accept.map(|accept| (ACCEPT, HeaderValue::from_static(accept))).into_iter().collect()
+    }
+
     #[test]
     fn no_token_names_no_error() {
-        let response = writer().write(&Refusal::NoToken);
-        assert_eq!(response.status(), 401);
-        assert_eq!(
-            response.headers()[WWW_AUTHENTICATE],
-            "Bearer resource_metadata=\"http://r/.well-known/oauth-protected-resource/mcp\", scope=\"mcp.read\""
-        );
-        assert_eq!(response.headers()[CONTENT_TYPE], "text/plain; charset=utf-8");
+        for (accept, content_type) in [
+            (None, "text/plain; charset=utf-8"),
+            (Some("*/*"), "text/plain; charset=utf-8"),
+            (Some("text/event-stream, Application/JSON;q=0.9"), "application/json"),
+        ] {
+            let mut response = writer().write_to(&headers(accept), &Refusal::NoToken);
+            assert_eq!(response.status(), 401);
+            assert_eq!(
+                response.headers()[WWW_AUTHENTICATE],
+                "Bearer resource_metadata=\"http://r/.well-known/oauth-protected-resource/mcp\", scope=\"mcp.read\""
+            );
+            assert_eq!(response.headers()[CONTENT_TYPE], content_type);
+            let said = body(&mut response);
+            assert!(
+                said.contains("Missing authentication.")
+                    && said.starts_with('{') == (content_type == "application/json")
+            );
+        }
+    }
+
+    #[test]
+    fn what_was_read_is_answered_with_its_id() {
+        let raw = RawValue::from_string("7".to_owned()).expect("JSON");
+        let id = RequestId::from_json(&raw);
+        for (refusal, status) in [
+            (Refusal::RateLimited { retry_after_seconds: 9 }, 429),
+            (Refusal::TooManyStreams, 429),
+            (Refusal::InvalidToken, 401),
+            (Refusal::Unavailable, 503),
+        ] {
+            let reason = refusal.reason();
+            let mut response = writer().write_to(&headers(None), &refusal.answering(id.as_ref()));
+            assert_eq!(
+                (response.status().as_u16(), &response.headers()[CONTENT_TYPE]),
+                (status, &HeaderValue::from_static("application/json"))
+            );
+            assert_eq!(response.headers().contains_key(WWW_AUTHENTICATE), status == 401);
+            assert_eq!(response.headers().contains_key(RETRY_AFTER), status != 401);
+            assert_eq!(response.extensions().get::<RefusalReason>(), Some(&RefusalReason(reason)));
+            let said: Value = serde_json::from_str(&body(&mut response)).expect("JSON");
+            assert_eq!((&said["id"], &said["error"]["code"]), (&Value::from(7), &Value::from(-32000)));
+        }
+        let known = Refusal::Protocol(no_such_session_error()).answering(id.as_ref());
+        assert!(matches!(known, Refusal::Protocol(_)), "what carries its own id keeps it");
     }
 
     #[test]
     fn a_step_up_names_all_scopes_and_a_wait_is_said() {
-        let needed = "mcp.write mcp.read".parse().expect("scopes");
-        let response = writer().write(&Refusal::InsufficientScope { needed, error: insufficient_scope_error() });
+        let needed: ScopeSet = "mcp.write mcp.read".parse().expect("scopes");
+        let error = insufficient_scope_error(&needed);
+        let mut response = writer().write(&Refusal::InsufficientScope { needed, error });
+        let said: Value = serde_json::from_str(&body(&mut response)).expect("JSON");
+        assert_eq!(said["error"]["data"]["scope"], "mcp.read mcp.write");
+        assert!(said["error"]["message"].as_str().is_some_and(|words| words.ends_with("mcp.read mcp.write")), "{said}");
         let challenge = response.headers()[WWW_AUTHENTICATE].to_str().expect("ASCII");
         assert!(challenge.starts_with("Bearer error=\"insufficient_scope\""), "{challenge}");
         assert!(challenge.contains("scope=\"mcp.read mcp.write\""), "{challenge}");

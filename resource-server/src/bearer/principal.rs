@@ -95,10 +95,11 @@ impl fmt::Debug for PrincipalKey {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::{Principal, PrincipalKey};
 
-    fn principal() -> Principal {
+    /// Alice, who may read.
+    pub(crate) fn principal() -> Principal {
         Principal {
             issuer: "https://as.example".to_owned(),
             subject: "alice".to_owned(),

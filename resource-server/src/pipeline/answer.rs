@@ -73,8 +73,10 @@ impl Pipeline {
     ) -> Result<Response, Refusal> {
         let outline = Outline::of(&message);
         // What listens holds no place of a call, once it listens.
-        let listening = if outline.listens { Some(self.open_stream(caller)?) } else { None };
-        let reply = self.call(caller, message, outline.id.as_ref(), &place).await?;
+        let listening = if outline.listens { Some(self.open_stream(caller)) } else { None };
+        let of_request = |refusal: Refusal| refusal.answering(outline.id.as_ref());
+        let listening = listening.transpose().map_err(of_request)?;
+        let reply = self.call(caller, message, outline.id.as_ref(), &place).await.map_err(of_request)?;
         self.keep_session(caller, &outline, &reply, now).await;
         let mut response = no_store(Response::new(Body::empty()));
         *response.status_mut() = reply.status;

@@ -21,6 +21,7 @@ use crate::{
         endpoint_methods,
         envelope::Kind,
         host_and_origin::{Foreign, HostAndOrigin},
+        request_id::RequestId,
         sessions::Sessions,
         tools_list::ToolsList,
     },
@@ -108,18 +109,18 @@ impl Pipeline {
         let now = self.clock.now();
         let caller = match self.admit(&parts, now).await {
             Ok(caller) => caller,
-            Err(refusal) => return self.refuse_at_the_door(&refusal, now),
+            Err(refusal) => return self.refuse_at_the_door(&parts.headers, &refusal, now),
         };
         let principal = match self.count_request(&caller).await {
             Ok(principal) => principal,
-            Err(refusal) => return self.refusals.write(&refusal),
+            Err(refusal) => return self.refusals.write_to(&parts.headers, &refusal),
         };
         let mut rates = Rates { principal, tool: None };
         let served = match refuse_over_limit(&principal) {
             Ok(()) => self.serve(&caller, &parts, body, &mut rates, now).await,
             Err(refusal) => Err(refusal),
         };
-        let mut response = served.unwrap_or_else(|refusal| self.refusals.write(&refusal));
+        let mut response = served.unwrap_or_else(|refusal| self.refusals.write_to(&parts.headers, &refusal));
         let mut headers = emptied(parts.headers);
         headers.extend(std::mem::take(response.headers_mut()));
         rates.tell(&mut headers, now);
@@ -128,8 +129,8 @@ impl Pipeline {
     }
 
     /// Refuses a request without a caller to count it for.
-    fn refuse_at_the_door(&self, refusal: &Refusal, now: UnixSeconds) -> Response {
-        let mut response = self.refusals.write(refusal);
+    fn refuse_at_the_door(&self, request: &HeaderMap, refusal: &Refusal, now: UnixSeconds) -> Response {
+        let mut response = self.refusals.write_to(request, refusal);
         if let Refusal::TooManyFailures { counted } = refusal {
             set_rate_limit_headers(response.headers_mut(), &[(FORGED_LIMIT, *counted)], now);
         }
@@ -181,12 +182,13 @@ impl Pipeline {
                 let refusal = self.step_ups.refusal(&caller.identified.token.principal, &message, needed, error);
                 return Err(Box::pin(refusal).await);
             }
-            judged => judged?,
+            judged => judged.map_err(|refusal| refusal.answering(request_id(&message)))?,
         };
         if lists_tools {
             return Ok(self.list_tools(caller, &message));
         }
-        self.count_call(caller, &message, rates).await?;
+        let counted = self.count_call(caller, &message, rates).await;
+        counted.map_err(|refusal| refusal.answering(request_id(&message)))?;
         Box::pin(self.call_upstream(caller, message, place, now)).await
     }
 
@@ -211,12 +213,12 @@ impl Pipeline {
             // GET and DELETE of a session name no operation.
             return if caller.trust == Trust::Full { Ok(false) } else { Err(Refusal::Unavailable) };
         };
-        match rule(&self.policy, &caller.identified.token.principal, envelope) {
+        match rule(&self.policy, &caller.identified.token.principal, envelope, message.era) {
             Ruling::ListTools => Ok(true),
             Ruling::Forward { read_only } if read_only || caller.trust == Trust::Full => Ok(false),
             Ruling::Forward { .. } => Err(Refusal::Unavailable),
             Ruling::NeedsScopes(needed) => {
-                let error = insufficient_scope_error().answering(envelope.id());
+                let error = insufficient_scope_error(&needed).answering(envelope.id());
                 Err(Refusal::InsufficientScope { needed, error })
             }
             Ruling::Refuse(error) => Err(Refusal::Protocol(error)),
@@ -232,8 +234,8 @@ impl Pipeline {
         let once = message.headers.get_all(&SESSION_HEADER).iter().nth(1).is_none();
         let owner = &caller.identified.token.session_owner;
         let theirs = once && id.to_str().is_ok_and(|id| sessions.touch(id, owner, now));
-        let request_id = message.envelope.as_ref().and_then(|envelope| envelope.id());
-        if theirs { Ok(()) } else { Err(Refusal::NoSuchSession(no_such_session_error().answering(request_id))) }
+        let missing = || Refusal::NoSuchSession(no_such_session_error().answering(request_id(message)));
+        if theirs { Ok(()) } else { Err(missing()) }
     }
 }
 
@@ -241,6 +243,11 @@ impl Pipeline {
 fn emptied(mut headers: HeaderMap) -> HeaderMap {
     headers.clear();
     headers
+}
+
+/// The id to answer to.
+fn request_id(message: &Message) -> Option<&RequestId> {
+    message.envelope.as_ref().and_then(|envelope| envelope.id())
 }
 
 fn refuse_over_limit(rate: &RateDecision) -> Result<(), Refusal> {

@@ -5,39 +5,68 @@ use crate::{
     bearer::principal::Principal,
     mcp::{
         envelope::{Envelope, Kind},
-        json_rpc_error::{INVALID_PARAMS, JsonRpcError},
+        era::Era,
+        json_rpc_error::{INVALID_PARAMS, JsonRpcError, METHOD_NOT_FOUND},
     },
 };
 use http::StatusCode;
 use shared::protocol::scope::ScopeSet;
 
-/// Methods that change nothing here: they list, describe, read or end a handshake.
-const READ_ONLY_METHODS: [&str; 12] = [
-    "initialize",
-    "ping",
-    "server/discover",
-    "tools/list",
-    "prompts/list",
-    "prompts/get",
-    "resources/list",
-    "resources/templates/list",
-    "resources/read",
-    "completion/complete",
-    "notifications/initialized",
-    "notifications/cancelled",
-];
-/// The other methods of the revisions that are served.
-const OTHER_METHODS: [&str; 10] = [
-    "tools/call",
-    "logging/setLevel",
-    "resources/subscribe",
-    "resources/unsubscribe",
-    "subscriptions/listen",
-    "tasks/get",
-    "tasks/update",
-    "tasks/cancel",
-    "notifications/progress",
-    "notifications/roots/list_changed",
+/// What the token of a message needs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Needs {
+    /// Nothing beyond being good: the handshake, what ends a call or tells of one, and the list of tools, which is cut to what may be seen.
+    Nothing,
+    /// The scopes of whoever reads: what is listed, read or listened to beside tools.
+    Reading,
+    /// The scopes of the tool that is called.
+    ItsTool,
+}
+
+/// A method of MCP that a client sends.
+struct Method {
+    name: &'static str,
+    needs: Needs,
+    /// Whether it is declared to change nothing; such a message may pass while the issuer is silent.
+    read_only: bool,
+}
+
+const fn free(name: &'static str, read_only: bool) -> Method {
+    Method { name, needs: Needs::Nothing, read_only }
+}
+
+const fn reading(name: &'static str, read_only: bool) -> Method {
+    Method { name, needs: Needs::Reading, read_only }
+}
+
+/// All of them, of every revision that is served. No other goes to an upstream.
+static METHODS: [Method; 26] = [
+    free("initialize", true),
+    free("ping", true),
+    free("server/discover", true),
+    free("tools/list", true),
+    Method { name: "tools/call", needs: Needs::ItsTool, read_only: false },
+    reading("prompts/list", true),
+    reading("prompts/get", true),
+    reading("resources/list", true),
+    reading("resources/templates/list", true),
+    reading("resources/read", true),
+    reading("resources/subscribe", false),
+    reading("resources/unsubscribe", false),
+    reading("subscriptions/listen", false),
+    reading("completion/complete", true),
+    reading("tasks/list", false),
+    reading("tasks/get", false),
+    reading("tasks/result", false),
+    reading("tasks/update", false),
+    reading("tasks/cancel", false),
+    free("logging/setLevel", false),
+    free("notifications/initialized", true),
+    free("notifications/cancelled", true),
+    free("notifications/progress", false),
+    free("notifications/roots/list_changed", false),
+    free("notifications/tasks/status", false),
+    free("notifications/elicitation/complete", false),
 ];
 /// A longer tool name is echoed cut.
 const TOOL_NAME_ECHO_MAX_CHARS: usize = 128;
@@ -60,7 +89,7 @@ pub enum Ruling {
 
 /// The method, if MCP knows it; any other is a text that a caller chose.
 pub fn known_method(method: &str) -> Option<&'static str> {
-    READ_ONLY_METHODS.into_iter().chain(OTHER_METHODS).find(|known| *known == method)
+    find(method).map(|known| known.name)
 }
 
 /// Whether a message asks for the list of tools. That is answered here, and goes to no upstream.
@@ -68,8 +97,12 @@ pub fn lists_tools(envelope: &Envelope) -> bool {
     &*envelope.method == "tools/list" && matches!(envelope.kind, Kind::Request(_))
 }
 
-/// Applies `policy` to the message of `principal`.
-pub fn rule(policy: &ScopePolicy, principal: &Principal, envelope: &Envelope) -> Ruling {
+fn find(method: &str) -> Option<&'static Method> {
+    METHODS.iter().find(|known| known.name == method)
+}
+
+/// Applies `policy` to the message of `principal`, whose client speaks as in `era`.
+pub fn rule(policy: &ScopePolicy, principal: &Principal, envelope: &Envelope, era: Era) -> Ruling {
     match &*envelope.method {
         "tools/list" if lists_tools(envelope) => match envelope.params.cursor {
             None => Ruling::ListTools,
@@ -85,8 +118,37 @@ pub fn rule(policy: &ScopePolicy, principal: &Principal, envelope: &Envelope) ->
                 ToolRuling::NotFound => Ruling::Refuse(tool_not_found(name, envelope)),
             }
         }
-        method => Ruling::Forward { read_only: READ_ONLY_METHODS.contains(&method) },
+        // What the client answers to a question names no method; whether anything was asked is the session's business.
+        _ if envelope.kind == Kind::Response => Ruling::Forward { read_only: false },
+        method => rule_method(policy, principal, find(method), envelope, era),
     }
+}
+
+fn rule_method(
+    policy: &ScopePolicy,
+    principal: &Principal,
+    method: Option<&Method>,
+    envelope: &Envelope,
+    era: Era,
+) -> Ruling {
+    // What nobody wrote a rule for does not exist; neither does what this principal could never do.
+    let Some(Method { needs, read_only, .. }) = method else { return Ruling::Refuse(method_not_found(envelope, era)) };
+    let forward = Ruling::Forward { read_only: *read_only };
+    if *needs != Needs::Reading {
+        return forward;
+    }
+    match policy.rule_reading(principal) {
+        ToolRuling::Allowed { .. } => forward,
+        ToolRuling::NeedsScopes(needed) => Ruling::NeedsScopes(policy.to_ask_for(principal, needed)),
+        ToolRuling::NotFound => Ruling::Refuse(method_not_found(envelope, era)),
+    }
+}
+
+/// With 404 where the revision says so (MCP 2026-07-28, Streamable HTTP); older clients take other statuses than 200 for a broken server.
+fn method_not_found(envelope: &Envelope, era: Era) -> JsonRpcError {
+    let asks = matches!(envelope.kind, Kind::Request(_));
+    let status = if era == Era::Legacy && asks { StatusCode::OK } else { StatusCode::NOT_FOUND };
+    JsonRpcError::new(status, METHOD_NOT_FOUND, "Method not found").answering(envelope.id())
 }
 
 /// One answer for a tool that is absent and for one that this principal could never use.
@@ -97,4 +159,106 @@ fn tool_not_found(name: &str, envelope: &Envelope) -> JsonRpcError {
 
 fn invalid(message: &'static str, envelope: &Envelope) -> JsonRpcError {
     JsonRpcError::new(StatusCode::BAD_REQUEST, INVALID_PARAMS, message).answering(envelope.id())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{METHODS, Ruling, rule};
+    use crate::{
+        bearer::principal::{Principal, tests::principal},
+        builtin_resource,
+        mcp::{envelope::parse, era::Era, json_rpc_error::METHOD_NOT_FOUND},
+        policy::scope_policy::ScopePolicy,
+        upstreams::ToolDefinition,
+    };
+
+    /// Every method that a client sends, of 2024-11-05 to 2026-07-28 with the tasks extension: whether it needs a scope to read, and whether it may
+    /// pass while nobody knows what is revoked.
+    const SPECIFIED: [(&str, bool, bool); 25] = [
+        ("initialize", false, true),
+        ("ping", false, true),
+        ("server/discover", false, true),
+        ("prompts/list", true, true),
+        ("prompts/get", true, true),
+        ("resources/list", true, true),
+        ("resources/templates/list", true, true),
+        ("resources/read", true, true),
+        ("resources/subscribe", true, false),
+        ("resources/unsubscribe", true, false),
+        ("subscriptions/listen", true, false),
+        ("completion/complete", true, true),
+        ("tasks/list", true, false),
+        ("tasks/get", true, false),
+        ("tasks/result", true, false),
+        ("tasks/update", true, false),
+        ("tasks/cancel", true, false),
+        ("logging/setLevel", false, false),
+        ("notifications/initialized", false, true),
+        ("notifications/cancelled", false, true),
+        ("notifications/progress", false, false),
+        ("notifications/roots/list_changed", false, false),
+        ("notifications/tasks/status", false, false),
+        ("notifications/elicitation/complete", false, false),
+        ("tools/list", false, true),
+    ];
+
+    fn policy() -> ScopePolicy {
+        let tool = ToolDefinition { name: "whoami".into(), json: "{}".into(), read_only: true };
+        let reading = builtin_resource::FIRST_SCOPES.into_iter().collect();
+        ScopePolicy::new(&builtin_resource::scopes(), &[tool], reading)
+    }
+
+    fn ruling(principal: &Principal, method: &str, era: Era) -> Ruling {
+        let id = if method.starts_with("notifications/") { "" } else { r#""id":1,"# };
+        let message = format!(r#"{{"jsonrpc":"2.0",{id}"method":"{method}","params":{{"name":"whoami"}}}}"#);
+        rule(&policy(), principal, &parse(message.as_bytes()).expect("a message"), era)
+    }
+
+    fn holding(scopes: &str, roles: &[&str]) -> Principal {
+        Principal {
+            scopes: scopes.parse().expect("scopes"),
+            roles: roles.iter().map(|role| (*role).to_owned()).collect(),
+            ..principal()
+        }
+    }
+
+    #[test]
+    fn every_method_of_the_specification_has_a_rule() {
+        let (reader, writer) = (holding("mcp.read", &["member"]), holding("mcp.write", &["member"]));
+        let (broader, nobody) = (holding("mcp.admin", &["administrator"]), holding("", &[]));
+        for era in [Era::Legacy, Era::Modern] {
+            for (method, reads, read_only) in SPECIFIED {
+                let forward = if method == "tools/list" { Ruling::ListTools } else { Ruling::Forward { read_only } };
+                assert_eq!(ruling(&reader, method, era), forward, "{method}");
+                assert_eq!(ruling(&broader, method, era), forward, "{method}: what is broader reads, too");
+                let needs = || Ruling::NeedsScopes("mcp.read mcp.write".parse().expect("scopes"));
+                let expected = if reads { needs() } else { ruling(&reader, method, era) };
+                assert_eq!(ruling(&writer, method, era), expected, "{method} without a scope to read");
+                let never = ruling(&nobody, method, era);
+                let absent = matches!(&never, Ruling::Refuse(error) if error.code == METHOD_NOT_FOUND);
+                assert_eq!(absent, reads, "{method} of somebody who could never read: {never:?}");
+            }
+            assert!(matches!(ruling(&writer, "tools/call", era), Ruling::NeedsScopes(_)));
+        }
+        let mut specified: Vec<_> = SPECIFIED.iter().map(|(method, ..)| *method).chain(["tools/call"]).collect();
+        let mut known: Vec<_> = METHODS.iter().map(|method| method.name).collect();
+        specified.sort_unstable();
+        known.sort_unstable();
+        assert_eq!(known, specified, "no rule for anything else");
+    }
+
+    #[test]
+    fn what_has_no_rule_goes_nowhere() {
+        let everything = holding("mcp.admin mcp.read mcp.write", &["administrator"]);
+        for method in ["no/such/method", "tools/CALL", "resources/read/", "roots/list", "sampling/createMessage", "x"] {
+            for (era, status) in [(Era::Legacy, 200), (Era::Modern, 404)] {
+                let Ruling::Refuse(error) = ruling(&everything, method, era) else { panic!("{method} is forwarded") };
+                assert_eq!((error.code, error.status.as_u16()), (METHOD_NOT_FOUND, status), "{method}");
+            }
+        }
+        let Ruling::Refuse(error) = ruling(&everything, "notifications/no/such", Era::Legacy) else {
+            panic!("forwarded")
+        };
+        assert_eq!((error.status.as_u16(), error.id), (404, None), "what wants no answer hears that it was not taken");
+    }
 }

@@ -5,7 +5,7 @@ use crate::{bearer::principal::Principal, mcp::tools_list::Selection, upstreams:
 use shared::protocol::{resource_document::ResourceScope, scope::ScopeSet};
 use std::collections::{BTreeSet, HashMap};
 
-/// What the policy says about calling one tool.
+/// What the policy says about calling one tool, or about reading what is beside tools.
 #[derive(Debug, PartialEq, Eq)]
 pub enum ToolRuling<'p> {
     /// The principal may call it.
@@ -27,6 +27,7 @@ pub struct ScopePolicy {
     needs: Vec<ScopeSet>,
     tool_by_name: HashMap<String, usize>,
     scopes: HashMap<String, ScopeRule>,
+    reading: ScopeSet,
 }
 
 #[derive(Debug)]
@@ -44,8 +45,8 @@ struct ScopeRule {
 
 impl ScopePolicy {
     /// The policy for `tools` behind `definitions`. A tool needs every scope that names it; one that no scope names
-    /// is never shown: forgetting a tool must not open it.
-    pub fn new(definitions: &[ResourceScope], tools: &[ToolDefinition]) -> Self {
+    /// is never shown: forgetting a tool must not open it. Whatever is read beside tools needs all of `reading`.
+    pub fn new(definitions: &[ResourceScope], tools: &[ToolDefinition], reading: ScopeSet) -> Self {
         let scopes = definitions
             .iter()
             .map(|scope| {
@@ -70,7 +71,7 @@ impl ScopePolicy {
                 needs.push(rule.needs.clone());
             }
         }
-        Self { tools, needs, tool_by_name, scopes }
+        Self { tools, needs, tool_by_name, scopes, reading }
     }
 
     /// May `principal` call the tool of this name?
@@ -78,10 +79,19 @@ impl ScopePolicy {
         let Some(rule) = self.tool_by_name.get(tool).and_then(|at| self.tools.get(*at)) else {
             return ToolRuling::NotFound;
         };
-        if rule.needs.iter().all(|scope| self.holds(principal, scope)) {
-            ToolRuling::Allowed { read_only: rule.definition.read_only }
-        } else if self.could_hold_all(principal, &rule.needs) {
-            ToolRuling::NeedsScopes(&rule.needs)
+        self.rule_scopes(principal, &rule.needs, rule.definition.read_only)
+    }
+
+    /// May `principal` read what is beside tools: resources, prompts and what belongs to them?
+    pub fn rule_reading(&self, principal: &Principal) -> ToolRuling<'_> {
+        self.rule_scopes(principal, &self.reading, true)
+    }
+
+    fn rule_scopes<'p>(&self, principal: &Principal, needs: &'p ScopeSet, read_only: bool) -> ToolRuling<'p> {
+        if needs.iter().all(|scope| self.holds(principal, scope)) {
+            ToolRuling::Allowed { read_only }
+        } else if self.could_hold_all(principal, needs) {
+            ToolRuling::NeedsScopes(needs)
         } else {
             ToolRuling::NotFound
         }
@@ -178,7 +188,7 @@ mod tests {
             json: format!("{{\"name\":\"{name}\"}}"),
             read_only: name == "list",
         });
-        ScopePolicy::new(&scopes, &tools)
+        ScopePolicy::new(&scopes, &tools, "mcp.read".parse().expect("scopes"))
     }
 
     fn principal(scopes: &str, roles: &[&str], machine: bool) -> Principal {
@@ -221,8 +231,15 @@ mod tests {
         let tools: Vec<_> = (0..65).map(tool).collect();
         let scopes: Vec<_> =
             (0..65).map(|number: usize| scope(&format!("s{number}"), &[], &[], &[&number.to_string()])).collect();
-        assert_eq!(ScopePolicy::new(&scopes, &tools).selection(&principal("s1", &[], false)), None);
-        assert!(ScopePolicy::new(&scopes[..64], &tools).selection(&principal("s1", &[], false)).is_some());
+        assert_eq!(
+            ScopePolicy::new(&scopes, &tools, ScopeSet::default()).selection(&principal("s1", &[], false)),
+            None
+        );
+        assert!(
+            ScopePolicy::new(&scopes[..64], &tools, ScopeSet::default())
+                .selection(&principal("s1", &[], false))
+                .is_some()
+        );
     }
 
     #[test]

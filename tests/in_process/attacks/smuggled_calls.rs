@@ -34,7 +34,7 @@ async fn a_batch_with_a_forbidden_call_runs_none_of_its_calls() {
         assert_eq!(answer.status, StatusCode::FORBIDDEN, "{batch}: {}", answer.text());
         let challenge = answer.header("www-authenticate");
         assert!(challenge.contains("insufficient_scope") && challenge.contains("mcp.read"), "{batch}: {challenge}");
-        assert_eq!(answer.json()["error"]["message"], "Insufficient scope");
+        assert_eq!(answer.json()["error"]["data"]["error"], "insufficient_scope");
     }
     assert_eq!(events(&server).await, json!([]), "nothing was created");
     let hidden = json!([create("kept"), call("clear_events", json!({}))]);

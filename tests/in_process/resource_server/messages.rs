@@ -197,3 +197,50 @@ async fn the_handshake_of_older_clients_works_without_a_session() {
     let answer = server.post(&token, &initialized).await;
     assert_eq!((answer.status, answer.text()), (StatusCode::ACCEPTED, ""));
 }
+
+/// What a client's author reads: what is wrong, what to do, and of a message that was read its id.
+#[tokio::test]
+async fn a_refusal_says_what_is_wrong_and_what_to_do() {
+    let server = Server::start_with("tool_limits = [\"whoami=1\"]\nrequests_per_minute = 4").await;
+    let token = server.token("mcp.read");
+    let ask = async |token: Option<&str>, message: Value| {
+        let mut request = post(token.unwrap_or_default(), message.to_string());
+        let headers = request.headers_mut();
+        headers.insert(header::ACCEPT, "application/json, text/event-stream".parse().expect("a value"));
+        if token.is_none() {
+            headers.remove(header::AUTHORIZATION);
+        }
+        let answer = server.send(request).await;
+        assert_eq!(answer.header("content-type"), "application/json", "{}", answer.text());
+        answer
+    };
+    for (token, words) in
+        [(None, "Missing authentication. Send"), (Some("x"), "Invalid or revoked MCP token: refresh it")]
+    {
+        let refused = ask(token, list()).await;
+        assert_eq!((refused.status, &refused.json()["error"]), (StatusCode::UNAUTHORIZED, &json!("invalid_token")));
+        assert!(refused.json()["error_description"].as_str().is_some_and(|said| said.starts_with(words)));
+    }
+    let called = |tool: &str| {
+        let mut message = super::server::call(tool, json!({}));
+        message["id"] = json!("seven");
+        message
+    };
+    let narrow = ask(Some(&token), called("create_event")).await;
+    let error = &narrow.json()["error"];
+    assert_eq!((narrow.status, &error["data"]["scope"]), (StatusCode::FORBIDDEN, &json!("mcp.read mcp.write")));
+    assert!(error["message"].as_str().is_some_and(|said| said.contains("mcp.read mcp.write")), "{error}");
+    assert!(narrow.header("www-authenticate").contains("scope=\"mcp.read mcp.write\""));
+    assert_eq!(ask(Some(&token), called("whoami")).await.status, StatusCode::OK);
+    let limited = ask(Some(&token), called("whoami")).await;
+    assert_eq!(
+        (limited.status, &limited.json()["id"]),
+        (StatusCode::TOO_MANY_REQUESTS, &json!("seven")),
+        "it was read"
+    );
+    assert!(limited.json()["error"]["message"].as_str().is_some_and(|said| said.contains("Retry-After")));
+    assert_eq!(ask(Some(&token), list()).await.status, StatusCode::OK);
+    let limited = ask(Some(&token), list()).await;
+    assert_eq!(limited.status, StatusCode::TOO_MANY_REQUESTS, "before anything is read");
+    assert!(limited.json()["error_description"].as_str().is_some_and(|said| said.contains("Retry-After")));
+}

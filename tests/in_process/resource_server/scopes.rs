@@ -95,7 +95,15 @@ async fn each_tool_says_which_scopes_its_token_needs() {
     let server = Server::start().await;
     let listed = server.list(&server.token("mcp.read")).await.json();
     let tools = listed["result"]["tools"].as_array().expect("tools").iter();
-    let schemes = tools.map(|tool| (tool["name"].clone(), tool["securitySchemes"].clone())).collect::<Vec<_>>();
+    let schemes = tools
+        .map(|tool| {
+            assert_eq!(
+                tool["_meta"]["securitySchemes"], tool["securitySchemes"],
+                "where clients look that drop the other"
+            );
+            (tool["name"].clone(), tool["securitySchemes"].clone())
+        })
+        .collect::<Vec<_>>();
     let needs = |scope: &str| json!([{"type": "oauth2", "scopes": [scope]}]);
     assert_eq!(
         schemes,
@@ -118,4 +126,33 @@ async fn the_decision_is_made_on_the_body_whatever_the_headers_say() {
     let twice = r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"whoami","name":"create_event","arguments":{"title":"x"}}}"#;
     let answer = server.send(super::server::post(&token, twice)).await;
     assert_eq!((answer.status, answer.code()), (StatusCode::BAD_REQUEST, -32602));
+}
+
+#[tokio::test]
+async fn what_is_read_beside_tools_needs_the_scope_to_read() {
+    let server = Server::start().await;
+    let messages = [
+        ("resources/read", json!({"uri": "test://a"})),
+        ("resources/list", json!({})),
+        ("prompts/get", json!({"name": "a"})),
+        (
+            "completion/complete",
+            json!({"ref": {"type": "ref/prompt", "name": "a"}, "argument": {"name": "a", "value": ""}}),
+        ),
+    ];
+    for (method, params) in messages {
+        let message = json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params});
+        let refused = server.post(&server.token_of("bob", "client", "mcp.write"), &message).await;
+        assert_eq!((refused.status, &refused.json()["id"]), (StatusCode::FORBIDDEN, &json!(1)), "{method}");
+        let challenge = refused.header("www-authenticate");
+        assert!(challenge.contains("error=\"insufficient_scope\""), "{challenge}");
+        assert!(challenge.contains("scope=\"mcp.read mcp.write\""), "{challenge}");
+        for scopes in ["mcp.read", "mcp.admin"] {
+            let answer = server.post(&server.token_of("carol", "client", scopes), &message).await;
+            assert_ne!(answer.status, StatusCode::FORBIDDEN, "{method} with {scopes}: {}", answer.text());
+        }
+        let batch = json!([{"jsonrpc": "2.0", "id": 2, "method": "ping"}, message]);
+        let refused = server.post(&server.token_of("dave", "client", "mcp.write"), &batch).await;
+        assert_eq!(refused.status, StatusCode::FORBIDDEN, "{method} in good company");
+    }
 }

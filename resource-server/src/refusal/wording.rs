@@ -1,0 +1,118 @@
+//! How refusals are said: in text or as a document before a message was read, as JSON-RPC afterwards.
+
+use crate::mcp::{
+    json_rpc_error::{JsonRpcError, REFUSED},
+    request_id::RequestId,
+};
+use axum::body::Body;
+use http::{
+    HeaderMap, HeaderValue, Response, StatusCode,
+    header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE},
+};
+use serde_json::json;
+use shared::protocol::error_code::ErrorCode;
+
+const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
+/// The type of everything else.
+pub(super) const JSON: HeaderValue = HeaderValue::from_static("application/json");
+
+/// What is said before a message was read.
+pub(super) struct AtTheDoor {
+    status: StatusCode,
+    /// RFC 6750 §3.1, and RFC 6749 §4.1.2.1 for what that has no word for.
+    code: ErrorCode,
+    /// What is wrong: all that whoever takes no JSON reads.
+    words: &'static str,
+    /// And what to do about it.
+    advice: &'static str,
+}
+
+pub(super) const NO_TOKEN: AtTheDoor = AtTheDoor {
+    status: StatusCode::UNAUTHORIZED,
+    code: ErrorCode::InvalidToken,
+    words: "Missing authentication.",
+    advice: " Send an access token in the Authorization header; resource_metadata in WWW-Authenticate says who gives one.",
+};
+pub(super) const INVALID_TOKEN: AtTheDoor = AtTheDoor {
+    status: StatusCode::UNAUTHORIZED,
+    code: ErrorCode::InvalidToken,
+    words: "Invalid or revoked MCP token",
+    advice: ": refresh it, or have this resource authorized anew.",
+};
+pub(super) const TWO_TOKENS: AtTheDoor = AtTheDoor {
+    status: StatusCode::BAD_REQUEST,
+    code: ErrorCode::InvalidRequest,
+    words: "Send the access token once, in the Authorization header",
+    advice: ".",
+};
+pub(super) const RATE_LIMITED: AtTheDoor = AtTheDoor {
+    status: StatusCode::TOO_MANY_REQUESTS,
+    code: ErrorCode::TemporarilyUnavailable,
+    words: "Rate limit exceeded.",
+    advice: " Go on after the seconds of Retry-After.",
+};
+pub(super) const TOO_MANY_CALLS: AtTheDoor = AtTheDoor {
+    status: StatusCode::TOO_MANY_REQUESTS,
+    code: ErrorCode::TemporarilyUnavailable,
+    words: "Too many calls are running",
+    advice: ": wait for one of them to end.",
+};
+pub(super) const TOO_MANY_STREAMS: AtTheDoor = AtTheDoor {
+    status: StatusCode::TOO_MANY_REQUESTS,
+    code: ErrorCode::TemporarilyUnavailable,
+    words: "Too many streams are open",
+    advice: ": close one of them.",
+};
+
+/// How a refusal is said.
+#[derive(Clone, Copy)]
+pub(super) enum Form<'i> {
+    Text,
+    Json,
+    /// The answer to this request.
+    Message(&'i RequestId),
+}
+
+impl Form<'_> {
+    pub(super) fn say(self, what: &AtTheDoor) -> Response<Body> {
+        let AtTheDoor { status, code, words, advice } = what;
+        match self {
+            Self::Text => answer(*status, TEXT, Body::from(*words)),
+            Self::Json => {
+                let document = json!({"error": code.as_str(), "error_description": format!("{words}{advice}")});
+                answer(*status, JSON, Body::from(document.to_string()))
+            }
+            Self::Message(id) => {
+                self::json(&JsonRpcError::new(*status, REFUSED, format!("{words}{advice}")).answering(Some(id)))
+            }
+        }
+    }
+
+    /// What is JSON-RPC also where no id is known.
+    pub(super) fn refuse(self, status: StatusCode, message: &'static str) -> Response<Body> {
+        let id = if let Self::Message(id) = self { Some(id) } else { None };
+        self::json(&JsonRpcError::new(status, REFUSED, message).answering(id))
+    }
+}
+
+/// Whether a request says that it takes JSON; one that takes anything was written by hand, mostly.
+pub(super) fn takes_json(request: &HeaderMap) -> bool {
+    let accepted = request.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
+    let mut ranges = accepted.flat_map(|value| value.split(','));
+    ranges.any(|range| range.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case("application/json"))
+}
+
+/// An error in JSON-RPC.
+pub(super) fn json(error: &JsonRpcError) -> Response<Body> {
+    answer(error.status, JSON, Body::from(error.body()))
+}
+
+/// An answer that no cache keeps.
+pub(super) fn answer(status: StatusCode, content_type: HeaderValue, body: Body) -> Response<Body> {
+    let mut response = Response::new(body);
+    *response.status_mut() = status;
+    let headers: &mut HeaderMap = response.headers_mut();
+    headers.insert(CONTENT_TYPE, content_type);
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
