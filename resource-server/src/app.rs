@@ -32,14 +32,14 @@ use crate::{
     refusal::{REASONS, RefusalWriter},
     router::{router, routes},
     trusted_issuers::TrustedIssuer,
-    upstreams::{Upstream, builtin::builtin, rmcp_upstream::RmcpLimits},
+    upstreams::{SessionSettings, SharingProcess, Upstream, builtin::builtin, rmcp_upstream::RmcpLimits},
 };
 use axum::Router;
 use shared::{
     clock::SharedClock,
     config::{ConfigurationError, DataDirError, DurationSeconds, Problem, RedisUrl},
     db::{Migration, OpenError, PoolLimits, Schema, Store},
-    ephemeral::{self, EphemeralError},
+    ephemeral::{self, Ephemeral, EphemeralError},
     http::{AccessLog, BindError, RequestIds, health_router},
     metrics::RequestMetrics,
     protocol::{
@@ -47,7 +47,7 @@ use shared::{
         resource_document::{ResourceDocument, ResourceScope},
         scope::ScopeSet,
     },
-    random::{Random, SharedRandom},
+    random::{Random, SharedRandom, random_id},
     rate_limit::{FailureBudget, Limit, RateLimiter},
     trace::Tracer,
 };
@@ -162,8 +162,9 @@ pub async fn open_store(settings: &Settings, random: &dyn Random) -> Result<Stor
 /// Settings that contradict each other, a Redis URL or HTTP client that cannot be used.
 pub fn build(parts: Parts) -> Result<App, StartError> {
     let allowed = host_and_origin(&parts.settings)?;
-    let upstream = builtin_tools(&parts, &allowed);
-    build_around(upstream, builtin_resource::scopes(), parts)
+    let ephemeral = open_ephemeral(&parts.settings, &parts.clock)?;
+    let upstream = builtin_tools(&parts, &allowed, &ephemeral);
+    assemble(upstream, builtin_resource::scopes(), parts, ephemeral)
 }
 
 /// Puts everything together around `upstream`, whose tools `scopes` name.
@@ -171,11 +172,19 @@ pub fn build(parts: Parts) -> Result<App, StartError> {
 /// # Errors
 /// As [`build`].
 pub fn build_around(upstream: Arc<dyn Upstream>, scopes: Vec<ResourceScope>, parts: Parts) -> Result<App, StartError> {
+    let ephemeral = open_ephemeral(&parts.settings, &parts.clock)?;
+    assemble(upstream, scopes, parts, ephemeral)
+}
+
+fn assemble(
+    upstream: Arc<dyn Upstream>,
+    scopes: Vec<ResourceScope>,
+    parts: Parts,
+    ephemeral: Arc<dyn Ephemeral>,
+) -> Result<App, StartError> {
     let Parts { settings, store, clock, random, identity, stop, tracer } = parts;
     let own = &settings.resource_server;
     let fetcher = Fetcher::new()?;
-    let redis_url = settings.shared.redis_url.as_ref().map(RedisUrl::expose);
-    let ephemeral = ephemeral::open(redis_url, REDIS_PREFIX, &clock)?;
     let cache = TokenCache::default();
     let revocations = Arc::new(Revocations::new(settings.resource()));
     let follow = |identity| {
@@ -193,10 +202,7 @@ pub fn build_around(upstream: Arc<dyn Upstream>, scopes: Vec<ResourceScope>, par
         audience: settings.resource(),
         jwks: follower.feed.jwks.clone(),
     });
-    let introspection = follower.as_ref().map(|follower| {
-        let (endpoints, tokens) = (follower.feed.endpoints.clone(), follower.feed.tokens.clone());
-        Introspection::new(endpoints, fetcher.clone(), tokens, clock.clone())
-    });
+    let introspection = follower.as_ref().map(|follower| introspection(follower, &fetcher, &clock));
     let pipeline = Arc::new(Pipeline {
         clock: clock.clone(),
         host_and_origin: host_and_origin(&settings)?,
@@ -210,7 +216,7 @@ pub fn build_around(upstream: Arc<dyn Upstream>, scopes: Vec<ResourceScope>, par
         policy: ScopePolicy::new(&scopes, &upstream.tools(), first_scopes),
         tools_list: ToolsList::new(upstream.server_info().as_deref()),
         step_ups: StepUps::new(ephemeral.clone(), &own.issuer),
-        sessions: own.legacy_sessions.then(|| Sessions::new(session_limits(own))),
+        sessions: sessions(&settings, &ephemeral),
         upstream,
         refusals: refusals.clone(),
         metrics: PipelineMetrics::default(),
@@ -238,6 +244,12 @@ pub fn build_around(upstream: Arc<dyn Upstream>, scopes: Vec<ResourceScope>, par
     let log = (RequestIds::new(&*random, tracer), AccessLog::new(metrics.requests.clone()));
     let router = router(&settings, pipeline, metadata, health, log);
     Ok(App { router, metrics, follower, stop })
+}
+
+/// What may vanish: shared by all processes where Redis is named.
+fn open_ephemeral(settings: &Settings, clock: &SharedClock) -> Result<Arc<dyn Ephemeral>, StartError> {
+    let redis_url = settings.shared.redis_url.as_ref().map(RedisUrl::expose);
+    Ok(ephemeral::open(redis_url, REDIS_PREFIX, clock)?)
 }
 
 fn machine_tokens(
@@ -277,6 +289,11 @@ fn follower(
     Follower { enrolment, feed, revocations, cache, clock, tracer }
 }
 
+fn introspection(follower: &Follower, fetcher: &Fetcher, clock: &SharedClock) -> Introspection {
+    let (endpoints, tokens) = (follower.feed.endpoints.clone(), follower.feed.tokens.clone());
+    Introspection::new(endpoints, fetcher.clone(), tokens, clock.clone())
+}
+
 fn trusted_issuers(
     settings: &Settings,
     fetcher: &Fetcher,
@@ -309,16 +326,40 @@ fn failures(limiter: &RateLimiter, own: &ResourceServerSettings) -> FailureBudge
     FailureBudget::new(limiter.clone(), "forged-tokens", Limit::per_minute(own.forged_tokens_per_minute))
 }
 
-fn session_limits(own: &ResourceServerSettings) -> SessionLimits {
-    SessionLimits {
+fn sessions(settings: &Settings, ephemeral: &Arc<dyn Ephemeral>) -> Option<Sessions> {
+    let own = &settings.resource_server;
+    let limits = SessionLimits {
         idle_seconds: own.legacy_session_idle.seconds(),
         lifetime_seconds: own.legacy_session_lifetime.seconds(),
         per_principal: own.legacy_sessions_per_user as usize,
-    }
+    };
+    own.legacy_sessions.then(|| Sessions::new(limits, ephemeral.clone(), settings.resource()))
 }
 
-fn builtin_tools(parts: &Parts, allowed: &HostAndOrigin) -> Arc<dyn Upstream> {
-    let Parts { store, clock, random, stop, .. } = parts;
-    let limits = RmcpLimits::new(&parts.settings.resource_server, allowed);
+/// How an upstream written on rmcp keeps legacy sessions, where they are on, in what [`ephemeral::open`] opened.
+pub fn session_settings(
+    settings: &Settings,
+    ephemeral: &Arc<dyn Ephemeral>,
+    clock: &SharedClock,
+    random: &dyn Random,
+) -> Option<SessionSettings> {
+    let own = &settings.resource_server;
+    own.legacy_sessions.then(|| SessionSettings {
+        idle: own.legacy_session_idle.duration(),
+        lifetime_seconds: u32::try_from(own.legacy_session_lifetime.seconds()).unwrap_or(u32::MAX),
+        call_time: own.call_timeout.duration(),
+        ephemeral: ephemeral.clone(),
+        process: settings
+            .shared
+            .redis_url
+            .is_some()
+            .then(|| SharingProcess { name: random_id(random), clock: clock.clone() }),
+    })
+}
+
+fn builtin_tools(parts: &Parts, allowed: &HostAndOrigin, ephemeral: &Arc<dyn Ephemeral>) -> Arc<dyn Upstream> {
+    let Parts { settings, store, clock, random, stop, .. } = parts;
+    let sessions = session_settings(settings, ephemeral, clock, random.as_ref());
+    let limits = RmcpLimits::new(&settings.resource_server, allowed, sessions);
     Arc::new(builtin(store.clone(), clock.clone(), random.clone(), &limits, stop.child_token()))
 }

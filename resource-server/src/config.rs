@@ -74,8 +74,8 @@ shared::settings! {
         call_timeout: DurationSeconds = "60s" where between(1, 3_600),
         /// How many tokens that were never ours one address block (IPv4 /24, IPv6 /64) may send in a minute before more of them are answered 429.
         forged_tokens_per_minute: u32 = "60" where between(1, 1_000_000),
-        /// Sessions for clients of the revisions before 2026-07-28 that need the server to send them requests. They live in this process, so
-        /// a client must come back to it. Off: every request stands alone, and any instance answers it.
+        /// Sessions for clients of the revisions before 2026-07-28 that need the server to send them requests. With `shared.redis_url` any
+        /// instance serves them; without, they live in this process, and a client must come back to it. Off: every request stands alone.
         legacy_sessions: bool = false,
         /// A legacy session ends after this long without a message.
         legacy_session_idle: DurationSeconds = "30m" where between(10, 86_400),

@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use axum::Router;
 use resource_server::{
-    app::{Parts, build_around, open_store},
+    app::{Parts, build_around, open_store, session_settings},
     config::Settings,
     issuer::machine_token::EnrolledIdentity,
     mcp::host_and_origin::HostAndOrigin,
@@ -15,8 +15,9 @@ use resource_server::{
 use rmcp::{ServerHandler, model::Tool};
 use serde::{Deserialize, Serialize};
 use shared::{
-    clock::SystemClock,
-    config::Sources,
+    clock::{SharedClock, SystemClock},
+    config::{RedisUrl, Sources},
+    ephemeral,
     http::{ConnectionCap, bind},
     protocol::{jwt::AssertionSigner, resource_document::ResourceScope},
     random::SystemRandom,
@@ -94,7 +95,11 @@ impl Enrolled {
         let settings = Settings::load(&Sources::new().with_file_text("enrolled", &self.settings)?)?;
         let own = &settings.resource_server;
         let allowed = HostAndOrigin::new(&own.public_url, &[], &[]).map_err(anyhow::Error::msg)?;
-        let limits = RmcpLimits::new(own, &allowed);
+        let (clock, random): (SharedClock, _) = (Arc::new(SystemClock), Arc::new(SystemRandom));
+        let redis_url = settings.shared.redis_url.as_ref().map(RedisUrl::expose);
+        let sessions =
+            session_settings(&settings, &ephemeral::open(redis_url, "tools", &clock)?, &clock, random.as_ref());
+        let limits = RmcpLimits::new(own, &allowed, sessions);
         let scope = ResourceScope {
             name: "mcp.read".to_owned(),
             description: "Call the tools".to_owned(),
@@ -103,7 +108,6 @@ impl Enrolled {
             tools: tools.iter().map(|tool| tool.name.to_string()).collect(),
         };
         let upstream = RmcpUpstream::new(server, tools, &limits, stop.child_token());
-        let (clock, random) = (Arc::new(SystemClock), Arc::new(SystemRandom));
         let store = open_store(&settings, random.as_ref()).await?;
         let (listeners, cap) = (bind(&own.listen)?, ConnectionCap::of(&settings.shared));
         let signer = Arc::new(AssertionSigner::from_pkcs8_pem(&self.key)?);

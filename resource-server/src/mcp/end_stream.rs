@@ -22,14 +22,20 @@ use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 /// then; one of HTTP/2 may go on with its other streams.)
 pub const UNREAD_MAX: Duration = Duration::from_secs(30);
 
+/// A subscription has this long to end with its result once the server stops (MCP 2026-07-28, Subscriptions). A stream of the revisions before is
+/// just closed.
+pub const LAST_WORDS: Duration = Duration::from_secs(1);
+
 /// What ends a stream.
 pub struct StreamEnd {
     /// It lasts no longer.
     pub time_limit: Duration,
     /// Nor this long without that anything of it is taken.
     pub unread_max: Duration,
-    /// Ends it at once: the server stops. A running call has time to finish and is not told.
+    /// Ends it: the server stops. A running call has time to finish and is not told.
     pub stop: Option<CancellationToken>,
+    /// So long after `stop`, if it did not end by itself.
+    pub last_words: Duration,
     /// Where its token may appear.
     pub revocations: Arc<Revocations>,
     /// Whose stream it is.
@@ -63,7 +69,10 @@ impl EndingStream {
         let watch = tokio::spawn(async move {
             let stopped = async {
                 match &end.stop {
-                    Some(stop) => stop.cancelled().await,
+                    Some(stop) => {
+                        stop.cancelled().await;
+                        tokio::time::sleep(end.last_words).await;
+                    }
                     None => std::future::pending().await,
                 }
             };

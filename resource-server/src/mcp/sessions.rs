@@ -1,23 +1,25 @@
 //! Legacy sessions belong to whoever opened them: `(iss, sub, client_id)` within one organization. For anybody else they do not exist.
 //!
-//! A session id is no authentication (MCP Security Best Practices, Session Hijacking): the token is checked on every request, and this binding on top.
+//! A session id is no authentication (MCP Security Best Practices, Session Hijacking): the token is checked on every request, and this binding on
+//! top. What is known of sessions lies where several processes see it: one that was opened at one is known at all, and over at all at once.
 
 use crate::bearer::principal::PrincipalKey;
-use shared::clock::UnixSeconds;
-use std::{
-    collections::HashMap,
-    sync::{
-        PoisonError, RwLock,
-        atomic::{AtomicI64, Ordering},
-    },
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use futures_util::future::try_join_all;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+use shared::{
+    clock::UnixSeconds,
+    ephemeral::{Ephemeral, EphemeralError},
 };
+use std::sync::Arc;
 
 /// A longer session id is nobody's.
 pub const SESSION_ID_MAX_BYTES: usize = 256;
-/// Sessions of those who never came back are looked for this often.
-const SWEEP_SECONDS: i64 = 60;
-/// A use is noted when the one before is older than this part of the idle time.
+/// A use is noted when the one before is older than this part of the idle time: once a minute where that is half an hour.
 const NOTED_PART: i64 = 30;
+/// Whoever opens sessions at so many places at once that each try finds another one, is told to come back.
+const OPENING_TRIES: usize = 16;
 
 /// How long sessions live, and how many there are.
 #[derive(Debug, Clone, Copy)]
@@ -30,177 +32,141 @@ pub struct SessionLimits {
     pub per_principal: usize,
 }
 
-#[derive(Debug)]
+/// What is kept of a session under its owner and its id.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 struct Session {
     opened_at: UnixSeconds,
-    used_at: AtomicI64,
+    used_at: UnixSeconds,
 }
-
-type Owned = HashMap<Box<str>, Session>;
 
 /// Who owns which session. Used only where the operator turned legacy sessions on.
-#[derive(Debug)]
 pub struct Sessions {
     limits: SessionLimits,
-    table: RwLock<Table>,
-}
-
-/// A session is looked for among those of its owner alone, and a use of one locks nobody else out.
-#[derive(Debug, Default)]
-struct Table {
-    by_owner: HashMap<PrincipalKey, Owned>,
-    swept_at: UnixSeconds,
+    ephemeral: Arc<dyn Ephemeral>,
+    resource: String,
 }
 
 impl Sessions {
-    /// No sessions yet.
-    pub fn new(limits: SessionLimits) -> Self {
-        Self { limits, table: RwLock::default() }
+    /// The sessions of `resource`, as `ephemeral` knows them.
+    pub fn new(limits: SessionLimits, ephemeral: Arc<dyn Ephemeral>, resource: String) -> Self {
+        Self { limits, ephemeral, resource }
     }
 
     /// Whether `id` is a living session of `owner`; if so it counts as used at `now`.
-    pub fn touch(&self, id: &str, owner: &PrincipalKey, now: UnixSeconds) -> bool {
-        let table = self.table.read().unwrap_or_else(PoisonError::into_inner);
-        let Some(session) = table.by_owner.get(owner).and_then(|owned| owned.get(id)) else { return false };
-        if !self.limits.live(session, now) {
-            return false;
+    ///
+    /// # Errors
+    /// When that cannot be known.
+    pub async fn touch(&self, id: &str, owner: &PrincipalKey, now: UnixSeconds) -> Result<bool, EphemeralError> {
+        if id.len() > SESSION_ID_MAX_BYTES {
+            return Ok(false);
         }
-        if now - session.used_at.load(Ordering::Relaxed) > self.limits.idle_seconds / NOTED_PART {
-            session.used_at.fetch_max(now, Ordering::Relaxed);
+        let key = session_key(&self.owner_key(owner), id);
+        let Some(kept) = self.ephemeral.get(&key).await? else { return Ok(false) };
+        let Some(session) = self.living(&kept, now) else { return Ok(false) };
+        if now - session.used_at > self.limits.idle_seconds / NOTED_PART {
+            let used = Session { used_at: now, ..session };
+            // Whoever changed it meanwhile noted a use as well, or ended it: it is not brought back to life.
+            self.ephemeral.replace(&key, Some(&kept), &used.encoded(), self.limits.left(&used)).await?;
         }
-        true
+        Ok(true)
     }
 
-    /// Binds a new session; the answer is the sessions to close because they are over or one too many.
-    pub fn bind(&self, id: &str, owner: &PrincipalKey, now: UnixSeconds) -> Vec<Box<str>> {
-        let table = &mut *self.table.write().unwrap_or_else(PoisonError::into_inner);
-        let mut close = if now - table.swept_at >= SWEEP_SECONDS { table.sweep(&self.limits, now) } else { vec![] };
-        let owned = table.by_owner.entry(owner.clone()).or_default();
-        close.extend(remove_ended(owned, &self.limits, now));
-        while owned.len() >= self.limits.per_principal {
-            let idlest = owned.iter().min_by_key(|(id, session)| (session.used_at.load(Ordering::Relaxed), *id));
-            let Some(idlest) = idlest.map(|(id, _)| id.clone()) else { break };
-            owned.remove(&idlest);
-            close.push(idlest);
+    /// Binds a new session; the answer is the sessions of its owner that are over, because they were or because there is one too many.
+    ///
+    /// # Errors
+    /// When that cannot be written down; then the session does not exist.
+    pub async fn bind(&self, id: &str, owner: &PrincipalKey, now: UnixSeconds) -> Result<Vec<String>, EphemeralError> {
+        if id.len() > SESSION_ID_MAX_BYTES {
+            return Ok(vec![id.to_owned()]);
         }
-        if id.len() <= SESSION_ID_MAX_BYTES {
-            owned.insert(id.into(), Session { opened_at: now, used_at: AtomicI64::new(now) });
+        let owner = self.owner_key(owner);
+        let (key, session) = (session_key(&owner, id), Session { opened_at: now, used_at: now });
+        self.ephemeral.put(&key, &session.encoded(), self.limits.left(&session)).await?;
+        let listed = self.list(id, &owner, now).await;
+        if listed.is_err() {
+            self.ephemeral.put(&key, b"", 0).await?;
         }
-        close
+        listed
+    }
+
+    /// Adds `id` to the list of its owner, which names every session that lives.
+    async fn list(&self, id: &str, owner: &str, now: UnixSeconds) -> Result<Vec<String>, EphemeralError> {
+        let list = format!("sessions:{owner}");
+        for _ in 0..OPENING_TRIES {
+            let before = self.ephemeral.get(&list).await?;
+            let ids: Vec<String> =
+                before.as_ref().and_then(|list| serde_json::from_slice(list).ok()).unwrap_or_default();
+            let used = try_join_all(ids.iter().map(|id| self.used_at(owner, id, now))).await?;
+            let mut living: Vec<(UnixSeconds, &String)> =
+                used.into_iter().zip(&ids).filter_map(|(used_at, id)| Some((used_at?, id))).collect();
+            living.sort_unstable();
+            let surplus = (living.len() + 1).saturating_sub(self.limits.per_principal);
+            let stay: Vec<&str> =
+                living.split_off(surplus).into_iter().map(|(_, id)| id.as_str()).chain([id]).collect();
+            let after = serde_json::to_vec(&stay).unwrap_or_default();
+            let for_seconds = seconds(self.limits.lifetime_seconds);
+            if self.ephemeral.replace(&list, before.as_deref(), &after, for_seconds).await? {
+                let over: Vec<String> = ids.iter().filter(|id| !stay.contains(&id.as_str())).cloned().collect();
+                try_join_all(over.iter().map(|id| self.remove(owner, id))).await?;
+                return Ok(over);
+            }
+        }
+        Err(EphemeralError::Unavailable("one principal opens too many sessions at once".to_owned()))
     }
 
     /// Forgets a session that its owner ended.
-    pub fn end(&self, id: &str, owner: &PrincipalKey) {
-        let table = &mut *self.table.write().unwrap_or_else(PoisonError::into_inner);
-        if let Some(owned) = table.by_owner.get_mut(owner) {
-            owned.remove(id);
-        }
+    ///
+    /// # Errors
+    /// When that cannot be written down.
+    pub async fn end(&self, id: &str, owner: &PrincipalKey) -> Result<(), EphemeralError> {
+        self.remove(&self.owner_key(owner), id).await
     }
 
-    /// How many there are, those that are over and not yet looked for among them.
-    pub fn count(&self) -> usize {
-        self.table.read().unwrap_or_else(PoisonError::into_inner).by_owner.values().map(HashMap::len).sum()
+    async fn remove(&self, owner: &str, id: &str) -> Result<(), EphemeralError> {
+        self.ephemeral.put(&session_key(owner, id), b"", 0).await
+    }
+
+    async fn used_at(&self, owner: &str, id: &str, now: UnixSeconds) -> Result<Option<UnixSeconds>, EphemeralError> {
+        let kept = self.ephemeral.get(&session_key(owner, id)).await?;
+        Ok(kept.and_then(|kept| self.living(&kept, now)).map(|session| session.used_at))
+    }
+
+    fn living(&self, kept: &[u8], now: UnixSeconds) -> Option<Session> {
+        serde_json::from_slice(kept).ok().filter(|session| self.limits.live(session, now))
+    }
+
+    /// Of one length, however long the ids are; another resource may share the store.
+    fn owner_key(&self, owner: &PrincipalKey) -> String {
+        let digest =
+            Sha256::new().chain_update(self.resource.as_bytes()).chain_update(b"\n").chain_update(owner.as_str());
+        URL_SAFE_NO_PAD.encode(digest.finalize())
     }
 }
 
-impl Table {
-    fn sweep(&mut self, limits: &SessionLimits, now: UnixSeconds) -> Vec<Box<str>> {
-        self.swept_at = now;
-        let ended = self.by_owner.values_mut().flat_map(|owned| remove_ended(owned, limits, now)).collect();
-        self.by_owner.retain(|_, owned| !owned.is_empty());
-        ended
+impl Session {
+    fn encoded(&self) -> Vec<u8> {
+        serde_json::to_vec(self).expect("two numbers are JSON")
     }
 }
 
 impl SessionLimits {
     fn live(&self, session: &Session, now: UnixSeconds) -> bool {
-        now - session.used_at.load(Ordering::Relaxed) < self.idle_seconds
-            && now - session.opened_at < self.lifetime_seconds
+        now - session.used_at < self.idle_seconds && now - session.opened_at < self.lifetime_seconds
+    }
+
+    /// Seconds from its last use to the end of `session`, if it is not used again.
+    fn left(&self, session: &Session) -> u32 {
+        seconds(self.idle_seconds.min(session.opened_at + self.lifetime_seconds - session.used_at))
     }
 }
 
-fn remove_ended(owned: &mut Owned, limits: &SessionLimits, now: UnixSeconds) -> Vec<Box<str>> {
-    owned.extract_if(|_, session| !limits.live(session, now)).map(|(id, _)| id).collect()
+fn session_key(owner: &str, id: &str) -> String {
+    format!("session:{owner}:{id}")
+}
+
+fn seconds(seconds: i64) -> u32 {
+    u32::try_from(seconds.max(1)).unwrap_or(u32::MAX)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::{SessionLimits, Sessions};
-    use crate::bearer::principal::PrincipalKey;
-
-    const LIFETIME: i64 = 86_400;
-    const MOST: usize = 16;
-
-    fn sessions(idle_seconds: i64) -> Sessions {
-        Sessions::new(SessionLimits { idle_seconds, lifetime_seconds: LIFETIME, per_principal: MOST })
-    }
-
-    #[test]
-    fn a_session_exists_for_its_owner_alone() {
-        let sessions = sessions(60);
-        let (alice, bob) = (PrincipalKey::new("i", "alice", "c"), PrincipalKey::new("i", "bob", "c"));
-        let other_client = PrincipalKey::new("i", "alice", "d");
-        sessions.bind("s1", &alice, 100);
-        assert!(sessions.touch("s1", &alice, 101));
-        assert!(!sessions.touch("s1", &bob, 101));
-        assert!(!sessions.touch("s1", &other_client, 101));
-        assert!(!sessions.touch("s2", &alice, 101));
-        sessions.end("s1", &bob);
-        assert!(sessions.touch("s1", &alice, 102), "nobody else ends it");
-        sessions.end("s1", &alice);
-        assert!(!sessions.touch("s1", &alice, 102));
-    }
-
-    #[test]
-    fn ends_when_idle_and_at_its_age() {
-        let sessions = sessions(60);
-        let alice = PrincipalKey::new("i", "alice", "c");
-        sessions.bind("s1", &alice, 0);
-        assert!(sessions.touch("s1", &alice, 59));
-        assert!(sessions.touch("s1", &alice, 118));
-        assert!(!sessions.touch("s1", &alice, 178));
-        sessions.bind("s2", &alice, 0);
-        for now in (0..LIFETIME).step_by(59) {
-            assert!(sessions.touch("s2", &alice, now));
-        }
-        assert!(!sessions.touch("s2", &alice, LIFETIME));
-    }
-
-    #[test]
-    fn not_every_use_is_noted() {
-        let sessions = sessions(1800);
-        let alice = PrincipalKey::new("i", "alice", "c");
-        sessions.bind("s", &alice, 0);
-        assert!(sessions.touch("s", &alice, 60));
-        assert!(!sessions.touch("s", &alice, 1800), "a use within the first minute was not noted");
-        sessions.bind("t", &alice, 2000);
-        assert!(sessions.touch("t", &alice, 2061));
-        assert!(sessions.touch("t", &alice, 3860));
-        assert!(!sessions.touch("t", &alice, 2060 + 2 * 1800));
-    }
-
-    #[test]
-    fn one_too_many_closes_the_idlest() {
-        let sessions = sessions(1000);
-        let alice = PrincipalKey::new("i", "alice", "c");
-        for number in 0..MOST {
-            assert!(sessions.bind(&format!("s{number}"), &alice, 10).is_empty());
-        }
-        assert!(sessions.touch("s0", &alice, 50));
-        assert_eq!(sessions.bind("more", &alice, 60), [Box::from("s1")]);
-        assert!(!sessions.touch("s1", &alice, 60));
-        assert!(sessions.bind("bobs", &PrincipalKey::new("i", "bob", "c"), 60).is_empty());
-    }
-
-    #[test]
-    fn those_who_never_come_back_are_forgotten() {
-        let sessions = sessions(60);
-        for number in 0..100 {
-            sessions.bind("s", &PrincipalKey::new("i", &format!("user {number}"), "c"), 1000);
-        }
-        let alice = PrincipalKey::new("i", "alice", "c");
-        assert_eq!(sessions.bind("a", &alice, 1060).len(), 100);
-        let table = sessions.table.read().expect("unpoisoned");
-        assert_eq!(table.by_owner.len(), 1);
-    }
-}
+mod tests;

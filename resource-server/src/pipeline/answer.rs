@@ -1,10 +1,10 @@
 //! Steps "upstream" and "stream end": the call is timed, contained and cut by revocation, and so is its stream.
 
-use super::{Caller, Pipeline, SESSION_HEADER};
+use super::{Caller, Pipeline, SESSION_HEADER, check_session::unknowable};
 use crate::{
     bearer::verified_token::Place,
     mcp::{
-        end_stream::{EndingStream, StreamEnd, UNREAD_MAX},
+        end_stream::{EndingStream, LAST_WORDS, StreamEnd, UNREAD_MAX},
         envelope::Envelope,
         era::Era,
         request_id::RequestId,
@@ -73,11 +73,11 @@ impl Pipeline {
     ) -> Result<Response, Refusal> {
         let outline = Outline::of(&message);
         // What listens holds no place of a call, once it listens.
-        let listening = if outline.listens { Some(self.open_stream(caller)) } else { None };
+        let listening = if outline.listens.is_some() { Some(self.open_stream(caller)) } else { None };
         let of_request = |refusal: Refusal| refusal.answering(outline.id.as_ref());
         let listening = listening.transpose().map_err(of_request)?;
         let reply = self.call(caller, message, outline.id.as_ref(), &place).await.map_err(of_request)?;
-        self.keep_session(caller, &outline, &reply, now).await;
+        self.keep_session(caller, &outline, &reply, now).await.map_err(of_request)?;
         let mut response = no_store(Response::new(Body::empty()));
         *response.status_mut() = reply.status;
         let headers: &mut HeaderMap = response.headers_mut();
@@ -106,10 +106,15 @@ impl Pipeline {
     }
 
     /// What listens ends with its token, or with the server; the answer to a call within its time.
-    pub(super) fn end_of_stream(&self, caller: &Caller, listens: bool, now: UnixSeconds) -> StreamEnd {
+    pub(super) fn end_of_stream(&self, caller: &Caller, listens: Option<Era>, now: UnixSeconds) -> StreamEnd {
         let (token, revocations) = (caller.identified.token.clone(), self.revocations.clone());
-        let time_limit = if listens { until(token.principal.expires_at, now) } else { self.limits.call_time };
-        StreamEnd { time_limit, unread_max: UNREAD_MAX, stop: listens.then(|| self.stop.clone()), revocations, token }
+        let time_limit = match listens {
+            Some(_) => until(token.principal.expires_at, now),
+            None => self.limits.call_time,
+        };
+        let stop = listens.is_some().then(|| self.stop.clone());
+        let last_words = if listens == Some(Era::Modern) { LAST_WORDS } else { Duration::ZERO };
+        StreamEnd { time_limit, unread_max: UNREAD_MAX, stop, last_words, revocations, token }
     }
 
     fn open_stream(&self, caller: &Caller) -> Result<Arc<Place>, Refusal> {
@@ -135,6 +140,10 @@ impl Pipeline {
                 biased;
                 reply = call => match reply {
                     Ok(Ok(reply)) => Ok(reply),
+                    Ok(Err(UpstreamError::Unavailable { cause })) => {
+                        tracing::error!(%cause, "an upstream is unavailable");
+                        Err(Refusal::Unavailable)
+                    }
                     Ok(Err(UpstreamError::Failed { cause })) => {
                         tracing::error!(%cause, "an upstream failed");
                         Err(failed())
@@ -170,19 +179,37 @@ impl Pipeline {
         })
     }
 
-    /// Binds a session that was opened to its opener, forgets one that was ended, closes the surplus.
-    async fn keep_session(&self, caller: &Caller, outline: &Outline, reply: &UpstreamReply, now: UnixSeconds) {
-        let Some(sessions) = &self.sessions else { return };
+    /// Binds a session that was opened to its opener, forgets one that was ended, closes what is over or one too many.
+    async fn keep_session(
+        &self,
+        caller: &Caller,
+        outline: &Outline,
+        reply: &UpstreamReply,
+        now: UnixSeconds,
+    ) -> Result<(), Refusal> {
+        let Some(sessions) = &self.sessions else { return Ok(()) };
         let owner = &caller.identified.token.session_owner;
         if outline.http_method == Method::DELETE
             && reply.status.is_success()
             && let Some(id) = outline.session.as_ref().and_then(|id| id.to_str().ok())
         {
-            sessions.end(id, owner);
+            sessions.end(id, owner).await.map_err(unknowable)?;
         }
-        let Some(opened) = reply.session_id.as_ref().and_then(|id| id.to_str().ok()) else { return };
-        let surplus = sessions.bind(opened, owner, now);
-        for id in surplus.iter().filter_map(|id| HeaderValue::from_str(id).ok()) {
+        let Some(opened) = reply.session_id.as_ref().and_then(|id| id.to_str().ok()) else { return Ok(()) };
+        match sessions.bind(opened, owner, now).await {
+            Ok(over) => {
+                self.close_sessions(caller, outline, &over).await;
+                Ok(())
+            }
+            Err(cause) => {
+                self.close_sessions(caller, outline, &[opened.to_owned()]).await;
+                Err(unknowable(cause))
+            }
+        }
+    }
+
+    async fn close_sessions(&self, caller: &Caller, outline: &Outline, ids: &[String]) {
+        for id in ids.iter().filter_map(|id| HeaderValue::from_str(id).ok()) {
             let mut headers = outline.headers.clone();
             headers.insert(SESSION_HEADER, id);
             let (http_method, era) = (Method::DELETE, Era::Legacy);
@@ -224,7 +251,8 @@ struct Outline {
     http_method: Method,
     session: Option<HeaderValue>,
     headers: HeaderMap,
-    listens: bool,
+    /// How it listens, if it does.
+    listens: Option<Era>,
 }
 
 impl Outline {
@@ -237,7 +265,7 @@ impl Outline {
             http_method: message.http_method.clone(),
             session: message.headers.get(SESSION_HEADER).cloned(),
             headers: message.headers.iter().filter(|(name, _)| *name == http::header::HOST).map(own).collect(),
-            listens,
+            listens: listens.then_some(message.era),
         }
     }
 }

@@ -35,7 +35,6 @@ impl Pipeline {
             .value(&[], running.calls);
         page.gauge("postern_open_streams", "Streams that listen.").value(&[], running.streams);
         page.gauge("postern_principals", "Users with a client that were seen of late.").value(&[], running.principals);
-        page.gauge("postern_sessions", "Legacy sessions that are open.")
-            .value(&[], self.sessions.as_ref().map_or(0, |sessions| sessions.count()));
+        page.gauge("postern_sessions", "Legacy sessions that this process holds.").value(&[], self.upstream.sessions());
     }
 }

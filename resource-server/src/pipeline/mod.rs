@@ -1,6 +1,7 @@
 //! What every MCP request goes through, in this order. Each step has a file of its own; `handle` is the list.
 
 mod answer;
+mod check_session;
 mod count_call;
 mod identify_caller;
 mod limits;
@@ -19,7 +20,6 @@ use crate::{
     issuer::introspection::Introspection,
     mcp::{
         endpoint_methods,
-        envelope::Kind,
         host_and_origin::{Foreign, HostAndOrigin},
         request_id::RequestId,
         sessions::Sessions,
@@ -29,7 +29,7 @@ use crate::{
         rule_message::{Ruling, rule},
         scope_policy::ScopePolicy,
     },
-    refusal::{Refusal, RefusalWriter, insufficient_scope_error, no_such_session_error, nothing_asked_error},
+    refusal::{Refusal, RefusalWriter, insufficient_scope_error},
     upstreams::{Message, Upstream},
 };
 use axum::{body::Body, extract::Request, response::Response};
@@ -177,13 +177,14 @@ impl Pipeline {
                 return Box::pin(self.serve_batch(caller, messages, place, rates, now)).await;
             }
         };
-        let lists_tools = match self.judge(caller, &message, now) {
+        let lists_tools = match self.judge(caller, &message) {
             Err(Refusal::InsufficientScope { needed, error }) => {
                 let refusal = self.step_ups.refusal(&caller.identified.token.principal, &message, needed, error);
                 return Err(Box::pin(refusal).await);
             }
             judged => judged.map_err(|refusal| refusal.answering(request_id(&message)))?,
         };
+        self.check_session(caller, &message, now).await?;
         if lists_tools {
             return Ok(self.list_tools(caller, &message));
         }
@@ -193,9 +194,9 @@ impl Pipeline {
     }
 
     /// What must hold of every message, alone or in a batch. Whether it is the list of tools, which is answered here.
-    fn judge(&self, caller: &Caller, message: &Message, now: UnixSeconds) -> Result<bool, Refusal> {
+    fn judge(&self, caller: &Caller, message: &Message) -> Result<bool, Refusal> {
         let lists_tools = self.check_policy(caller, message)?;
-        self.check_session(caller, message, now)?;
+        self.check_asked(message)?;
         Ok(lists_tools)
     }
 
@@ -223,19 +224,6 @@ impl Pipeline {
             }
             Ruling::Refuse(error) => Err(Refusal::Protocol(error)),
         }
-    }
-
-    /// A session that is not this principal's does not exist, and only in a session is a client asked anything.
-    fn check_session(&self, caller: &Caller, message: &Message, now: UnixSeconds) -> Result<(), Refusal> {
-        let (Some(sessions), Some(id)) = (&self.sessions, message.headers.get(&SESSION_HEADER)) else {
-            let answers = message.envelope.as_ref().is_some_and(|envelope| envelope.kind == Kind::Response);
-            return if answers { Err(Refusal::Protocol(nothing_asked_error())) } else { Ok(()) };
-        };
-        let once = message.headers.get_all(&SESSION_HEADER).iter().nth(1).is_none();
-        let owner = &caller.identified.token.session_owner;
-        let theirs = once && id.to_str().is_ok_and(|id| sessions.touch(id, owner, now));
-        let missing = || Refusal::NoSuchSession(no_such_session_error().answering(request_id(message)));
-        if theirs { Ok(()) } else { Err(missing()) }
     }
 }
 

@@ -39,7 +39,10 @@ impl Pipeline {
         for _ in 1..messages.len() {
             refuse_over_limit(&self.count_request(caller).await?)?;
         }
-        let judged = messages.into_iter().map(|message| match self.judge(caller, &message, now) {
+        if let Some(first) = messages.first() {
+            self.check_session(caller, first, now).await?;
+        }
+        let judged = messages.into_iter().map(|message| match self.judge(caller, &message) {
             Ok(lists_tools) => Ok((message, Ok(lists_tools))),
             Err(Refusal::Protocol(error)) => Ok((message, Err(error))),
             Err(refusal) => Err(refusal),
@@ -60,7 +63,7 @@ impl Pipeline {
             *response.body_mut() = Body::from(array(answers));
         } else {
             response.headers_mut().insert(CONTENT_TYPE, event_stream());
-            self.stream(&mut response, events(answers), place, self.end_of_stream(caller, false, now));
+            self.stream(&mut response, events(answers), place, self.end_of_stream(caller, None, now));
         }
         Ok(response)
     }

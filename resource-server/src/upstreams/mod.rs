@@ -2,6 +2,7 @@
 
 pub mod builtin;
 mod leased;
+mod legacy_sessions;
 pub mod rmcp_upstream;
 
 use crate::{
@@ -15,6 +16,7 @@ use http_body_util::combinators::BoxBody;
 use std::{convert::Infallible, sync::Arc};
 
 pub use leased::Lease;
+pub use legacy_sessions::{SessionSettings, SharingProcess};
 
 /// A tool as a list shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -75,6 +77,12 @@ pub enum UpstreamError {
         /// What went wrong.
         cause: String,
     },
+    /// It cannot be known now; the same message may be answered in a moment.
+    #[error("the upstream cannot answer now: {cause}")]
+    Unavailable {
+        /// What is missing.
+        cause: String,
+    },
 }
 
 /// What answers.
@@ -86,6 +94,11 @@ pub trait Upstream: Send + Sync + 'static {
     /// Who it is: the JSON object of its name and version (`Implementation`), where it says.
     fn server_info(&self) -> Option<String> {
         None
+    }
+
+    /// How many legacy sessions it holds in this process.
+    fn sessions(&self) -> usize {
+        0
     }
 
     /// Answers one allowed message of `principal`. Dropping the future cancels the call.

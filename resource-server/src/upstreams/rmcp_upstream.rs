@@ -1,13 +1,16 @@
 //! Tools written on rmcp as an upstream: stateless by default, with legacy sessions where the operator asks for them.
 
-use super::{Message, ReplyBody, ToolDefinition, Upstream, UpstreamError, UpstreamReply, leased::Leased};
+use super::{
+    Message, ReplyBody, SessionSettings, ToolDefinition, Upstream, UpstreamError, UpstreamReply, leased::Leased,
+    legacy_sessions::LegacySessions,
+};
 use crate::{
     bearer::principal::Principal,
     config::ResourceServerSettings,
     mcp::{
         era::Era,
         host_and_origin::HostAndOrigin,
-        json_rpc_error::{INVALID_REQUEST, JsonRpcError},
+        json_rpc_error::{INVALID_REQUEST, JsonRpcError, REFUSED},
     },
     pipeline::SESSION_HEADER,
 };
@@ -19,18 +22,20 @@ use rmcp::{
     ServerHandler,
     model::Tool,
     transport::{
-        StreamableHttpServerConfig, StreamableHttpService,
-        streamable_http_server::session::{local::LocalSessionManager, never::NeverSessionManager},
+        StreamableHttpServerConfig, StreamableHttpService, streamable_http_server::session::never::NeverSessionManager,
     },
 };
+use shared::{ephemeral::EphemeralError, http::DRAIN};
 use std::{convert::Infallible, sync::Arc, time::Duration};
 use tokio_util::sync::CancellationToken;
 
 const JSON: &str = "application/json";
 const EVENT_STREAM: &str = "text/event-stream";
+/// Calls that run when the server stops have this much less than everything else to finish: what they then hear still arrives.
+const LAST_WORDS: Duration = Duration::from_millis(500);
 
 /// What rmcp is set to; the pipeline in front has checked the same things already.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct RmcpLimits {
     /// `Host` values that reach this server.
     pub allowed_hosts: Vec<String>,
@@ -38,19 +43,18 @@ pub struct RmcpLimits {
     pub allowed_origins: Vec<String>,
     /// Bytes of a body.
     pub body_max_bytes: usize,
-    /// Legacy sessions end after this long without a message; none without sessions.
-    pub session_idle_seconds: Option<u64>,
+    /// How legacy sessions are kept; none without sessions.
+    pub sessions: Option<SessionSettings>,
 }
 
 impl RmcpLimits {
     /// What the settings say, for requests that `allowed` lets through.
-    pub fn new(settings: &ResourceServerSettings, allowed: &HostAndOrigin) -> Self {
-        let idle_seconds = u64::try_from(settings.legacy_session_idle.seconds()).unwrap_or(u64::MAX);
+    pub fn new(settings: &ResourceServerSettings, allowed: &HostAndOrigin, sessions: Option<SessionSettings>) -> Self {
         Self {
             allowed_hosts: allowed.hosts(),
             allowed_origins: allowed.origins(),
             body_max_bytes: settings.body_max.bytes(),
-            session_idle_seconds: settings.legacy_sessions.then_some(idle_seconds),
+            sessions,
         }
     }
 }
@@ -60,13 +64,19 @@ pub struct RmcpUpstream<S> {
     /// Answers every message on its own.
     stateless: StreamableHttpService<S, NeverSessionManager>,
     /// Answers in legacy sessions, where they are on.
-    sessions: Option<StreamableHttpService<Leased<S>, LocalSessionManager>>,
+    sessions: Option<Sessions<S>>,
     definitions: Vec<ToolDefinition>,
     server_info: String,
 }
 
+struct Sessions<S> {
+    service: StreamableHttpService<Leased<S>, LegacySessions>,
+    held: Arc<LegacySessions>,
+}
+
 impl<S: ServerHandler + Clone + Sync> RmcpUpstream<S> {
-    /// `server` with these `tools`; `stop` ends its streams.
+    /// `server` with these `tools`. At `stop` its calls have until shortly before the end of the drain time; to end its `listen` with a result
+    /// is the server's own.
     pub fn new(server: S, tools: &[Tool], limits: &RmcpLimits, stop: CancellationToken) -> Self {
         let definitions = tools.iter().map(definition).collect();
         let server_info = serde_json::to_string(&server.get_info().server_info).expect("it has text keys only");
@@ -76,12 +86,14 @@ impl<S: ServerHandler + Clone + Sync> RmcpUpstream<S> {
             .enforce_origin_validation()
             .with_max_request_body_bytes(limits.body_max_bytes)
             .with_json_response(true)
-            .with_cancellation_token(stop);
-        let sessions = limits.session_idle_seconds.map(|idle_seconds| {
-            let mut manager = LocalSessionManager::default();
-            manager.session_config.keep_alive = Some(Duration::from_secs(idle_seconds));
-            let (server, config) = (server.clone(), config.clone().with_legacy_session_mode(true));
-            StreamableHttpService::new(move || Ok(Leased(server.clone())), Arc::new(manager), config)
+            .with_cancellation_token(drained(&stop));
+        let sessions = limits.sessions.as_ref().map(|settings| {
+            let held = LegacySessions::new(settings);
+            held.sweep(stop);
+            let (server, mut config) = (server.clone(), config.clone().with_legacy_session_mode(true));
+            config.session_store = held.store();
+            let service = StreamableHttpService::new(move || Ok(Leased(server.clone())), held.clone(), config);
+            Sessions { service, held }
         });
         let config = config.with_legacy_session_mode(false);
         let stateless = StreamableHttpService::new(move || Ok(server.clone()), Arc::default(), config);
@@ -90,7 +102,7 @@ impl<S: ServerHandler + Clone + Sync> RmcpUpstream<S> {
 
     /// The sessions, for whatever opens, uses or ends one; a message on its own needs none. Who could not read the stream of a session
     /// is given none: it sent no `Accept`, or one for JSON.
-    fn sessions_for(&self, message: &Message) -> Option<&StreamableHttpService<Leased<S>, LocalSessionManager>> {
+    fn sessions_for(&self, message: &Message) -> Option<&Sessions<S>> {
         let opens = message.envelope.as_ref().is_some_and(|envelope| &*envelope.method == "initialize")
             && message.headers.get(header::ACCEPT).is_some_and(|accept| accept.to_str().is_ok_and(names_events));
         let in_session = message.envelope.is_none() || message.headers.contains_key(&SESSION_HEADER);
@@ -108,10 +120,17 @@ impl<S: ServerHandler + Clone + Sync> Upstream for RmcpUpstream<S> {
         Some(self.server_info.clone())
     }
 
+    fn sessions(&self) -> usize {
+        self.sessions.as_ref().map_or(0, |sessions| sessions.held.count())
+    }
+
     async fn call(&self, principal: &Arc<Principal>, message: Message) -> Result<UpstreamReply, UpstreamError> {
         let id = message.envelope.as_ref().and_then(|envelope| envelope.id().cloned());
         let response = match self.sessions_for(&message) {
-            Some(sessions) => sessions.handle(request(principal, message)).await,
+            Some(sessions) => match sessions.handle(principal, message).await? {
+                InSession::Answered(response) => response,
+                InSession::HandedOver(reply) => return Ok(reply),
+            },
             None => self.stateless.handle(request(principal, message)).await,
         };
         let mut reply = reply(response).await?;
@@ -123,6 +142,54 @@ impl<S: ServerHandler + Clone + Sync> Upstream for RmcpUpstream<S> {
         }
         Ok(reply)
     }
+}
+
+/// What became of a message in a session.
+enum InSession {
+    /// This process answered.
+    Answered(Response<BoxBody<Bytes, Infallible>>),
+    /// It concerns another one, which gets it.
+    HandedOver(UpstreamReply),
+}
+
+impl<S: ServerHandler + Clone + Sync> Sessions<S> {
+    async fn handle(&self, principal: &Arc<Principal>, message: Message) -> Result<InSession, UpstreamError> {
+        match self.held.hand_over(&message).await {
+            Ok(false) => {}
+            Ok(true) => return Ok(InSession::HandedOver(without_body(StatusCode::ACCEPTED))),
+            Err(EphemeralError::TooLarge { .. }) => return Ok(InSession::HandedOver(too_large_to_hand_over())),
+            Err(cause) => return Err(unavailable(&cause)),
+        }
+        let _alone = self.held.come_back(&message).await.map_err(|cause| unavailable(&cause))?;
+        Ok(InSession::Answered(self.service.handle(request(principal, message)).await))
+    }
+}
+
+fn unavailable(cause: &EphemeralError) -> UpstreamError {
+    UpstreamError::Unavailable { cause: cause.to_string() }
+}
+
+fn without_body(status: StatusCode) -> UpstreamReply {
+    UpstreamReply { status, content_type: None, session_id: None, body: ReplyBody::Whole(Bytes::new()) }
+}
+
+fn too_large_to_hand_over() -> UpstreamReply {
+    let words = "The answer is too large for the process that asked, which is another one";
+    let error = JsonRpcError::new(StatusCode::PAYLOAD_TOO_LARGE, REFUSED, words);
+    let content_type = Some(HeaderValue::from_static(JSON));
+    UpstreamReply { content_type, body: ReplyBody::Whole(error.body()), ..without_body(error.status) }
+}
+
+/// Cancelled when calls have had their time after `stop`.
+fn drained(stop: &CancellationToken) -> CancellationToken {
+    let (drained, stop) = (CancellationToken::new(), stop.clone());
+    let end = drained.clone();
+    tokio::spawn(async move {
+        stop.cancelled().await;
+        tokio::time::sleep(DRAIN.saturating_sub(LAST_WORDS)).await;
+        end.cancel();
+    });
+    drained
 }
 
 fn definition(tool: &Tool) -> ToolDefinition {

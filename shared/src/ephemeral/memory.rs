@@ -77,6 +77,24 @@ impl Ephemeral for MemoryEphemeral {
         Ok(self.values.shard(key).remove(key, now))
     }
 
+    async fn replace(
+        &self,
+        key: &str,
+        old: Option<&[u8]>,
+        new: &[u8],
+        ttl_seconds: u32,
+    ) -> Result<bool, EphemeralError> {
+        check_key(key)?;
+        check_value(new)?;
+        let now = self.clock.now();
+        let mut shard = self.values.shard(key);
+        let is_as_thought = shard.get(key, now).map(|entry| entry.value.as_slice()) == old;
+        if is_as_thought {
+            shard.insert(key, Entry { value: new.to_vec(), expires_at: now + i64::from(ttl_seconds.max(1)) }, now);
+        }
+        Ok(is_as_thought)
+    }
+
     async fn count(&self, key: &str, window_seconds: u32) -> Result<Count, EphemeralError> {
         self.count_one(key, window_seconds)
     }

@@ -72,6 +72,16 @@ pub trait Ephemeral: Send + Sync + 'static {
     /// Removes and returns what is kept under `key`: of several callers at most one gets it.
     async fn take(&self, key: &str) -> Result<Option<Vec<u8>>, EphemeralError>;
 
+    /// Keeps `new` under `key` for `ttl_seconds` (at least 1) where exactly `old` is kept (`None`: nothing). Whether it was: of several
+    /// callers with the same `old` at most one hears yes.
+    async fn replace(
+        &self,
+        key: &str,
+        old: Option<&[u8]>,
+        new: &[u8],
+        ttl_seconds: u32,
+    ) -> Result<bool, EphemeralError>;
+
     /// Counts one more under `key` (which shares nothing with kept values) in a window that begins with the first count
     /// and lasts `window_seconds`.
     async fn count(&self, key: &str, window_seconds: u32) -> Result<Count, EphemeralError>;

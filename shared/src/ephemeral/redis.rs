@@ -27,6 +27,11 @@ const TAKE: &str = "local value = redis.call('GET', KEYS[1])
 if value then redis.call('DEL', KEYS[1]) end
 return value";
 
+const REPLACE: &str = "local value = redis.call('GET', KEYS[1])
+if ARGV[4] == 'absent' then if value then return 0 end elseif value ~= ARGV[1] then return 0 end
+redis.call('SET', KEYS[1], ARGV[2], 'EX', ARGV[3])
+return 1";
+
 /// Keys of one installation in one Redis.
 pub struct RedisEphemeral {
     client: Client,
@@ -36,6 +41,7 @@ pub struct RedisEphemeral {
     counted: Script,
     uncount: Script,
     take: Script,
+    replace: Script,
 }
 
 impl RedisEphemeral {
@@ -57,6 +63,7 @@ impl RedisEphemeral {
             counted: Script::new(COUNTED),
             uncount: Script::new(UNCOUNT),
             take: Script::new(TAKE),
+            replace: Script::new(REPLACE),
         })
     }
 
@@ -141,6 +148,21 @@ impl Ephemeral for RedisEphemeral {
     async fn take(&self, key: &str) -> Result<Option<Vec<u8>>, EphemeralError> {
         let key = self.value_key(key)?;
         self.run(async |manager| self.take.key(key).invoke_async(manager).await).await
+    }
+
+    async fn replace(
+        &self,
+        key: &str,
+        old: Option<&[u8]>,
+        new: &[u8],
+        ttl_seconds: u32,
+    ) -> Result<bool, EphemeralError> {
+        let key = self.value_key(key)?;
+        check_value(new)?;
+        let (known, kept) = old.map_or(("absent", &b""[..]), |old| ("kept", old));
+        let mut call = self.replace.key(key);
+        call.arg(kept).arg(new).arg(ttl_seconds.max(1)).arg(known);
+        self.run(async |manager| call.invoke_async(manager).await).await
     }
 
     async fn count(&self, key: &str, window_seconds: u32) -> Result<Count, EphemeralError> {

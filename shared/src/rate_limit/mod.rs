@@ -194,6 +194,9 @@ mod tests {
         async fn take(&self, _: &str) -> Result<Option<Vec<u8>>, EphemeralError> {
             Err(EphemeralError::Unavailable("gone".to_owned()))
         }
+        async fn replace(&self, _: &str, _: Option<&[u8]>, _: &[u8], _: u32) -> Result<bool, EphemeralError> {
+            Err(EphemeralError::Unavailable("gone".to_owned()))
+        }
         async fn count(&self, _: &str, _: u32) -> Result<Count, EphemeralError> {
             Err(EphemeralError::Unavailable("gone".to_owned()))
         }

@@ -18,8 +18,9 @@ use resource_server::{
 use serde_json::{Value, json};
 use shared::{
     clock::{Clock, SharedClock, UnixSeconds},
-    config::Sources,
+    config::{RedisUrl, Sources},
     db::{DatabaseUrl, PoolLimits, Store},
+    ephemeral::{self, Ephemeral},
     protocol::{jwt::AssertionSigner, resource_document::ResourceScope},
     random::{SharedRandom, SystemRandom},
     trace::Tracer,
@@ -136,9 +137,7 @@ fn build_app(
 ) -> (App, CancellationToken) {
     // One provider serves a process: that of the issuer, whose tests run in this one, too.
     keys::install_crypto_provider();
-    let text = format!("[resource_server]\nissuer = \"{issuer}\"\n{settings}\n");
-    let sources = Sources::new().with_file_text("test", &text).expect("TOML");
-    let settings = Settings::load(&sources).expect("settings");
+    let settings = load(issuer, settings);
     let stop = CancellationToken::new();
     let own = settings.resource_server.own_authorization_server;
     let identity = own.then(|| EnrolledIdentity { client_id: "resource-server".into(), signer });
@@ -154,6 +153,12 @@ fn build_app(
         }
     };
     (app.expect("an app"), stop)
+}
+
+fn load(issuer: &str, settings: &str) -> Settings {
+    let text = format!("[resource_server]\nissuer = \"{issuer}\"\n{settings}\n");
+    let sources = Sources::new().with_file_text("test", &text).expect("TOML");
+    Settings::load(&sources).expect("settings")
 }
 
 /// The scopes of the built-in tools; whatever tool they do not know is read.
@@ -191,6 +196,21 @@ impl Server {
         Self::start_with_store(issuer, settings, signer, upstream, in_memory().await)
     }
 
+    /// The same, with an upstream that is made for these settings, with what may vanish and the clock.
+    pub async fn start_before(
+        issuer: Arc<Play>,
+        settings: &str,
+        upstream: impl FnOnce(&Settings, &Arc<dyn Ephemeral>, &SharedClock) -> Arc<dyn Upstream>,
+    ) -> Self {
+        let clock = Arc::new(SetClock(NOW.into()));
+        let (loaded, shared): (Settings, SharedClock) = (load(&issuer.url, settings), clock.clone());
+        let redis_url = loaded.shared.redis_url.as_ref().map(RedisUrl::expose);
+        let ephemeral = ephemeral::open(redis_url, "test", &shared).expect("a store");
+        let upstream = upstream(&loaded, &ephemeral, &shared);
+        let signer = Arc::new(AssertionSigner::generate(&SystemRandom).expect("a key"));
+        Self::start_at(issuer, settings, signer, Some(upstream), (in_memory().await, clock))
+    }
+
     /// A ready one over this store.
     pub async fn start_over(store: Store) -> Self {
         let issuer = issuer::start().await;
@@ -207,7 +227,16 @@ impl Server {
         upstream: Option<Arc<dyn Upstream>>,
         store: Store,
     ) -> Self {
-        let clock = Arc::new(SetClock(NOW.into()));
+        Self::start_at(issuer, settings, signer, upstream, (store, Arc::new(SetClock(NOW.into()))))
+    }
+
+    fn start_at(
+        issuer: Arc<Play>,
+        settings: &str,
+        signer: Arc<AssertionSigner>,
+        upstream: Option<Arc<dyn Upstream>>,
+        (store, clock): (Store, Arc<SetClock>),
+    ) -> Self {
         let (app, stop) = build_app(&issuer.url, settings, signer, upstream, store, clock.clone());
         let metrics = app.metrics.clone();
         let (router, _follower) = app.start();

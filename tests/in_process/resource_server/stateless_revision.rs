@@ -1,7 +1,7 @@
 //! MCP 2026-07-28, as a client sees it: the tools of the official suite behind our pipeline, and our own.
 
 use super::{
-    issuer,
+    issuer::{self, Play},
     server::{Answer, IN_TIME, Server, list, post},
 };
 use async_trait::async_trait;
@@ -12,6 +12,7 @@ use axum::{
 use futures_util::FutureExt as _;
 use http_body_util::BodyExt as _;
 use resource_server::{
+    app::session_settings,
     bearer::principal::Principal,
     upstreams::{
         Message, ToolDefinition, Upstream, UpstreamError, UpstreamReply,
@@ -19,28 +20,34 @@ use resource_server::{
     },
 };
 use serde_json::{Value, json};
-use shared::protocol::security_event::RevocationKind;
+use shared::{protocol::security_event::RevocationKind, random::SystemRandom};
 use std::{net::TcpListener, sync::Arc};
 use system_tests::{
     conformance_server::{ConformanceServer, ENDLESS, tools},
     poll::until,
 };
-use tokio_util::sync::CancellationToken;
 
 const CAPABILITIES: &str = "io.modelcontextprotocol/clientCapabilities";
 const SUBSCRIPTION: &str = "io.modelcontextprotocol/subscriptionId";
 
 /// The suite's tools behind a server of ours.
 pub async fn behind(settings: &str) -> (Server, ConformanceServer) {
+    behind_at(issuer::start().await, settings).await
+}
+
+/// The same in front of this issuer.
+pub async fn behind_at(issuer: Arc<Play>, settings: &str) -> (Server, ConformanceServer) {
     let fixture = ConformanceServer::default();
-    let limits = RmcpLimits {
-        allowed_hosts: vec!["localhost:9500".into()],
-        allowed_origins: vec![],
-        body_max_bytes: 1024 * 1024,
-        session_idle_seconds: settings.contains("legacy_sessions = true").then_some(1800),
-    };
-    let upstream = RmcpUpstream::new(fixture.clone(), &tools(), &limits, CancellationToken::new());
-    let server = Server::start_around(issuer::start().await, settings, Some(Arc::new(upstream))).await;
+    let server = Server::start_before(issuer, settings, |settings, ephemeral, clock| {
+        let limits = RmcpLimits {
+            allowed_hosts: vec!["localhost:9500".into()],
+            allowed_origins: vec![],
+            body_max_bytes: 1024 * 1024,
+            sessions: session_settings(settings, ephemeral, clock, &SystemRandom),
+        };
+        Arc::new(RmcpUpstream::new(fixture.clone(), &tools(), &limits, fixture.stop.clone()))
+    });
+    let server = server.await;
     server.wait_until_ready().await;
     (server, fixture)
 }

@@ -26,6 +26,8 @@ use std::{
     },
 };
 
+use tokio_util::sync::CancellationToken;
+
 pub use surface::{ENDLESS, tools};
 
 /// The server. Clones share who listens.
@@ -33,6 +35,8 @@ pub use surface::{ENDLESS, tools};
 pub struct ConformanceServer {
     listening: Arc<Listening>,
     running: Arc<AtomicU64>,
+    /// Whoever listens is told that it is over.
+    pub stop: CancellationToken,
 }
 
 /// A call that runs; counted until it ends, however it does.
@@ -179,7 +183,10 @@ impl ServerHandler for ConformanceServer {
 
     async fn listen(&self, context: SubscriptionContext) -> Answer<()> {
         let _listener = self.listening.begin(context.sink().clone());
-        context.cancelled().await;
+        tokio::select! {
+            () = context.cancelled() => {}
+            () = self.stop.cancelled() => {}
+        }
         Ok(())
     }
 }

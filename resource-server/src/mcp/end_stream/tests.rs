@@ -57,6 +57,7 @@ fn open(
         time_limit: DEADLINE * 10,
         unread_max,
         stop: Some(stop.clone()),
+        last_words: Duration::from_millis(100),
         revocations,
         token: token.clone(),
     };
@@ -99,5 +100,23 @@ async fn a_stream_that_listens_ends_when_the_server_stops() {
     let next = tokio::spawn(async move { stream.frame().await.is_none() });
     stop.cancel();
     assert!(tokio::time::timeout(DEADLINE, next).await.expect("in time").expect("no panic"), "its end is a proper one");
+    is_given_back(&token).await;
+}
+
+/// Whatever comes in those moments is still said.
+#[tokio::test]
+async fn a_stream_that_ends_by_itself_at_a_stop_says_its_last_word() {
+    let stop = CancellationToken::new();
+    let word = || Ok::<_, Infallible>(Frame::data(Bytes::from_static(b"data: over\n\n")));
+    let told = stop.clone();
+    let last = stream::once(async move {
+        told.cancelled().await;
+        tokio::task::yield_now().await;
+        word()
+    });
+    let (stream, token) = open(BoxBody::new(StreamBody::new(last)), DEADLINE, &stop);
+    stop.cancel();
+    let said = tokio::time::timeout(DEADLINE, stream.collect()).await.expect("in time").expect("no error");
+    assert_eq!(said.to_bytes(), "data: over\n\n");
     is_given_back(&token).await;
 }

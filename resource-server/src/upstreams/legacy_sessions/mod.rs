@@ -1,0 +1,345 @@
+//! Legacy sessions of servers written on rmcp, which keeps each of them in one process: a worker with its running calls. Here an answer outlives
+//! the connection that was to carry it, and where several processes share what may vanish, a session is at home at all of them.
+
+mod across;
+mod answers;
+mod here;
+mod transport;
+
+use crate::{mcp::envelope::Kind, pipeline::SESSION_HEADER, upstreams::Message};
+use across::{Across, Whose};
+use answers::{Answers, Kept};
+use futures_util::{Stream, StreamExt as _, stream};
+use here::{Here, Listening};
+use rmcp::{
+    model::{ClientJsonRpcMessage, RequestId, ServerJsonRpcMessage},
+    transport::streamable_http_server::session::{
+        RestoreOutcome, ServerSseMessage, SessionId, SessionManager, SessionStore,
+        local::{LocalSessionHandle, LocalSessionManager, LocalSessionManagerError as Error},
+    },
+};
+use serde::Deserialize;
+use shared::{
+    clock::SharedClock,
+    ephemeral::{Ephemeral, EphemeralError},
+};
+use std::{
+    collections::HashMap,
+    pin::Pin,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+use transport::SessionTransport;
+
+/// How often a process looks for what others know of what runs here.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
+/// How often it looks which of its sessions were ended elsewhere though nothing of them runs here.
+const SWEEP_EVERY: Duration = Duration::from_secs(60);
+
+/// How sessions are kept.
+#[derive(Clone)]
+pub struct SessionSettings {
+    /// A session leaves the memory of a process after this long without a message there.
+    pub idle: Duration,
+    /// It is over after this many seconds.
+    pub lifetime_seconds: u32,
+    /// A call takes no longer.
+    pub call_time: Duration,
+    /// Where answers are kept that may not have arrived.
+    pub ephemeral: Arc<dyn Ephemeral>,
+    /// Where several processes share that.
+    pub process: Option<SharingProcess>,
+}
+
+/// One process of several.
+#[derive(Clone)]
+pub struct SharingProcess {
+    /// What the others know it by.
+    pub name: String,
+    /// Time.
+    pub clock: SharedClock,
+}
+
+/// The sessions that live in this process.
+pub(super) struct LegacySessions {
+    local: LocalSessionManager,
+    here: Mutex<HashMap<SessionId, Arc<Here>>>,
+    answers: Answers,
+    across: Option<Arc<Across>>,
+    call_time: Duration,
+    /// Sessions come back one after the other: rmcp fails where two requests bring back the same.
+    coming_back: tokio::sync::Mutex<()>,
+}
+
+type Events = Pin<Box<dyn Stream<Item = ServerSseMessage> + Send + Sync>>;
+
+impl LegacySessions {
+    pub(super) fn new(settings: &SessionSettings) -> Arc<Self> {
+        let mut local = LocalSessionManager::default();
+        local.session_config.keep_alive = Some(settings.idle);
+        Arc::new(Self {
+            local,
+            here: Mutex::default(),
+            answers: Answers::new(settings.ephemeral.clone()),
+            across: settings.process.as_ref().map(|process| {
+                Arc::new(Across::new(settings.ephemeral.clone(), process.clone(), settings.lifetime_seconds))
+            }),
+            call_time: settings.call_time,
+            coming_back: tokio::sync::Mutex::default(),
+        })
+    }
+
+    /// What rmcp asks for a session that does not live here.
+    pub(super) fn store(&self) -> Option<Arc<dyn SessionStore>> {
+        self.across.clone().map(|across| across as Arc<dyn SessionStore>)
+    }
+
+    /// How many live here.
+    pub(super) fn count(&self) -> usize {
+        self.locked().len()
+    }
+
+    /// Ends what was ended elsewhere, until `stop`.
+    pub(super) fn sweep(self: &Arc<Self>, stop: CancellationToken) {
+        let Some(across) = self.across.clone() else { return };
+        let held = Arc::downgrade(self);
+        let sweep = async move {
+            loop {
+                tokio::time::sleep(SWEEP_EVERY).await;
+                let Some(sessions) = held.upgrade() else { return };
+                let ids: Vec<SessionId> = sessions.locked().keys().cloned().collect();
+                for id in ids {
+                    if matches!(across.exists(&id).await, Ok(false)) {
+                        let _closed = sessions.close_session(&id).await;
+                    }
+                }
+            }
+        };
+        tokio::spawn(async move { stop.run_until_cancelled(sweep).await });
+    }
+
+    /// Hands `message` to the process that waits for it, where that is another one. Whether it did.
+    pub(super) async fn hand_over(&self, message: &Message) -> Result<bool, EphemeralError> {
+        let (Some(across), Some(session), Some(envelope)) = (&self.across, named(message), &message.envelope) else {
+            return Ok(false);
+        };
+        let about = || serde_json::from_slice::<About>(&message.body).unwrap_or_default();
+        let theirs = match &envelope.kind {
+            Kind::Response => matches!(about().id, Some(RequestId::String(id)) if across.is_anothers(&id)),
+            Kind::Notification if &*envelope.method == "notifications/cancelled" => {
+                about().params.request_id.is_some_and(|call| !self.runs(session, &call))
+            }
+            Kind::Notification | Kind::Request(_) => false,
+        };
+        if theirs {
+            across.post(session, &message.body).await?;
+        }
+        Ok(theirs)
+    }
+
+    /// Whoever holds this may hand a message for a session to rmcp; `None` where it lives here or nowhere else.
+    pub(super) async fn come_back(
+        &self,
+        message: &Message,
+    ) -> Result<Option<tokio::sync::MutexGuard<'_, ()>>, EphemeralError> {
+        let (Some(across), Some(session)) = (&self.across, named(message)) else { return Ok(None) };
+        let is_here = self.locked().contains_key(session);
+        if is_here || !across.exists(session).await? {
+            return Ok(None);
+        }
+        Ok(Some(self.coming_back.lock().await))
+    }
+
+    fn locked(&self) -> MutexGuard<'_, HashMap<SessionId, Arc<Here>>> {
+        self.here.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn runs(&self, session: &str, call: &RequestId) -> bool {
+        self.locked().get(session).is_some_and(|here| here.runs(call))
+    }
+
+    fn settle(&self, id: &SessionId, inner: transport::Inner) -> SessionTransport {
+        let here = Arc::new(Here::new(id.clone()));
+        self.locked().insert(id.clone(), here.clone());
+        SessionTransport::new(inner, here, self.answers.clone(), self.across.clone())
+    }
+
+    async fn handle(&self, id: &SessionId) -> Result<(LocalSessionHandle, Arc<Here>), Error> {
+        let handle = self.local.sessions.read().await.get(id).cloned();
+        let here = self.locked().get(id).cloned();
+        handle.zip(here).ok_or_else(|| Error::SessionNotFound(id.clone()))
+    }
+
+    /// Event ids are unique among all processes that the session lives in.
+    fn marked(&self, events: impl Stream<Item = ServerSseMessage> + Send + Sync + 'static) -> Events {
+        match self.across.clone() {
+            None => Box::pin(events),
+            Some(across) => Box::pin(events.map(move |mut event| {
+                event.event_id = event.event_id.map(|id| across.mark(id));
+                event
+            })),
+        }
+    }
+
+    /// Where a stream began that is taken up again, if that is another process, and its event there.
+    fn origin<'e>(&self, event: &'e str) -> (Option<&'e str>, &'e str) {
+        match self.across.as_ref().map(|across| across.whose(event)) {
+            None => (None, event),
+            Some(Whose::Ours(event) | Whose::Nobodys(event)) => (None, event),
+            Some(Whose::Anothers(process, event)) => (Some(process), event),
+        }
+    }
+
+    /// The answer to a call of another process, when it is there: what that process said before is gone.
+    fn wait_for(&self, id: &SessionId, process: &str, event: &str) -> Option<Events> {
+        let number = call_number(event)?;
+        let (answers, limit) = (self.answers.clone(), self.call_time);
+        let (id, process, event) = (id.clone(), process.to_owned(), event.to_owned());
+        let (sender, mut receiver) = mpsc::channel(1);
+        tokio::spawn(async move {
+            let look = async {
+                loop {
+                    match answers.find(&id, &process, number).await {
+                        Ok(Kept::Answer(answer)) => return Some(*answer),
+                        Ok(Kept::Another) => return None,
+                        Ok(Kept::Nothing) | Err(_) => tokio::time::sleep(LOOK_EVERY).await,
+                    }
+                }
+            };
+            tokio::select! {
+                found = tokio::time::timeout(limit, look) => if let Ok(Some(answer)) = found {
+                    let _gone = sender.send(last_event(&format!("{process}.{event}"), answer)).await;
+                },
+                () = sender.closed() => {}
+            }
+        });
+        Some(Box::pin(stream::poll_fn(move |context| receiver.poll_recv(context))))
+    }
+}
+
+/// What a message of the client is about.
+#[derive(Debug, Default, Deserialize)]
+struct About {
+    #[serde(default)]
+    id: Option<RequestId>,
+    #[serde(default)]
+    params: Cancelled,
+}
+
+#[derive(Debug, Default, Deserialize)]
+struct Cancelled {
+    #[serde(default, rename = "requestId")]
+    request_id: Option<RequestId>,
+}
+
+fn named(message: &Message) -> Option<&str> {
+    message.headers.get(&SESSION_HEADER)?.to_str().ok()
+}
+
+/// rmcp numbers events of calls `INDEX/CALL`, others `INDEX`.
+fn call_number(event: &str) -> Option<u64> {
+    let (index, call) = event.split_once('/')?;
+    index.parse::<u64>().ok().and_then(|_| call.parse().ok())
+}
+
+/// The event that ends the stream of a call.
+fn last_event(after: &str, answer: ServerJsonRpcMessage) -> ServerSseMessage {
+    ServerSseMessage::new(after, answer)
+}
+
+impl SessionManager for LegacySessions {
+    type Error = Error;
+    type Transport = SessionTransport;
+
+    async fn create_session(&self) -> Result<(SessionId, Self::Transport), Error> {
+        let (id, inner) = self.local.create_session().await?;
+        let transport = self.settle(&id, inner);
+        Ok((id, transport))
+    }
+
+    async fn initialize_session(
+        &self,
+        id: &SessionId,
+        message: ClientJsonRpcMessage,
+    ) -> Result<ServerJsonRpcMessage, Error> {
+        self.local.initialize_session(id, message).await
+    }
+
+    async fn has_session(&self, id: &SessionId) -> Result<bool, Error> {
+        self.local.has_session(id).await
+    }
+
+    async fn close_session(&self, id: &SessionId) -> Result<(), Error> {
+        self.locked().remove(id);
+        self.local.close_session(id).await
+    }
+
+    async fn create_stream(
+        &self,
+        id: &SessionId,
+        message: ClientJsonRpcMessage,
+    ) -> Result<impl Stream<Item = ServerSseMessage> + Send + Sync + 'static, Error> {
+        let (handle, here) = self.handle(id).await?;
+        let mut receiver = handle.establish_request_wise_channel().await?;
+        if let (ClientJsonRpcMessage::Request(request), Some(number)) = (&message, receiver.http_request_id) {
+            here.begin(request.id.clone(), number);
+        }
+        handle.push_message(message, receiver.http_request_id).await?;
+        Ok(self.marked(stream::poll_fn(move |context| receiver.inner.poll_recv(context))))
+    }
+
+    async fn accept_message(&self, id: &SessionId, message: ClientJsonRpcMessage) -> Result<(), Error> {
+        self.local.accept_message(id, message).await
+    }
+
+    async fn create_standalone_stream(
+        &self,
+        id: &SessionId,
+    ) -> Result<impl Stream<Item = ServerSseMessage> + Send + Sync + 'static, Error> {
+        let (handle, here) = self.handle(id).await?;
+        let mut receiver = handle.establish_common_channel().await?;
+        let listening: Listening = here.listen();
+        Ok(self.marked(stream::poll_fn(move |context| {
+            let _until_it_ends = &listening;
+            receiver.inner.poll_recv(context)
+        })))
+    }
+
+    async fn resume(
+        &self,
+        id: &SessionId,
+        last_event_id: String,
+    ) -> Result<impl Stream<Item = ServerSseMessage> + Send + Sync + 'static, Error> {
+        let (process, event) = self.origin(&last_event_id);
+        if let Some(process) = process {
+            return match self.wait_for(id, process, event) {
+                Some(events) => Ok(events),
+                None => self.create_standalone_stream(id).await.map(|events| Box::pin(events) as Events),
+            };
+        }
+        let cause = match self.local.resume(id, event.to_owned()).await {
+            Ok(events) => return Ok(self.marked(events)),
+            Err(cause) => cause,
+        };
+        let own = self.across.as_ref().map_or("", |across| across.name());
+        let Some(number) = call_number(event) else { return Err(cause) };
+        match self.answers.find(id, own, number).await {
+            Ok(Kept::Answer(answer)) => Ok(self.marked(stream::iter([last_event(event, *answer)]))),
+            Ok(Kept::Another | Kept::Nothing) => Err(cause),
+            Err(unknown) => {
+                tracing::warn!(cause = %unknown, "it is not known what a call was answered");
+                Err(cause)
+            }
+        }
+    }
+
+    async fn restore_session(&self, id: SessionId) -> Result<RestoreOutcome<Self::Transport>, Error> {
+        Ok(match self.local.restore_session(id.clone()).await? {
+            RestoreOutcome::Restored(inner) => RestoreOutcome::Restored(self.settle(&id, inner)),
+            RestoreOutcome::AlreadyPresent => RestoreOutcome::AlreadyPresent,
+            _ => RestoreOutcome::NotSupported,
+        })
+    }
+}

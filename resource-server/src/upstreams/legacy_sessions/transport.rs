@@ -1,0 +1,156 @@
+//! Between rmcp's worker of a session and the server that answers: every message passes here, whoever still listens.
+
+use super::{
+    LOOK_EVERY,
+    across::{Across, News},
+    answers::Answers,
+    here::Here,
+};
+use rmcp::{
+    RoleServer,
+    model::{ClientJsonRpcMessage, ClientNotification, RequestId, ServerJsonRpcMessage, ServerNotification},
+    transport::{
+        Transport, WorkerTransport,
+        streamable_http_server::session::local::{LocalSessionWorker, LocalSessionWorkerError},
+    },
+};
+use std::{collections::VecDeque, sync::Arc};
+use tokio::time::Instant;
+
+/// What rmcp gives a session.
+pub(super) type Inner = WorkerTransport<LocalSessionWorker>;
+
+/// The same with what we know besides.
+pub(in crate::upstreams) struct SessionTransport {
+    inner: Inner,
+    here: Arc<Here>,
+    answers: Answers,
+    across: Option<Arc<Across>>,
+    look_at: Instant,
+    /// Up to which message of other processes everything was looked at.
+    seen: i64,
+    handed_over: VecDeque<ClientJsonRpcMessage>,
+}
+
+impl SessionTransport {
+    pub(super) fn new(inner: Inner, here: Arc<Here>, answers: Answers, across: Option<Arc<Across>>) -> Self {
+        let look_at = Instant::now() + LOOK_EVERY;
+        Self { inner, here, answers, across, look_at, seen: 0, handed_over: VecDeque::new() }
+    }
+
+    /// What the server says, with questions named so that their answers find back from any process.
+    fn mark(&self, mut message: ServerJsonRpcMessage) -> ServerJsonRpcMessage {
+        let Some(across) = &self.across else { return message };
+        match &mut message {
+            ServerJsonRpcMessage::Request(question) => {
+                self.here.ask(question.id.clone());
+                question.id = across.mark_question(&question.id);
+            }
+            ServerJsonRpcMessage::Notification(told) => {
+                if let ServerNotification::CancelledNotification(cancelled) = &mut told.notification
+                    && let Some(question) = &mut cancelled.params.request_id
+                {
+                    self.here.answered(question);
+                    *question = across.mark_question(question);
+                }
+            }
+            ServerJsonRpcMessage::Response(_) | ServerJsonRpcMessage::Error(_) => {}
+        }
+        message
+    }
+
+    /// What the client says, if it concerns this process.
+    fn unmark(&self, mut message: ClientJsonRpcMessage) -> Option<ClientJsonRpcMessage> {
+        if let Some(across) = &self.across
+            && let Some(id) = match &mut message {
+                ClientJsonRpcMessage::Response(answer) => Some(&mut answer.id),
+                ClientJsonRpcMessage::Error(refusal) => refusal.id.as_mut(),
+                ClientJsonRpcMessage::Request(_) | ClientJsonRpcMessage::Notification(_) => None,
+            }
+        {
+            *id = across.unmark_question(id).filter(|question| self.here.answered(question))?;
+        }
+        if let Some(call) = cancelled_call(&message) {
+            self.here.finish(call);
+        }
+        Some(message)
+    }
+
+    /// Looks what other processes know. Whether the session lives.
+    async fn look(&mut self) -> bool {
+        let Some(across) = &self.across else { return true };
+        match across.news(&self.here.id, self.seen).await {
+            Ok(News::Over) => return false,
+            Ok(News::Messages { messages, last }) => {
+                let ours = messages.into_iter().filter(|message| {
+                    // What is cancelled elsewhere concerns whoever runs it.
+                    cancelled_call(message).is_none_or(|call| self.here.runs(call))
+                });
+                self.handed_over.extend(ours);
+                self.seen = last;
+            }
+            Err(cause) => tracing::debug!(%cause, "it is not known what other processes say"),
+        }
+        self.look_at = Instant::now() + LOOK_EVERY;
+        true
+    }
+}
+
+fn cancelled_call(message: &ClientJsonRpcMessage) -> Option<&RequestId> {
+    let ClientJsonRpcMessage::Notification(told) = message else { return None };
+    let ClientNotification::CancelledNotification(cancelled) = &told.notification else { return None };
+    cancelled.params.request_id.as_ref()
+}
+
+impl Transport<RoleServer> for SessionTransport {
+    type Error = LocalSessionWorkerError;
+
+    fn send(
+        &mut self,
+        message: ServerJsonRpcMessage,
+    ) -> impl Future<Output = Result<(), Self::Error>> + Send + 'static {
+        let answered = match &message {
+            ServerJsonRpcMessage::Response(answer) => Some(&answer.id),
+            ServerJsonRpcMessage::Error(refusal) => refusal.id.as_ref(),
+            ServerJsonRpcMessage::Request(_) | ServerJsonRpcMessage::Notification(_) => None,
+        };
+        let number = answered.and_then(|call| self.here.finish(call));
+        let process = self.across.as_ref().map_or("", |across| across.name());
+        let keep = number.map(|number| self.answers.keep(&self.here.id, process, number, &message));
+        let message = self.mark(message);
+        let send = self.inner.send(message);
+        async move {
+            // Before it is sent: whoever lost it finds it.
+            if let Some(keep) = keep {
+                keep.await;
+            }
+            send.await
+        }
+    }
+
+    async fn receive(&mut self) -> Option<ClientJsonRpcMessage> {
+        loop {
+            if let Some(message) = self.handed_over.pop_front() {
+                match self.unmark(message) {
+                    Some(message) => return Some(message),
+                    None => continue,
+                }
+            }
+            let (here, looks) = (self.here.clone(), self.across.is_some());
+            let is_busy = looks && here.is_busy();
+            tokio::select! {
+                message = self.inner.receive() => if let Some(message) = self.unmark(message?) {
+                    return Some(message);
+                },
+                () = tokio::time::sleep_until(self.look_at), if is_busy => if !self.look().await {
+                    return None;
+                },
+                () = here.begun(), if looks && !is_busy => {}
+            }
+        }
+    }
+
+    async fn close(&mut self) -> Result<(), Self::Error> {
+        self.inner.close().await
+    }
+}
