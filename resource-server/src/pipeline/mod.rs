@@ -184,7 +184,9 @@ impl Pipeline {
             }
             judged => judged.map_err(|refusal| refusal.answering(request_id(&message)))?,
         };
-        self.check_session(caller, &message, now).await?;
+        if self.sessions.is_some() {
+            Box::pin(self.check_session(caller, &message, now)).await?;
+        }
         if lists_tools {
             return Ok(self.list_tools(caller, &message));
         }
