@@ -222,7 +222,7 @@ fn assemble(
         metrics: PipelineMetrics::default(),
         stop: stop.clone(),
     });
-    let documents = IssuerDocuments::new(document_places(&settings), fetcher, clock.clone());
+    let documents = IssuerDocuments::new(document_places(&settings), fetcher, &clock);
     let metadata = Arc::new(Metadata::new(&settings, &scopes, documents, refusals));
     let own_keys = follower.as_ref().map(|follower| follower.feed.jwks.clone());
     let metrics = Arc::new(Metrics {

@@ -1,22 +1,19 @@
 //! Where a foreign issuer's keys and introspection are: its metadata (RFC 8414 §3, OpenID Connect Discovery §4), held and renewed.
 //! A document is believed only about itself: it must name the issuer, and its endpoints must be on hosts that the operator named.
 
-use super::fetch::{FetchError, Fetcher, patiently, refused, send};
+use super::{
+    fetch::{FetchError, Fetcher, refused, send},
+    held_document::{Freshness, HeldDocument},
+};
 use crate::config::{IntrospectionRule, IssuerUrl};
 use http::StatusCode;
-use shared::{
-    clock::{SharedClock, UnixSeconds},
-    protocol::authorization_server_metadata::AuthorizationServerMetadata,
-};
-use std::sync::{Arc, PoisonError, RwLock};
+use shared::{clock::SharedClock, protocol::authorization_server_metadata::AuthorizationServerMetadata};
+use std::sync::Arc;
 use url::{Host, Url};
 
-/// A document is used this long without asking again.
-pub const FRESH_SECONDS: i64 = 60 * 60;
-/// One that cannot be renewed is used this long.
-pub const USABLE_SECONDS: i64 = 24 * 60 * 60;
-/// After a failure nobody asks again for this long: while there is something to use, and while there is nothing.
-const FAILURE_PAUSE_SECONDS: (i64, i64) = (60, 1);
+/// For how long a document counts.
+const FRESHNESS: Freshness =
+    Freshness { fresh_seconds: 60 * 60, usable_seconds: 24 * 60 * 60, pause_seconds: 60, empty_pause_seconds: 1 };
 
 /// What a foreign issuer says about itself, as far as it matters here.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,32 +28,17 @@ pub struct ForeignEndpoints {
 
 /// The metadata of one foreign issuer.
 pub struct Discovery {
+    asked: Asked,
+    held: Arc<HeldDocument<Arc<ForeignEndpoints>>>,
+}
+
+/// Whose metadata, and what it may and must say.
+#[derive(Clone)]
+struct Asked {
     issuer: IssuerUrl,
     hosts: Vec<String>,
     rule: IntrospectionRule,
     fetcher: Fetcher,
-    clock: SharedClock,
-    current: RwLock<Held>,
-    in_flight: tokio::sync::Mutex<()>,
-}
-
-#[derive(Default, Clone)]
-struct Held {
-    endpoints: Option<(Arc<ForeignEndpoints>, UnixSeconds)>,
-    failed_at: Option<UnixSeconds>,
-}
-
-impl Held {
-    fn usable(&self, now: UnixSeconds) -> Option<(&Arc<ForeignEndpoints>, i64)> {
-        let held = self.endpoints.as_ref().map(|(endpoints, at)| (endpoints, now - at));
-        held.filter(|(_, age)| (0..USABLE_SECONDS).contains(age))
-    }
-
-    fn paused(&self, now: UnixSeconds) -> bool {
-        let (long, short) = FAILURE_PAUSE_SECONDS;
-        let pause = if self.usable(now).is_some() { long } else { short };
-        self.failed_at.is_some_and(|at| (0..pause).contains(&(now - at)))
-    }
 }
 
 impl Discovery {
@@ -68,71 +50,37 @@ impl Discovery {
         fetcher: Fetcher,
         clock: SharedClock,
     ) -> Self {
-        let (current, in_flight) = (RwLock::default(), tokio::sync::Mutex::default());
-        Self { issuer, hosts, rule, fetcher, clock, current, in_flight }
+        let held = Arc::new(HeldDocument::new(issuer.to_string(), FRESHNESS, clock));
+        Self { asked: Asked { issuer, hosts, rule, fetcher }, held }
     }
 
     /// The issuer, as configured.
     pub fn issuer(&self) -> &IssuerUrl {
-        &self.issuer
+        &self.asked.issuer
     }
 
-    /// Where its endpoints are. An old document is renewed behind the caller's back; the caller waits only when there is none.
+    /// Where its endpoints are.
     ///
     /// # Errors
-    /// [`FetchError`] when there is none and none can be fetched.
-    pub async fn endpoints(self: &Arc<Self>) -> Result<Arc<ForeignEndpoints>, FetchError> {
-        let (held, now) = (self.held(), self.clock.now());
-        let discovery = self.clone();
-        let renewal = async move { discovery.renew().await };
-        let Some((endpoints, age)) = held.usable(now) else {
-            return patiently(renewal)
-                .await
-                .unwrap_or_else(|| Err(self.malformed(self.issuer.as_str(), "metadata in time")));
-        };
-        if age >= FRESH_SECONDS && !held.paused(now) && self.in_flight.try_lock().is_ok() {
-            tokio::spawn(shared::trace::carried(renewal));
-        }
-        Ok(endpoints.clone())
+    /// As [`HeldDocument::get`].
+    pub async fn endpoints(&self) -> Result<Arc<ForeignEndpoints>, FetchError> {
+        self.held
+            .get(|| {
+                let asked = self.asked.clone();
+                async move { asked.fetch().await.map(Arc::new) }
+            })
+            .await
     }
+}
 
-    fn held(&self) -> Held {
-        self.current.read().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    /// Fetches, unless somebody else did meanwhile or just failed to.
-    async fn renew(&self) -> Result<Arc<ForeignEndpoints>, FetchError> {
-        let _flight = self.in_flight.lock().await;
-        let (held, now) = (self.held(), self.clock.now());
-        if let Some((endpoints, age)) = held.usable(now)
-            && (age < FRESH_SECONDS || held.paused(now))
-        {
-            return Ok(endpoints.clone());
-        }
-        if held.paused(now) {
-            return Err(self.malformed(self.issuer.as_str(), "metadata, a moment ago"));
-        }
-        let fetched = self.fetch().await;
-        let after = match &fetched {
-            Ok(endpoints) => Held { endpoints: Some((endpoints.clone(), now)), failed_at: None },
-            Err(cause) => {
-                if held.failed_at.is_none() {
-                    tracing::warn!(issuer = %self.issuer, %cause, "the metadata of a trusted issuer cannot be used");
-                }
-                Held { failed_at: Some(self.clock.now()), ..held }
-            }
-        };
-        *self.current.write().unwrap_or_else(PoisonError::into_inner) = after;
-        fetched
-    }
-
+impl Asked {
     /// The first of the two documents that is there and right.
-    async fn fetch(&self) -> Result<Arc<ForeignEndpoints>, FetchError> {
+    async fn fetch(&self) -> Result<ForeignEndpoints, FetchError> {
         let [inserted, appended] = self.issuer.metadata_urls();
         match self.fetch_from(&inserted).await {
-            Ok(endpoints) => Ok(Arc::new(endpoints)),
+            Ok(endpoints) => Ok(endpoints),
             Err(first) => match self.fetch_from(&appended).await {
-                Ok(endpoints) => Ok(Arc::new(endpoints)),
+                Ok(endpoints) => Ok(endpoints),
                 // A document that is there and wrong says more than one that is not there.
                 Err(FetchError::Refused { .. }) => Err(first),
                 Err(second) => Err(second),
@@ -152,11 +100,7 @@ impl Discovery {
             (_, None) if self.rule != IntrospectionRule::Never => Err("metadata that says where its introspection is"),
             _ => Ok(endpoints),
         });
-        complete.map_err(|expected| self.malformed(url, expected))
-    }
-
-    fn malformed(&self, url: &str, expected: &'static str) -> FetchError {
-        FetchError::Malformed { url: url.to_owned(), expected }
+        complete.map_err(|expected| FetchError::Malformed { url: url.to_owned(), expected })
     }
 }
 

@@ -3,22 +3,17 @@
 use super::{
     endpoints::IssuerEndpoints,
     fetch::{FetchError, Fetcher, refused, send},
+    held_document::{Freshness, HeldDocument},
 };
 use crate::config::IssuerUrl;
 use bytes::Bytes;
 use http::StatusCode;
-use shared::{
-    clock::{SharedClock, UnixSeconds},
-    protocol::authorization_server_metadata::AuthorizationServerMetadata,
-};
-use tokio::sync::Mutex;
+use shared::{clock::SharedClock, protocol::authorization_server_metadata::AuthorizationServerMetadata};
+use std::sync::Arc;
 
-/// A document is repeated this long without asking again.
-pub const FRESH_SECONDS: i64 = 300;
-/// One that cannot be renewed is repeated this long.
-pub const USABLE_SECONDS: i64 = 24 * 60 * 60;
-/// After a failure nobody asks again for this long.
-const FAILURE_PAUSE_SECONDS: i64 = 5;
+/// For how long a document is repeated.
+const FRESHNESS: Freshness =
+    Freshness { fresh_seconds: 300, usable_seconds: 24 * 60 * 60, pause_seconds: 5, empty_pause_seconds: 5 };
 
 /// Which of the two.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,58 +54,51 @@ impl From<&IssuerUrl> for DocumentPlaces {
 
 /// The cache of both.
 pub struct IssuerDocuments {
-    places: DocumentPlaces,
+    issuer: String,
     fetcher: Fetcher,
-    clock: SharedClock,
-    authorization_server: Mutex<Held>,
-    openid_configuration: Mutex<Held>,
+    authorization_server: Repeated,
+    openid_configuration: Repeated,
 }
 
-#[derive(Default)]
-struct Held {
-    document: Option<(Bytes, UnixSeconds)>,
-    failed_at: Option<UnixSeconds>,
+struct Repeated {
+    url: String,
+    held: Arc<HeldDocument<Bytes>>,
+}
+
+impl Repeated {
+    fn new(url: String, clock: &SharedClock) -> Self {
+        let held = HeldDocument::new(url.clone(), FRESHNESS, Arc::clone(clock));
+        Self { url, held: Arc::new(held) }
+    }
 }
 
 impl IssuerDocuments {
     /// Nothing fetched yet.
-    pub fn new(places: DocumentPlaces, fetcher: Fetcher, clock: SharedClock) -> Self {
-        let (authorization_server, openid_configuration) = (Mutex::default(), Mutex::default());
-        Self { places, fetcher, clock, authorization_server, openid_configuration }
+    pub fn new(places: DocumentPlaces, fetcher: Fetcher, clock: &SharedClock) -> Self {
+        let DocumentPlaces { issuer, authorization_server, openid_configuration } = places;
+        let repeated = |url| Repeated::new(url, clock);
+        let (authorization_server, openid_configuration) =
+            (repeated(authorization_server), repeated(openid_configuration));
+        Self { issuer, fetcher, authorization_server, openid_configuration }
     }
 
     /// The document as the issuer sent it; `None` when there is none to be had.
     pub async fn get(&self, which: Document) -> Option<Bytes> {
-        let (held, url) = match which {
-            Document::AuthorizationServer => (&self.authorization_server, &self.places.authorization_server),
-            Document::OpenidConfiguration => (&self.openid_configuration, &self.places.openid_configuration),
+        let Repeated { url, held } = match which {
+            Document::AuthorizationServer => &self.authorization_server,
+            Document::OpenidConfiguration => &self.openid_configuration,
         };
-        // Held while fetching: one fetch in flight, the others wait for its result.
-        let mut held = held.lock().await;
-        let now = self.clock.now();
-        let age = held.document.as_ref().map(|(_, at)| now - at);
-        let paused = held.failed_at.is_some_and(|at| (0..FAILURE_PAUSE_SECONDS).contains(&(now - at)));
-        if !age.is_some_and(|age| (0..FRESH_SECONDS).contains(&age)) && !paused {
-            match self.fetch(url).await {
-                Ok(document) => *held = Held { document: Some((document, now)), failed_at: None },
-                Err(cause) => {
-                    tracing::debug!(%cause, "the issuer's metadata cannot be fetched");
-                    held.failed_at = Some(now);
-                }
-            }
-        }
-        let usable = held.document.as_ref().filter(|(_, at)| now - at < USABLE_SECONDS);
-        usable.map(|(document, _)| document.clone())
+        held.get(|| fetch(self.fetcher.clone(), url.clone(), self.issuer.clone())).await.ok()
     }
+}
 
-    async fn fetch(&self, url: &str) -> Result<Bytes, FetchError> {
-        let malformed = || FetchError::Malformed { url: url.to_owned(), expected: "the metadata of this issuer" };
-        let fetched = send(url, self.fetcher.get(url)).await?;
-        if fetched.status != StatusCode::OK {
-            return Err(refused(url, &fetched));
-        }
-        // RFC 8414 §3.3: a document that names another issuer is not the one asked for.
-        let metadata: AuthorizationServerMetadata = serde_json::from_slice(&fetched.body).map_err(|_| malformed())?;
-        if metadata.issuer == self.places.issuer { Ok(fetched.body) } else { Err(malformed()) }
+async fn fetch(fetcher: Fetcher, url: String, issuer: String) -> Result<Bytes, FetchError> {
+    let malformed = || FetchError::Malformed { url: url.clone(), expected: "the metadata of this issuer" };
+    let fetched = send(&url, fetcher.get(&url)).await?;
+    if fetched.status != StatusCode::OK {
+        return Err(refused(&url, &fetched));
     }
+    // RFC 8414 §3.3: a document that names another issuer is not the one asked for.
+    let metadata: AuthorizationServerMetadata = serde_json::from_slice(&fetched.body).map_err(|_| malformed())?;
+    if metadata.issuer == issuer { Ok(fetched.body) } else { Err(malformed()) }
 }

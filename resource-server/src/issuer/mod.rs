@@ -8,6 +8,7 @@ pub mod event_feed;
 pub mod fetch;
 pub mod find_keys;
 pub mod follow;
+pub mod held_document;
 pub mod introspection;
 pub mod jwks;
 pub mod machine_token;
