@@ -5,7 +5,8 @@ use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 use std::time::{Duration, Instant};
 
-use serde_json::Value;
+use anyhow::Context as _;
+use serde_json::{Value, json};
 use system_tests::postern::Home;
 use system_tests::process::{Ended, Process, Signal};
 
@@ -122,6 +123,32 @@ async fn ctrl_c_drains_and_stops_within_five_seconds() -> anyhow::Result<()> {
         );
         drop((kept_alive, silent));
     }
+    Ok(())
+}
+
+/// A client of an older revision listens in its session: at the signal its stream has an end, and the process is gone with success.
+#[tokio::test]
+async fn a_stream_that_listens_ends_at_the_signal() -> anyhow::Result<()> {
+    let mut home = Home::new()?;
+    home.set("POSTERN__RESOURCE_SERVER__LEGACY_SESSIONS", "true");
+    let postern = home.start().await?;
+    let token = super::server_conformance::machine_token(&home, "listener", &home.mcp_url()).await?;
+    let client = reqwest::Client::new();
+    let params =
+        json!({"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}});
+    let initialize = json!({"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": params});
+    let opened =
+        client.post(home.mcp_url()).bearer_auth(&token).header("accept", "application/json, text/event-stream");
+    let opened = opened.json(&initialize).send().await?.error_for_status()?;
+    let session = opened.headers().get("mcp-session-id").context("a session")?.clone();
+    let listening = client.get(home.mcp_url()).bearer_auth(&token).header("accept", "text/event-stream");
+    let listening = listening.header("mcp-session-id", session).send().await?.error_for_status()?;
+    let rest = tokio::spawn(listening.bytes());
+    let started = Instant::now();
+    let ended = postern.stop(Signal::Terminate, STOPS_WITHIN).await?;
+    assert!(ended.status.success(), "{ended:?}");
+    assert!(started.elapsed() < STOPS_WITHIN);
+    tokio::time::timeout(STOPS_WITHIN, rest).await??.context("an end, not a break")?;
     Ok(())
 }
 

@@ -81,7 +81,7 @@ impl Conforming {
 }
 
 /// A token for `resource` from the authorization server, as any machine gets one.
-async fn machine_token(home: &Home, name: &str, resource: &str) -> anyhow::Result<String> {
+pub async fn machine_token(home: &Home, name: &str, resource: &str) -> anyhow::Result<String> {
     let arguments =
         ["client", "add", name, "--grant", "client_credentials", "--scope", "mcp.read", "--resource", resource];
     let client = home.json(&arguments).await?;
