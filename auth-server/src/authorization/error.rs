@@ -1,7 +1,7 @@
 //! Why an authorization request ends, and whether the client may hear of it (RFC 6749 §4.1.2.1).
 
 use super::ReturnAddress;
-use shared::{db::StoreError, protocol::error_code::ErrorCode};
+use shared::{db::StoreError, protocol::error_code::ErrorCode, sealing::SealingError};
 
 /// What a page says when the answer must not go anywhere else.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -76,6 +76,17 @@ pub enum AuthorizationError {
 impl From<PageRefusal> for AuthorizationError {
     fn from(refusal: PageRefusal) -> Self {
         Self::ShowPage(refusal)
+    }
+}
+
+impl From<SealingError> for PageRefusal {
+    /// What another instance sealed under a key that this one has not read yet opens in a moment.
+    fn from(cause: SealingError) -> Self {
+        match cause {
+            SealingError::Expired => Self::Expired,
+            SealingError::UnknownKey { .. } => Self::Unavailable,
+            _ => Self::Forged,
+        }
     }
 }
 

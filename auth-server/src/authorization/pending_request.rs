@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use shared::{
     clock::UnixSeconds,
     protocol::{opaque_token::TokenHash, scope::ScopeSet},
-    sealing::{Sealing, SealingError},
+    sealing::Sealing,
 };
 
 /// A person has this long to sign in and decide.
@@ -135,10 +135,7 @@ fn seal(sealing: &Sealing, purpose: &str, expires_at: UnixSeconds, value: &impl 
 }
 
 fn open<T: DeserializeOwned>(sealing: &Sealing, purpose: &str, now: UnixSeconds, text: &str) -> Result<T, PageRefusal> {
-    let plain = sealing.open_text(purpose, now, text).map_err(|cause| match cause {
-        SealingError::Expired => PageRefusal::Expired,
-        _ => PageRefusal::Forged,
-    })?;
+    let plain = sealing.open_text(purpose, now, text)?;
     // Ours, but of another version of this server: as good as too old.
     serde_json::from_slice(&plain).map_err(|_| PageRefusal::Expired)
 }

@@ -111,7 +111,7 @@ impl Pipeline {
             Ok(caller) => caller,
             Err(refusal) => return self.refuse_at_the_door(&parts.headers, &refusal, now),
         };
-        let principal = match self.count_request(&caller).await {
+        let principal = match self.count_requests(&caller, 1).await {
             Ok(principal) => principal,
             Err(refusal) => return self.refusals.write_to(&parts.headers, &refusal),
         };
@@ -202,10 +202,10 @@ impl Pipeline {
         Ok(lists_tools)
     }
 
-    /// One more request of this principal.
-    async fn count_request(&self, caller: &Caller) -> Result<RateDecision, Refusal> {
-        let counter = &caller.identified.token.share.counter;
-        self.rate_limiter.check(PRINCIPAL_BUCKET, counter, self.limits.requests).await.map_err(|cause| {
+    /// So many more requests of this principal.
+    async fn count_requests(&self, caller: &Caller, times: u32) -> Result<RateDecision, Refusal> {
+        let (counter, limit) = (&caller.identified.token.share.counter, self.limits.requests);
+        self.rate_limiter.check_many(PRINCIPAL_BUCKET, counter, times, limit).await.map_err(|cause| {
             tracing::error!(%cause, "requests cannot be counted");
             Refusal::Unavailable
         })

@@ -36,8 +36,9 @@ impl Pipeline {
         now: UnixSeconds,
     ) -> Result<Response, Refusal> {
         // The request itself was counted.
-        for _ in 1..messages.len() {
-            refuse_over_limit(&self.count_request(caller).await?)?;
+        let others = u32::try_from(messages.len().saturating_sub(1)).unwrap_or(u32::MAX);
+        if others > 0 {
+            refuse_over_limit(&self.count_requests(caller, others).await?)?;
         }
         if let Some(first) = messages.first() {
             self.check_session(caller, first, now).await?;

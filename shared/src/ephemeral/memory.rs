@@ -23,17 +23,17 @@ impl MemoryEphemeral {
         Self { clock, values: ExpiringMap::new(MOST_VALUE_BYTES), counters: ExpiringMap::new(MOST_COUNTER_BYTES) }
     }
 
-    fn count_one(&self, key: &str, window_seconds: u32) -> Result<Count, EphemeralError> {
+    fn add(&self, key: &str, times: u32, window_seconds: u32) -> Result<Count, EphemeralError> {
         check_key(key)?;
         let now = self.clock.now();
         let mut shard = self.counters.shard(key);
         if let Some(entry) = shard.get(key, now) {
-            entry.value += 1;
+            entry.value = entry.value.saturating_add(times.into());
             return Ok(Count { count: entry.value, reset_seconds: seconds_until(entry.expires_at, now) });
         }
         let window_seconds = window_seconds.max(1);
-        shard.insert(key, Entry { value: 1, expires_at: now + i64::from(window_seconds) }, now);
-        Ok(Count { count: 1, reset_seconds: window_seconds })
+        shard.insert(key, Entry { value: times.into(), expires_at: now + i64::from(window_seconds) }, now);
+        Ok(Count { count: times.into(), reset_seconds: window_seconds })
     }
 
     fn look(&self, key: &str) -> Result<Option<Count>, EphemeralError> {
@@ -95,8 +95,8 @@ impl Ephemeral for MemoryEphemeral {
         Ok(is_as_thought)
     }
 
-    async fn count(&self, key: &str, window_seconds: u32) -> Result<Count, EphemeralError> {
-        self.count_one(key, window_seconds)
+    async fn count(&self, key: &str, times: u32, window_seconds: u32) -> Result<Count, EphemeralError> {
+        self.add(key, times, window_seconds)
     }
 
     async fn uncount(&self, key: &str) -> Result<(), EphemeralError> {
@@ -116,8 +116,8 @@ impl Ephemeral for MemoryEphemeral {
         Ok(())
     }
 
-    fn count_now(&self, key: &str, window_seconds: u32) -> Option<Result<Count, EphemeralError>> {
-        Some(self.count_one(key, window_seconds))
+    fn count_now(&self, key: &str, times: u32, window_seconds: u32) -> Option<Result<Count, EphemeralError>> {
+        Some(self.add(key, times, window_seconds))
     }
 
     fn counted_now(&self, key: &str) -> Option<Result<Option<Count>, EphemeralError>> {

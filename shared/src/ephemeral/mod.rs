@@ -34,7 +34,7 @@ pub fn open(redis_url: Option<&str>, prefix: &str, clock: &SharedClock) -> Resul
 /// How often something happened in the current window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Count {
-    /// This time included.
+    /// What was counted this time included.
     pub count: u64,
     /// Seconds until the window ends, at least 1.
     pub reset_seconds: u32,
@@ -82,9 +82,9 @@ pub trait Ephemeral: Send + Sync + 'static {
         ttl_seconds: u32,
     ) -> Result<bool, EphemeralError>;
 
-    /// Counts one more under `key` (which shares nothing with kept values) in a window that begins with the first count
+    /// Counts `times` more under `key` (which shares nothing with kept values) in a window that begins with the first count
     /// and lasts `window_seconds`.
-    async fn count(&self, key: &str, window_seconds: u32) -> Result<Count, EphemeralError>;
+    async fn count(&self, key: &str, times: u32, window_seconds: u32) -> Result<Count, EphemeralError>;
 
     /// Takes one count back, if there is one in the current window.
     async fn uncount(&self, key: &str) -> Result<(), EphemeralError>;
@@ -96,7 +96,7 @@ pub trait Ephemeral: Send + Sync + 'static {
     async fn check(&self) -> Result<(), EphemeralError>;
 
     /// [`Ephemeral::count`] without waiting; `None` where the store has to wait.
-    fn count_now(&self, _key: &str, _window_seconds: u32) -> Option<Result<Count, EphemeralError>> {
+    fn count_now(&self, _key: &str, _times: u32, _window_seconds: u32) -> Option<Result<Count, EphemeralError>> {
         None
     }
 

@@ -14,7 +14,7 @@ const RESPONSE_TIMEOUT: Duration = Duration::from_millis(500);
 const OPERATION_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The window begins with the first count; a counter without an end is new, or gets one now.
-const COUNT: &str = "local count = redis.call('INCR', KEYS[1])
+const COUNT: &str = "local count = redis.call('INCRBY', KEYS[1], ARGV[2])
 local left = redis.call('PTTL', KEYS[1])
 if left < 0 then redis.call('EXPIRE', KEYS[1], ARGV[1]) left = ARGV[1] * 1000 end
 return {count, left}";
@@ -165,11 +165,12 @@ impl Ephemeral for RedisEphemeral {
         self.run(async |manager| call.invoke_async(manager).await).await
     }
 
-    async fn count(&self, key: &str, window_seconds: u32) -> Result<Count, EphemeralError> {
+    async fn count(&self, key: &str, times: u32, window_seconds: u32) -> Result<Count, EphemeralError> {
         let key = self.counter_key(key)?;
         let window_seconds = window_seconds.max(1);
-        let (count, left): (u64, i64) =
-            self.run(async |manager| self.count.key(key).arg(window_seconds).invoke_async(manager).await).await?;
+        let (count, left): (u64, i64) = self
+            .run(async |manager| self.count.key(key).arg(window_seconds).arg(times).invoke_async(manager).await)
+            .await?;
         Ok(Count { count, reset_seconds: reset_seconds(left) })
     }
 

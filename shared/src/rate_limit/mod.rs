@@ -82,13 +82,27 @@ impl RateLimiter {
     /// # Errors
     /// [`EphemeralError::Unavailable`] when the shared counters do not answer and there is no fallback: 503.
     pub async fn check(&self, bucket: &'static str, key: &str, limit: Limit) -> Result<RateDecision, EphemeralError> {
-        let key = counter_key(bucket, key);
-        let counted = match self.counters.count_now(&key, limit.window_seconds) {
+        self.check_many(bucket, key, 1, limit).await
+    }
+
+    /// Counts so many requests of `key` in `bucket` at once, in one trip. They are allowed together or not at all.
+    ///
+    /// # Errors
+    /// As [`RateLimiter::check`].
+    pub async fn check_many(
+        &self,
+        bucket: &'static str,
+        key: &str,
+        times: u32,
+        limit: Limit,
+    ) -> Result<RateDecision, EphemeralError> {
+        let (key, window_seconds) = (counter_key(bucket, key), limit.window_seconds);
+        let counted = match self.counters.count_now(&key, times, window_seconds) {
             Some(counted) => counted,
-            None => self.counters.count(&key, limit.window_seconds).await,
+            None => self.counters.count(&key, times, window_seconds).await,
         };
         let count =
-            counted.or_else(|error| self.instead(error, |local| local.count_now(&key, limit.window_seconds)))?;
+            counted.or_else(|error| self.instead(error, |local| local.count_now(&key, times, window_seconds)))?;
         let decision = RateDecision::of(limit, count);
         if !decision.allowed {
             self.count_refusal(bucket);
@@ -197,7 +211,7 @@ mod tests {
         async fn replace(&self, _: &str, _: Option<&[u8]>, _: &[u8], _: u32) -> Result<bool, EphemeralError> {
             Err(EphemeralError::Unavailable("gone".to_owned()))
         }
-        async fn count(&self, _: &str, _: u32) -> Result<Count, EphemeralError> {
+        async fn count(&self, _: &str, _: u32, _: u32) -> Result<Count, EphemeralError> {
             Err(EphemeralError::Unavailable("gone".to_owned()))
         }
         async fn uncount(&self, _: &str) -> Result<(), EphemeralError> {
@@ -226,6 +240,18 @@ mod tests {
         assert!(limiter.check("client", "a", limit).await.unwrap().allowed, "another bucket");
         clock.0.fetch_add(1, Ordering::SeqCst);
         assert_eq!(limiter.check("principal", "a", limit).await.unwrap().remaining, 119);
+    }
+
+    #[tokio::test]
+    async fn many_are_counted_at_once() {
+        let (_, limiter) = in_memory();
+        let limit = Limit::per_minute(10);
+        let check = async |times| {
+            let decision = limiter.check_many("principal", "a", times, limit).await.unwrap();
+            (decision.allowed, decision.remaining)
+        };
+        assert_eq!((check(7).await, check(3).await, check(0).await), ((true, 3), (true, 0), (true, 0)));
+        assert_eq!((check(1).await, check(u32::MAX).await), ((false, 0), (false, 0)));
     }
 
     #[test]

@@ -7,7 +7,12 @@ use super::{
 };
 use auth_server::audit::Actor;
 use auth_server::store::authorization_grant;
-use shared::protocol::opaque_token::TokenHash;
+use shared::{
+    protocol::opaque_token::TokenHash,
+    random::SystemRandom,
+    sealing::{KeyEncryptionKeys, Sealing},
+};
+use std::sync::Arc;
 
 const ADA: &str = "ada@example.com";
 
@@ -55,6 +60,20 @@ async fn allow_brings_a_code_that_only_its_hash_remembers() {
         .await;
     assert_eq!(redeemed.status, 200, "{redeemed:?}");
     assert_eq!(redeemed.json()["scope"], "mcp.read mcp.write");
+}
+
+/// Instances read a replaced key-encryption key one after the other.
+#[tokio::test]
+async fn what_another_instance_sealed_under_a_key_not_read_yet_is_not_called_forged() {
+    let (server, _) = server_with_ada().await;
+    let newer = Sealing::new(KeyEncryptionKeys::generate(&SystemRandom), Arc::new(SystemRandom));
+    let sealed = newer.seal_text("authorization request", i64::MAX, b"{}");
+    let answer = server.get(&format!("/oauth2/consent?request={sealed}")).await;
+    assert_eq!((answer.status.as_u16(), answer.header("retry-after")), (503, "5"), "{answer:?}");
+    let own = server.app.sealing.seal_text("another purpose", i64::MAX, b"{}");
+    for forged in [own.as_str(), "nonsense"] {
+        assert_eq!(server.get(&format!("/oauth2/consent?request={forged}")).await.status, 400);
+    }
 }
 
 #[tokio::test]

@@ -163,7 +163,7 @@ async fn counts_exactly_under_64_racers(Backend { store, .. }: Backend) -> anyho
         racers.spawn(async move {
             let mut seen = Vec::new();
             for _ in 0..10 {
-                seen.push(store.count("k", 600).await?.count);
+                seen.push(store.count("k", 1, 600).await?.count);
             }
             Ok::<_, EphemeralError>(seen)
         });
@@ -180,18 +180,18 @@ async fn counts_exactly_under_64_racers(Backend { store, .. }: Backend) -> anyho
 async fn a_window_begins_with_the_first_count(backend: Backend) -> anyhow::Result<()> {
     let store = &backend.store;
     assert_eq!(store.counted("k").await?, None);
-    let first = store.count("k", 2).await?;
+    let first = store.count("k", 1, 2).await?;
     assert_eq!((first.count, first.reset_seconds), (1, 2));
     let looked = store.counted("k").await?.expect("a window is open");
     assert_eq!(looked.count, 1, "looking does not count");
     backend.pass(1);
-    let second = store.count("k", 600).await?;
+    let second = store.count("k", 1, 600).await?;
     assert_eq!(second.count, 2);
     assert!((1..=2).contains(&second.reset_seconds), "a later count does not move the end: {second:?}");
     backend.pass(1);
     poll::until("the end of the window", DEADLINE, || async { store.counted("k").await.ok()?.is_none().then_some(()) })
         .await?;
-    assert_eq!(store.count("k", 60).await?.count, 1);
+    assert_eq!(store.count("k", 1, 60).await?.count, 1);
     Ok(())
 }
 
@@ -199,8 +199,8 @@ async fn a_count_can_be_taken_back(backend: Backend) -> anyhow::Result<()> {
     let store = &backend.store;
     store.uncount("k").await?;
     assert_eq!(store.counted("k").await?, None, "nothing opens no window");
-    store.count("k", 600).await?;
-    store.count("k", 600).await?;
+    store.count("k", 1, 600).await?;
+    store.count("k", 1, 600).await?;
     store.uncount("k").await?;
     let looked = store.counted("k").await?.expect("a window is open");
     assert_eq!(looked.count, 1);
@@ -208,7 +208,7 @@ async fn a_count_can_be_taken_back(backend: Backend) -> anyhow::Result<()> {
     for _ in 0..3 {
         store.uncount("k").await?;
     }
-    assert_eq!(store.count("k", 600).await?.count, 1, "never below nothing");
+    assert_eq!(store.count("k", 1, 600).await?.count, 1, "never below nothing");
     Ok(())
 }
 
@@ -229,9 +229,9 @@ async fn values_expire(backend: Backend) -> anyhow::Result<()> {
 
 async fn counters_and_values_share_nothing(Backend { store, .. }: Backend) -> anyhow::Result<()> {
     store.put("k", b"value", 60).await?;
-    assert_eq!(store.count("k", 60).await?.count, 1);
+    assert_eq!(store.count("k", 1, 60).await?.count, 1);
     assert_eq!(store.take("k").await?.as_deref(), Some(&b"value"[..]));
-    assert_eq!(store.count("k", 60).await?.count, 2);
+    assert_eq!(store.count("k", 1, 60).await?.count, 2);
     Ok(())
 }
 
@@ -242,7 +242,7 @@ async fn refuses_what_is_too_large(Backend { store, .. }: Backend) -> anyhow::Re
     assert!(too_large(store.put(&long_key, b"", 60).await));
     assert!(too_large(store.get(&long_key).await.map(drop)));
     assert!(too_large(store.take(&long_key).await.map(drop)));
-    assert!(too_large(store.count(&long_key, 60).await.map(drop)));
+    assert!(too_large(store.count(&long_key, 1, 60).await.map(drop)));
     assert!(too_large(store.counted(&long_key).await.map(drop)));
     assert!(too_large(store.uncount(&long_key).await));
     assert_eq!(store.get("k").await?, None, "nothing of it was kept");

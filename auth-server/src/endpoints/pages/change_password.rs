@@ -11,7 +11,6 @@ use crate::{
     users::{
         Session,
         change_password::{ChangePasswordError, PasswordChange, change_password},
-        password_hash::PasswordHashError,
     },
 };
 use axum::{body::Body, extract::State, response::Response};
@@ -73,8 +72,7 @@ fn refused(visit: &Visit<'_>, session: &Session, cause: ChangePasswordError) -> 
             response
         }
         ChangePasswordError::SignedOut => see_other(&visit.path(paths::SIGN_IN)),
-        ChangePasswordError::Hash(PasswordHashError::Busy) => return Err(Notice::Busy.into()),
-        ChangePasswordError::Hash(PasswordHashError::Failed) => return Err(Notice::Unavailable.into()),
+        ChangePasswordError::Hash(cause) => return Err(cause.into()),
         ChangePasswordError::Store(cause) => return Err(cause.into()),
         ChangePasswordError::Limits(cause) => {
             tracing::error!(%cause, "attempts to change a password cannot be counted");

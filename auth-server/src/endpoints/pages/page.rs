@@ -32,12 +32,6 @@ pub(super) fn page(status: StatusCode, template: &impl Template) -> Response {
     response
 }
 
-/// What stands behind a secret link: where that is, nobody is told, not even ourselves.
-pub(super) fn behind_link(mut response: Response) -> Response {
-    response.headers_mut().insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
-    response
-}
-
 /// 503 without a page, upon which a browser that loads ahead drops what it has and asks again when the person comes.
 pub(super) fn nothing_ahead() -> Response {
     (StatusCode::SERVICE_UNAVAILABLE, [(header::CACHE_CONTROL, "no-store")]).into_response()

@@ -1,7 +1,7 @@
 //! `GET /reset-password/{link}` shows the form and consumes nothing; `POST` replaces the password and ends the user's sessions.
 
 use super::{
-    page::{behind_link, page},
+    page::page,
     visit::{Stop, Visit},
 };
 use crate::{
@@ -10,7 +10,6 @@ use crate::{
     router::paths,
     users::{
         User,
-        password_hash::PasswordHashError,
         reset_password::{ResetPasswordError, find_user, reset_password},
     },
 };
@@ -35,7 +34,7 @@ pub async fn show(
         let user = find_user(&app.store, &link, visit.now).await?.ok_or(Notice::ResetLink)?;
         Ok(form(&visit, &link, &user, None))
     };
-    behind_link(visit.answer(result.await))
+    visit.answer_behind_link(result.await)
 }
 
 /// Replaces the password.
@@ -55,12 +54,11 @@ pub async fn submit(
             Ok(()) => Ok(saved(&visit)),
             Err(ResetPasswordError::Password(problem)) => Ok(form(&visit, &link, &user, Some(problem.to_string()))),
             Err(ResetPasswordError::Link) => Err(Notice::ResetLink.into()),
-            Err(ResetPasswordError::Hash(PasswordHashError::Busy)) => Err(Notice::Busy.into()),
-            Err(ResetPasswordError::Hash(PasswordHashError::Failed)) => Err(Notice::Unavailable.into()),
+            Err(ResetPasswordError::Hash(cause)) => Err(cause.into()),
             Err(ResetPasswordError::Store(cause)) => Err::<_, Stop>(cause.into()),
         }
     };
-    behind_link(visit.answer(result.await))
+    visit.answer_behind_link(result.await)
 }
 
 fn form(visit: &Visit<'_>, link: &str, user: &User, problem: Option<String>) -> Response {

@@ -2,7 +2,7 @@
 //! the access log nor a referrer carries.
 
 use super::{
-    page::{behind_link, page},
+    page::page,
     visit::{Stop, Visit},
 };
 use crate::{
@@ -11,7 +11,6 @@ use crate::{
     users::{
         NewUser,
         add_user::{AddUserError, FieldProblems},
-        password_hash::PasswordHashError,
         set_up::{SetUpError, complete, is_live},
     },
 };
@@ -38,7 +37,7 @@ pub async fn show(
         }
         Ok(form(&visit, &link, "", "", FieldProblems::default()))
     };
-    behind_link(visit.answer(result.await))
+    visit.answer_behind_link(result.await)
 }
 
 /// Makes the administrator and signs this browser in.
@@ -64,7 +63,7 @@ pub async fn submit(
             Err(cause) => refused(&visit, &link, &new, cause),
         }
     };
-    behind_link(visit.answer(result.await))
+    visit.answer_behind_link(result.await)
 }
 
 fn refused(visit: &Visit<'_>, link: &str, new: &NewUser<'_>, cause: SetUpError) -> Result<Response, Stop> {
@@ -74,8 +73,7 @@ fn refused(visit: &Visit<'_>, link: &str, new: &NewUser<'_>, cause: SetUpError) 
         SetUpError::Account(AddUserError::Taken) => {
             FieldProblems { email: Some("There is an account with this address already."), ..FieldProblems::default() }
         }
-        SetUpError::Account(AddUserError::Hash(PasswordHashError::Busy)) => return Err(Notice::Busy.into()),
-        SetUpError::Account(AddUserError::Hash(PasswordHashError::Failed)) => return Err(Notice::Unavailable.into()),
+        SetUpError::Account(AddUserError::Hash(cause)) => return Err(cause.into()),
         SetUpError::Account(AddUserError::Store(cause)) => return Err(cause.into()),
     };
     Ok(form(visit, link, new.email, new.display_name, problems))

@@ -13,7 +13,6 @@ use crate::{
     authorization::{PageRefusal, PendingRequest, pending_request::SessionKey},
     pages::{Notice, SignInPage},
     users::{
-        password_hash::PasswordHashError,
         sign_in::{Attempt, SignInError, SignedIn, sign_in},
         sign_in_limits::Spent,
     },
@@ -22,7 +21,6 @@ use axum::{body::Body, extract::State, response::Response};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use shared::{
     http::{ClientAddress, RequestId, set_rate_limit_headers},
-    sealing::SealingError,
     secret::Secret,
 };
 use std::sync::Arc;
@@ -91,10 +89,7 @@ impl After {
     /// Reads what a form carries.
     fn open(visit: &Visit<'_>, text: &str) -> Result<Self, Stop> {
         let sealing = &visit.app.sealing;
-        let plain = sealing.open_text(FORM, visit.now, text).map_err(|cause| match cause {
-            SealingError::Expired => PageRefusal::Expired,
-            _ => PageRefusal::Forged,
-        })?;
+        let plain = sealing.open_text(FORM, visit.now, text).map_err(PageRefusal::from)?;
         let text = std::str::from_utf8(&plain).map_err(|_| PageRefusal::Forged)?.to_owned();
         if text.is_empty() || text.starts_with('/') {
             return Ok(Self::Page(text));
@@ -139,8 +134,7 @@ async fn refused(visit: &Visit<'_>, after: &After, email: &str, cause: SignInErr
     let (status, problem, spent) = match cause {
         SignInError::Refused => (StatusCode::FORBIDDEN, REFUSED, None),
         SignInError::TooMany(spent) => (StatusCode::TOO_MANY_REQUESTS, TOO_MANY, Some(spent)),
-        SignInError::Hash(PasswordHashError::Busy) => return Err(Notice::Busy.into()),
-        SignInError::Hash(PasswordHashError::Failed) => return Err(Notice::Unavailable.into()),
+        SignInError::Hash(cause) => return Err(cause.into()),
         SignInError::Store(cause) => return Err(cause.into()),
         SignInError::Limits(cause) => {
             tracing::error!(%cause, "sign-ins cannot be counted");

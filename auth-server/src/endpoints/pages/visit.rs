@@ -11,7 +11,7 @@ use crate::{
     authorization::{AuthorizationError, PageRefusal},
     pages::{Link, MessagePage, Notice, Site},
     router::paths,
-    users::{Session, User, known_device, session},
+    users::{Session, User, known_device, password_hash::PasswordHashError, session},
 };
 use axum::{
     body::{Body, Bytes},
@@ -153,6 +153,13 @@ impl<'a> Visit<'a> {
         }
     }
 
+    /// The same for what stands behind a secret link: where that is, nobody is told, not even ourselves.
+    pub(super) fn answer_behind_link(&self, result: Result<Response, Stop>) -> Response {
+        let mut response = self.answer(result);
+        response.headers_mut().insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+        response
+    }
+
     fn notice(&self, notice: Notice) -> Response {
         let words = notice.words();
         tracing::info!(?notice, request_id = self.request_id.as_str(), "a page says why not");
@@ -188,6 +195,15 @@ impl From<AuthorizationError> for Stop {
 impl From<PageRefusal> for Stop {
     fn from(refusal: PageRefusal) -> Self {
         Self::Notice(refusal.into())
+    }
+}
+
+impl From<PasswordHashError> for Stop {
+    fn from(cause: PasswordHashError) -> Self {
+        Self::Notice(match cause {
+            PasswordHashError::Busy => Notice::Busy,
+            PasswordHashError::Failed => Notice::Unavailable,
+        })
     }
 }
 

@@ -61,8 +61,8 @@ impl Ephemeral for Counting {
         self.inner.replace(key, old, new, ttl_seconds).await
     }
 
-    async fn count(&self, key: &str, window_seconds: u32) -> Result<Count, EphemeralError> {
-        self.inner.count(key, window_seconds).await
+    async fn count(&self, key: &str, times: u32, window_seconds: u32) -> Result<Count, EphemeralError> {
+        self.inner.count(key, times, window_seconds).await
     }
 
     async fn uncount(&self, key: &str) -> Result<(), EphemeralError> {
