@@ -115,8 +115,15 @@ impl Installation {
     }
 
     async fn call(&self, token: &str) -> StatusCode {
-        let request = post(token, list().to_string());
-        self.resource_server.clone().oneshot(request).await.expect("infallible").status()
+        self.call_for(token).await.0
+    }
+
+    /// The status with what was said.
+    async fn call_for(&self, token: &str) -> (StatusCode, String) {
+        let answer = self.resource_server.clone().oneshot(post(token, list().to_string())).await.expect("infallible");
+        let status = answer.status();
+        let body = axum::body::to_bytes(answer.into_body(), 65_536).await.expect("a body");
+        (status, String::from_utf8_lossy(&body).into_owned())
     }
 
     /// A token of the machine, and the key that signed it.
@@ -189,8 +196,8 @@ async fn machine_client(installation: Arc<Installation>, stop: CancellationToken
         pace.tick().await;
         let answer = installation.mint().await;
         if installation.tell("client credentials", answer.status, &answer.body) {
-            let status = installation.call(&answer.text("access_token")).await;
-            installation.tell("a call of a machine", status, "");
+            let (status, said) = installation.call_for(&answer.text("access_token")).await;
+            installation.tell("a call of a machine", status, &said);
         }
     }
 }
@@ -203,8 +210,8 @@ async fn person_client(installation: Arc<Installation>, mut token: String, stop:
         let answer = installation.instance().refresh(&token).await;
         if installation.tell("refresh", answer.status, &answer.body) {
             token = answer.text("refresh_token");
-            let status = installation.call(&answer.text("access_token")).await;
-            installation.tell("a call of a person", status, "");
+            let (status, said) = installation.call_for(&answer.text("access_token")).await;
+            installation.tell("a call of a person", status, &said);
         }
     }
 }

@@ -111,7 +111,7 @@ async fn another_content_type_is_415() {
             Reads::Form => ("application/json", "{}"),
             _ => ("application/x-www-form-urlencoded", "a=b"),
         };
-        for content_type in [other, "text/plain", "multipart/form-data; boundary=x", "", "zq9/zq9"] {
+        for content_type in [other, "text/plain", "multipart/form-data; boundary=x", "", "zq9mark/zq9mark"] {
             let answer = caller.send(row, row.method, "", Sent::typed(content_type, body), true).await;
             problems.push((case(row, content_type), refusal_faults(row, &answer, 415)));
         }
@@ -124,12 +124,12 @@ async fn a_repeated_parameter_is_400() {
     let caller = Caller::new().await;
     let mut problems = Vec::new();
     for row in ROWS {
-        let twice = "token=zq9&token=zq8";
+        let twice = "token=zq9mark&token=zq8";
         let answer = match row.reads {
             Reads::Nothing => continue,
             Reads::Query => caller.send(row, row.method, twice, Sent::default(), true).await,
             Reads::Form => caller.send(row, row.method, "", Sent::of(twice), true).await,
-            Reads::Json => caller.send(row, row.method, "", Sent::of(r#"{"zq9":1,"zq9":2}"#), true).await,
+            Reads::Json => caller.send(row, row.method, "", Sent::of(r#"{"zq9mark":1,"zq9mark":2}"#), true).await,
         };
         problems.push((case(row, "twice"), refusal_faults(row, &answer, 400)));
     }
@@ -178,7 +178,7 @@ async fn what_cannot_be_read_is_400() {
     for row in rows_that_read(Reads::Json) {
         let deep = format!("{}{}", "[".repeat(5000), "]".repeat(5000));
         for broken in
-            ["", "{", "[]", "null", "7", "\"zq9\"", "{\"a\":1}zq9", "\u{feff}{}", "{\"a\":NaN}", deep.as_str()]
+            ["", "{", "[]", "null", "7", "\"zq9mark\"", "{\"a\":1}zq9mark", "\u{feff}{}", "{\"a\":NaN}", deep.as_str()]
         {
             let answer = caller.send(row, row.method, "", Sent::of(broken), true).await;
             problems.push((case(row, broken), refusal_faults(row, &answer, 400)));
