@@ -1,7 +1,10 @@
 //! The application: the only file that chooses implementations.
 
 use crate::{
-    bearer::{cache::TokenCache, revocations::Revocations, verified_token::PrincipalShares},
+    bearer::{
+        cache::TokenCache, revocations::Revocations, signature_budget::SignatureBudgets,
+        verified_token::PrincipalShares,
+    },
     builtin_resource,
     config::{ResourceServerSettings, Settings},
     identification::{
@@ -185,7 +188,7 @@ fn assemble(
     let Parts { settings, store, clock, random, identity, stop, tracer } = parts;
     let own = &settings.resource_server;
     let fetcher = Fetcher::new()?;
-    let cache = TokenCache::default();
+    let (cache, shares) = (TokenCache::default(), Arc::<PrincipalShares>::default());
     let revocations = Arc::new(Revocations::new(settings.resource()));
     let follow = |identity| {
         let tokens = machine_tokens(identity, &settings, &fetcher, &clock, &random);
@@ -206,10 +209,11 @@ fn assemble(
     let pipeline = Arc::new(Pipeline {
         clock: clock.clone(),
         host_and_origin: host_and_origin(&settings)?,
-        identify: Identify { cache, issuers: Issuers::new(own_issuer, &trusted), shares: PrincipalShares::default() },
+        identify: Identify { cache, issuers: Issuers::new(own_issuer, &trusted), shares: shares.clone() },
         revocations: revocations.clone(),
         introspection,
         failures: failures(&rate_limiter, own),
+        signatures: Arc::new(SignatureBudgets::new(shares)),
         rate_limiter,
         limits: PipelineLimits::of(own),
         tool_limits: tool_limits(own),

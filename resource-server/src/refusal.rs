@@ -6,6 +6,7 @@
 
 mod wording;
 
+use crate::issuer::jwks::COOL_DOWN_SECONDS;
 use crate::mcp::{
     allow_link::AllowLink,
     json_rpc_error::{INTERNAL_ERROR, INVALID_REQUEST, JsonRpcError, REFUSED},
@@ -84,6 +85,10 @@ pub enum Refusal {
     },
     /// The session is unknown, over, or somebody else's.
     NoSuchSession(JsonRpcError),
+    /// The token names a key that may have been published since its issuer was asked last, a moment ago.
+    UnknownKey,
+    /// The token's signature was not looked at: too many wrong ones came from its block of addresses.
+    NotTried,
     /// Nothing can be judged just now: no keys, no enrolment, no revocations.
     Unavailable,
     /// The upstream broke down; the id is the request's.
@@ -98,7 +103,7 @@ pub enum Refusal {
 }
 
 /// Every [`Refusal::reason`].
-pub const REASONS: [&str; 20] = [
+pub const REASONS: [&str; 22] = [
     "foreign_host",
     "foreign_origin",
     "no_token",
@@ -117,6 +122,8 @@ pub const REASONS: [&str; 20] = [
     "insufficient_scope",
     "to_be_allowed",
     "no_such_session",
+    "unknown_key",
+    "not_tried",
     "unavailable",
     "upstream_failed",
 ];
@@ -143,6 +150,8 @@ impl Refusal {
             Self::InsufficientScope { .. } => "insufficient_scope",
             Self::ToBeAllowed { .. } => "to_be_allowed",
             Self::NoSuchSession(_) => "no_such_session",
+            Self::UnknownKey => "unknown_key",
+            Self::NotTried => "not_tried",
             Self::Unavailable => "unavailable",
             Self::UpstreamFailed(_) => "upstream_failed",
             Self::OfRequest { refusal, .. } => refusal.reason(),
@@ -197,6 +206,12 @@ pub fn upstream_too_slow_error() -> JsonRpcError {
 
 /// After this many seconds it is worth trying again when something is down.
 pub const UNAVAILABLE_RETRY_AFTER_SECONDS: u64 = 5;
+/// After this many a block of addresses has signatures left again.
+const NOT_TRIED_RETRY_AFTER_SECONDS: u64 = 1;
+const UNKNOWN_KEY: &str =
+    "The token's key is not known here yet: send the token again after the seconds of Retry-After";
+const NOT_TRIED: &str =
+    "Too many forged tokens come from this network to look at this one: send it again after the seconds of Retry-After";
 /// After this many when too many calls are running.
 const BUSY_RETRY_AFTER_SECONDS: u64 = 1;
 
@@ -277,6 +292,14 @@ impl RefusalWriter {
             Refusal::ToBeAllowed { needed, link } => {
                 let challenge = self.insufficient_scope(needed).to_string();
                 answer(StatusCode::OK, JSON, Body::from(link.body(&challenge)))
+            }
+            Refusal::UnknownKey => {
+                let response = form.refuse(StatusCode::SERVICE_UNAVAILABLE, UNKNOWN_KEY);
+                with_retry_after(response, COOL_DOWN_SECONDS.unsigned_abs())
+            }
+            Refusal::NotTried => {
+                let response = form.refuse(StatusCode::SERVICE_UNAVAILABLE, NOT_TRIED);
+                with_retry_after(response, NOT_TRIED_RETRY_AFTER_SECONDS)
             }
             Refusal::Unavailable => {
                 let response = form.refuse(StatusCode::SERVICE_UNAVAILABLE, UNAVAILABLE);

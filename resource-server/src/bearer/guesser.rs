@@ -1,15 +1,19 @@
 //! Whoever sends tokens that nobody made: a block of addresses, with what is left to it.
 
+use super::signature_budget::SignatureBudgets;
 use shared::{
     http::AddressBlock,
     rate_limit::{FailureBudget, RateDecision},
 };
+use std::sync::Arc;
 
 /// A block of addresses, and how many tokens that nobody made it may send.
 #[derive(Clone)]
 pub struct Guesser {
     /// The budgets of all.
     pub budget: FailureBudget,
+    /// And how many signatures are looked at for it.
+    pub signatures: Arc<SignatureBudgets>,
     /// Whose this one is.
     pub block: AddressBlock,
 }

@@ -6,4 +6,6 @@ pub mod guesser;
 pub mod not_identified;
 pub mod principal;
 pub mod revocations;
+pub mod signature_budget;
 pub mod verified_token;
+pub mod verify_signature;

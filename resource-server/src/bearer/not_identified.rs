@@ -20,6 +20,10 @@ pub enum NotIdentified {
     Declined,
     /// It cannot be judged just now: there are no keys, or nobody answers.
     NotNow,
+    /// It names a key that nobody knew when its issuer was asked last, and was made since: it may be good.
+    NotYet,
+    /// Its signature was not looked at: too many wrong ones came from where it came from.
+    Untried,
     /// Nobody was asked about it, because whoever sent it sent too many that nobody made.
     Spent(RateDecision),
 }
@@ -30,7 +34,13 @@ impl NotIdentified {
         match self {
             Self::Refused(refusal) => is_forged(refusal),
             Self::Unknown | Self::Declined => true,
-            Self::NoToken(_) | Self::WithdrawnKey | Self::Inactive | Self::NotNow | Self::Spent(_) => false,
+            Self::NoToken(_)
+            | Self::WithdrawnKey
+            | Self::Inactive
+            | Self::NotNow
+            | Self::NotYet
+            | Self::Untried
+            | Self::Spent(_) => false,
         }
     }
 }

@@ -136,6 +136,11 @@ impl PrincipalShares {
         share
     }
 
+    /// Whether a token of this principal was verified here. Long ago is forgotten, sooner where many come.
+    pub fn has_seen(&self, key: &PrincipalKey) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).contains_key(key)
+    }
+
     /// How much everybody has running.
     pub fn running(&self) -> Running {
         let shares = self.0.lock().unwrap_or_else(PoisonError::into_inner);

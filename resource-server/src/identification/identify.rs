@@ -29,7 +29,7 @@ pub struct Identify {
     /// Whose tokens count.
     pub issuers: Issuers,
     /// What tokens of one principal share.
-    pub shares: PrincipalShares,
+    pub shares: Arc<PrincipalShares>,
 }
 
 impl Identify {

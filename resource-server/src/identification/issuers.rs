@@ -2,10 +2,17 @@
 //! token that says nothing may be the one issuer's that is asked about such.
 
 use crate::{
-    bearer::{cache::TokenDigest, guesser::Guesser, not_identified::NotIdentified, principal::Principal},
+    bearer::{
+        cache::TokenDigest,
+        guesser::Guesser,
+        not_identified::NotIdentified,
+        principal::{Principal, PrincipalKey},
+        verify_signature::verify_signature,
+    },
     issuer::{find_keys::find_keys, introspection::Asked, jwks::JwksCache},
     trusted_issuers::TrustedIssuer,
 };
+use serde_json::{Map, Value};
 use shared::{
     clock::UnixSeconds,
     protocol::{
@@ -84,11 +91,11 @@ impl Issuers {
         let jws = UnverifiedJws::parse(text).map_err(refused)?;
         let named = jws.claimed_issuer().map_err(refused)?;
         if let Some(own) = self.own.as_ref().filter(|own| own.name == named) {
-            let (principal, key_id) = own.verify(jws, now).await?;
+            let (principal, key_id) = own.verify(jws, guesser, now).await?;
             return Ok(Identity { principal, key_id, own: true });
         }
         let issuer = self.trusted.get(named).ok_or(refused(JwtRefusal::Issuer))?;
-        let (principal, key_id) = issuer.verify(jws, text, digest, now).await?;
+        let (principal, key_id) = issuer.verify(jws, text, digest, guesser, now).await?;
         Ok(Identity { principal, key_id, own: false })
     }
 
@@ -99,10 +106,19 @@ impl Issuers {
 }
 
 impl OwnIssuer {
-    async fn verify(&self, jws: UnverifiedJws<'_>, now: UnixSeconds) -> Result<(Principal, String), NotIdentified> {
+    async fn verify(
+        &self,
+        jws: UnverifiedJws<'_>,
+        guesser: Option<&Guesser>,
+        now: UnixSeconds,
+    ) -> Result<(Principal, String), NotIdentified> {
         let profile = JwsProfile::ACCESS_TOKEN;
         let keys = find_keys(&self.jwks, &jws, &profile, now).await?;
-        let mut verified = jws.verify(&keys, &profile).map_err(NotIdentified::Refused)?;
+        let claimed = |claims: &Map<String, Value>| {
+            let text = |name: &str| claims.get(name).and_then(Value::as_str);
+            Some(PrincipalKey::new(&self.name, text("sub")?, text("client_id")?))
+        };
+        let mut verified = verify_signature(jws, &keys, &profile, claimed, guesser, now)?;
         let key_id = verified.kid.take().unwrap_or_default();
         let expectation = Expectation {
             issuer: &self.name,

@@ -12,7 +12,10 @@ use http::{
 use shared::{
     clock::{SharedClock, UnixSeconds},
     metrics::{Counter, Page},
-    protocol::{jwk::JwkSet, jwt::VerificationKeys},
+    protocol::{
+        jwk::JwkSet,
+        jwt::{FUTURE_TOLERANCE_SECONDS, VerificationKeys},
+    },
     trace::carried,
 };
 use std::sync::{Arc, PoisonError, RwLock};
@@ -31,6 +34,8 @@ pub const FAILURE_PAUSE_SECONDS: i64 = 1;
 /// yet: it is asked for again every second, and meanwhile nothing is said about its tokens.
 pub const UNSETTLED_SECONDS: i64 = 60;
 const UNSETTLED_COOL_DOWN_SECONDS: i64 = 1;
+/// So far an issuer's clock may be behind ours.
+const ISSUER_CLOCK_TOLERANCE_SECONDS: i64 = 5;
 /// A longer ETag is not sent back.
 const ETAG_MAX_BYTES: usize = 256;
 /// So many keys that the issuer no longer publishes are remembered.
@@ -47,7 +52,9 @@ pub enum Unknown {
     Newer(Arc<Snapshot>),
     /// The issuer published it once, and just now did not: it was revoked, or everything it signed has ended.
     Withdrawn,
-    /// The issuer was asked just now and does not know it.
+    /// The issuer did not know it when it was asked just now, and the token is no older than that: a key may have come with it.
+    NotYet,
+    /// The issuer was asked just now, and after the token was made, and does not know it.
     Nonsense,
 }
 
@@ -69,9 +76,9 @@ pub struct Snapshot {
 
 /// Where an issuer's keys are.
 pub enum KeySource {
-    /// There.
+    /// There: those of our own issuer, which signs with none that it did not publish long before.
     At(String),
-    /// Where its metadata says.
+    /// Where the metadata of a foreign one says, which may sign with a key at once.
     Discovered(Arc<Discovery>),
 }
 
@@ -112,6 +119,16 @@ impl Snapshot {
             (false, true) => Err(NoKeys),
             (false, false) => Ok(names(&self.withdrawn)),
         }
+    }
+
+    /// Whether this was asked for before `now`.
+    pub fn is_older_than(&self, now: UnixSeconds) -> bool {
+        self.fetched_at < now
+    }
+
+    /// Whether a token of this `iat` may be signed with a key that was published since.
+    fn may_precede(&self, issued_at: UnixSeconds, now: UnixSeconds) -> bool {
+        issued_at + ISSUER_CLOCK_TOLERANCE_SECONDS >= self.fetched_at && issued_at <= now + FUTURE_TOLERANCE_SECONDS
     }
 
     fn is_unsettled(&self, now: UnixSeconds) -> bool {
@@ -168,11 +185,18 @@ impl JwksCache {
         Ok(snapshot)
     }
 
-    /// What became of the key `kid`, which a token names and `seen` does not have. The issuer is asked again, but not over and over.
+    /// What became of the key `kid`, which a token made at `issued_at`, as it claims, names and `seen` does not have. The issuer is asked again,
+    /// but not over and over: whoever invents keys makes nobody else wait longer than [`COOL_DOWN_SECONDS`].
     ///
     /// # Errors
     /// [`NoKeys`] when the issuer cannot be asked, or may not know yet what it will answer: the token may be good.
-    pub async fn look_for(self: &Arc<Self>, kid: &str, seen: &Snapshot, now: UnixSeconds) -> Result<Unknown, NoKeys> {
+    pub async fn look_for(
+        self: &Arc<Self>,
+        kid: &str,
+        issued_at: Option<UnixSeconds>,
+        seen: &Snapshot,
+        now: UnixSeconds,
+    ) -> Result<Unknown, NoKeys> {
         let snapshot = self.current();
         if snapshot.generation > seen.generation {
             return Ok(Unknown::Newer(snapshot));
@@ -181,8 +205,12 @@ impl JwksCache {
         let cool_down = if unsettled { UNSETTLED_COOL_DOWN_SECONDS } else { COOL_DOWN_SECONDS };
         if (0..cool_down).contains(&(now - snapshot.fetched_at)) && snapshot.failed_at.is_none() {
             // Asked just now: a withdrawn key is asked for again later, too, because an instance that lags behind may have left out a new one.
-            let was_withdrawn = snapshot.was_withdrawn(kid, now)?;
-            return Ok(if was_withdrawn { Unknown::Withdrawn } else { Unknown::Nonsense });
+            if snapshot.was_withdrawn(kid, now)? {
+                return Ok(Unknown::Withdrawn);
+            }
+            let may_be_new = matches!(self.source, KeySource::Discovered(_));
+            let is_new = issued_at.is_some_and(|issued_at| may_be_new && snapshot.may_precede(issued_at, now));
+            return Ok(if is_new { Unknown::NotYet } else { Unknown::Nonsense });
         }
         let fetched = self.fetch_after(seen.generation).await;
         if fetched.generation > seen.generation { Ok(Unknown::Newer(fetched)) } else { Err(NoKeys) }

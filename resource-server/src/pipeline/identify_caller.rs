@@ -1,5 +1,6 @@
 //! Step "token": remembered, or verified. A block of addresses that sent too many forged tokens hears 429 instead of 401 for
-//! more of them; a good token passes whatever its neighbours did (docs/decisions/0004), unless somebody else must be asked about it first.
+//! more of them, and of tokens with wrong signatures only so many are looked at each second; a good token hears neither 401 nor 429 for what its
+//! neighbours did (docs/decisions/0004), unless somebody else must be asked about it first.
 
 use super::Pipeline;
 use crate::{
@@ -31,7 +32,8 @@ impl Pipeline {
         };
         self.metrics.cache_misses.increment();
         let block = parts.extensions.get::<ClientAddress>().map(|address| address.block());
-        let guesser = block.map(|block| Guesser { budget: self.failures.clone(), block });
+        let guesser =
+            block.map(|block| Guesser { budget: self.failures.clone(), signatures: self.signatures.clone(), block });
         if let Some(guesser) = &guesser
             && self.identify.issuers.would_ask(text, &digest, now)
         {
@@ -68,6 +70,8 @@ fn refusal(cause: NotIdentified) -> Refusal {
         NotIdentified::Inactive => invalid("its issuer says that it is over"),
         NotIdentified::Unknown => invalid("its issuer does not know it"),
         NotIdentified::Declined | NotIdentified::NotNow => Refusal::Unavailable,
+        NotIdentified::NotYet => Refusal::UnknownKey,
+        NotIdentified::Untried => Refusal::NotTried,
         NotIdentified::Spent(counted) => Refusal::TooManyFailures { counted },
     }
 }

@@ -24,6 +24,7 @@ impl Pipeline {
         page.counter("postern_token_cache_total", "Tokens of requests, by whether they were remembered.")
             .value(&[("outcome", "hit")], counted.cache_hits.get())
             .value(&[("outcome", "miss")], counted.cache_misses.get());
+        self.signatures.write_metrics(page);
         let own = self.introspection.iter().map(Introspection::asked);
         introspection::write_metrics(own.chain(self.identify.issuers.asked()), page);
         page.histogram("postern_upstream_duration_seconds", "From a call to the head of its answer.")

@@ -12,7 +12,7 @@ mod step_up;
 mod take_place;
 
 use crate::{
-    bearer::revocations::Revocations,
+    bearer::{revocations::Revocations, signature_budget::SignatureBudgets},
     identification::{
         check_revocation::{Distrust, Trust, check_revocation},
         identify::{Identified, Identify},
@@ -71,6 +71,8 @@ pub struct Pipeline {
     pub introspection: Option<Introspection>,
     /// Tokens that were never ours, by block of addresses.
     pub failures: FailureBudget,
+    /// Wrong signatures, by block of addresses.
+    pub signatures: Arc<SignatureBudgets>,
     /// Requests of a principal.
     pub rate_limiter: RateLimiter,
     /// The numbers.

@@ -1,6 +1,9 @@
 //! What a foreign issuer must have said of a token, in a JWT that verified (RFC 9068 §2.2) or in an answer to introspection (RFC 7662 §2.2).
 
-use crate::{bearer::principal::Principal, config::TrustedIssuerSettings};
+use crate::{
+    bearer::principal::{Principal, PrincipalKey},
+    config::TrustedIssuerSettings,
+};
 use serde_json::{Map, Value};
 use shared::{
     clock::UnixSeconds,
@@ -89,6 +92,12 @@ impl ClaimRules {
             issued_at,
             expires_at,
         })
+    }
+
+    /// Who a token claims to be of, whatever else is wrong with it.
+    pub fn claimed(&self, claims: &Map<String, Value>) -> Option<PrincipalKey> {
+        let client_id = name(member(claims, &self.client_id_claim))?;
+        Some(PrincipalKey::new(&self.issuer, &name(claims.get("sub"))?, &client_id))
     }
 
     fn check_issuer(&self, claims: &Map<String, Value>, statement: Statement) -> Result<(), JwtRefusal> {

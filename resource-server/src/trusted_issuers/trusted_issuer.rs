@@ -6,7 +6,10 @@ use super::{
     token_introspection::{TokenIntrospection, Unanswered},
 };
 use crate::{
-    bearer::{cache::TokenDigest, guesser::Guesser, not_identified::NotIdentified, principal::Principal},
+    bearer::{
+        cache::TokenDigest, guesser::Guesser, not_identified::NotIdentified, principal::Principal,
+        verify_signature::verify_signature,
+    },
     config::{IntrospectionRule, TrustedIssuerSettings},
     issuer::{
         discovery::Discovery,
@@ -101,7 +104,8 @@ impl TrustedIssuer {
         }
     }
 
-    /// Verifies a JWT that claims to be its own, with its keys and no others: who calls, and the id of the key. `text` is that of `jws`.
+    /// Verifies a JWT that claims to be its own, with its keys and no others: who calls, and the id of the key. `text` is that of `jws`, which came from
+    /// `guesser`.
     ///
     /// # Errors
     /// [`NotIdentified`].
@@ -110,6 +114,7 @@ impl TrustedIssuer {
         jws: UnverifiedJws<'_>,
         text: &str,
         digest: &TokenDigest,
+        guesser: Option<&Guesser>,
         now: UnixSeconds,
     ) -> Result<(Principal, String), NotIdentified> {
         if self.introspection.as_ref().is_some_and(|introspection| introspection.recalls(digest, now)) {
@@ -117,7 +122,8 @@ impl TrustedIssuer {
         }
         let profile = self.profile();
         let keys = find_keys(&self.jwks, &jws, &profile, now).await?;
-        let verified = jws.verify(&keys, &profile).map_err(NotIdentified::Refused)?;
+        let claimed = |claims: &_| self.rules.claimed(claims);
+        let verified = verify_signature(jws, &keys, &profile, claimed, guesser, now)?;
         let principal = self.rules.judge(&verified.payload, Statement::Jwt, now).map_err(NotIdentified::Refused)?;
         if let Some(introspection) = self.introspection.as_ref().filter(|_| self.rule.doubts_jwts()) {
             let answer = introspection.ask(text, digest, None, now).await.map_err(|_| NotIdentified::NotNow)?;

@@ -107,7 +107,10 @@ async fn no_header_talks_the_server_into_anything() {
     tokio::spawn(async move { axum::serve(listener, Router::new().fallback(counting)).await });
     let foreign = foreign_issuer::start().await;
     let server = beside(&foreign, "").await;
-    let theirs = foreign.claims(RESOURCE, server.now()).to_string();
+    let mut theirs = foreign.claims(RESOURCE, server.now());
+    // No key that was published since the keys were fetched can have signed it.
+    theirs["iat"] = json!(server.now() - 60);
+    let theirs = theirs.to_string();
     for (signer, payload) in [(&server.issuer.signer, server.claims("mcp.read").to_string()), (&foreign.signer, theirs)]
     {
         let good = sign(signer, &json!({"typ": "at+jwt", "alg": "ES256", "kid": kid(signer)}).to_string(), &payload);

@@ -56,7 +56,7 @@ async fn a_flood_of_unknown_keys_costs_a_fetch_in_ten_seconds_and_good_callers_n
             server.advance(10);
             rounds += 1;
             for answer in join_all(chunk.iter().map(|token| server.list(token))).await {
-                assert_eq!(answer.status, StatusCode::UNAUTHORIZED);
+                assert!([401, 503].contains(&answer.status.as_u16()), "{}", answer.text());
             }
         }
     };
@@ -192,4 +192,71 @@ async fn a_token_that_the_issuer_will_not_look_at_silences_nobody_else() {
     let asked = foreign.introspection.asked();
     server.send(from("another", "198.51.100.7:1")).await;
     assert_eq!(foreign.introspection.asked(), asked, "a server that it does not know asks no more within the second");
+}
+
+/// Tokens that are right to the last byte but the signature, of somebody called `subject`.
+fn lookalikes(server: &Server, subject: &str, numbers: std::ops::Range<usize>) -> Vec<String> {
+    let right = server.token_of(subject, "client", "mcp.read");
+    let (content, _signature) = right.rsplit_once('.').expect("three parts");
+    numbers.map(|number| format!("{content}.{number:A<86}")).collect()
+}
+
+#[tokio::test]
+async fn a_block_buys_so_many_looks_at_wrong_signatures_and_its_neighbours_hear_neither_401_nor_429() {
+    const SECONDS: usize = 10;
+    const EACH_SECOND: usize = 500;
+    let server = Server::start_with("requests_per_minute = 100000").await;
+    let counted = |outcome: &str| {
+        let series = format!("postern_signature_checks_total{{outcome=\"{outcome}\"}}");
+        crate::metrics_documented::value_of(&server.metrics(), &series).expect("it is told") as usize
+    };
+    let neighbour = |token: &str| server.send(from(token, "203.0.113.77:1"));
+    let ann = |jti: &str| {
+        let mut claims = server.claims("mcp.read");
+        (claims["sub"], claims["jti"]) = (json!("ann"), json!(jti));
+        server.sign(&claims)
+    };
+    let remembered = server.token_of("bob", "client", "mcp.read");
+    assert_eq!(neighbour(&remembered).await.status, StatusCode::OK);
+    assert_eq!(neighbour(&ann("before")).await.status, StatusCode::OK);
+    let good = counted("good");
+    for second in 0..SECONDS {
+        let flood = lookalikes(&server, "mallory", second * EACH_SECOND..(second + 1) * EACH_SECOND);
+        for answer in join_all(flood.iter().map(|token| server.send(from(token, "203.0.113.9:1")))).await {
+            assert!([401, 429, 503].contains(&answer.status.as_u16()), "{}", answer.text());
+        }
+        assert_eq!(neighbour(&remembered).await.status, StatusCode::OK, "remembered tokens pass always");
+        let fresh = neighbour(&ann(&format!("during-{second}"))).await;
+        assert_eq!(fresh.status, StatusCode::OK, "and fresh ones of whoever was here before: {}", fresh.text());
+        let newcomer = neighbour(&server.token_of(&format!("new-{second}"), "client", "mcp.read")).await;
+        assert_eq!(newcomer.status, StatusCode::SERVICE_UNAVAILABLE, "{}", newcomer.text());
+        assert_eq!(newcomer.header("retry-after"), "1");
+        server.advance(1);
+        let newcomer = neighbour(&server.token_of(&format!("new-{second}"), "client", "mcp.read")).await;
+        assert_eq!(newcomer.status, StatusCode::OK, "within what each second brings: {}", newcomer.text());
+        let other =
+            server.send(from(&server.token_of(&format!("other-{second}"), "client", "mcp.read"), "198.51.100.7:1"));
+        assert_eq!(other.await.status, StatusCode::OK, "another block knows nothing of it");
+    }
+    let wrong = counted("wrong");
+    assert!(wrong <= 60 + 20 * SECONDS, "{wrong} of {} were looked at", SECONDS * EACH_SECOND);
+    assert!(counted("not_tried") >= SECONDS * (EACH_SECOND - 60) - 200, "the others were not");
+    assert_eq!(counted("good") - good, 3 * SECONDS, "what is good is counted as that");
+}
+
+#[tokio::test]
+async fn a_name_that_is_known_here_buys_little_more() {
+    let server = Server::start_with("requests_per_minute = 100000").await;
+    assert_eq!(
+        server.send(from(&server.token_of("ann", "client", "mcp.read"), "198.51.100.7:1")).await.status,
+        StatusCode::OK
+    );
+    let flood = lookalikes(&server, "ann", 0..500);
+    for token in &flood {
+        server.send(from(token, "203.0.113.9:1")).await;
+    }
+    let series = "postern_signature_checks_total{outcome=\"wrong\"}";
+    assert_eq!(crate::metrics_documented::value_of(&server.metrics(), series), Some(65.0));
+    let own = server.send(from(&server.token_of("ann", "another client", "mcp.read"), "192.0.2.1:1")).await;
+    assert_eq!(own.status, StatusCode::OK, "from elsewhere she is heard as ever");
 }

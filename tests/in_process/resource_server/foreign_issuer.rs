@@ -17,6 +17,7 @@ use std::{
         atomic::{AtomicUsize, Ordering},
     },
 };
+use tokio::sync::Notify;
 
 /// What is to be answered in place of the truth.
 #[derive(Debug, Clone)]
@@ -31,6 +32,8 @@ pub enum Instead {
     Redirect(String),
     /// Nothing at all, ever.
     Silence,
+    /// The truth as it was when it was asked for, once the gate is opened.
+    Late(Arc<Notify>),
 }
 
 /// What one address does and saw.
@@ -68,6 +71,11 @@ impl Place {
                 response.body(Body::empty()).expect("a response")
             }
             Instead::Silence => std::future::pending().await,
+            Instead::Late(gate) => {
+                let answer = truth();
+                gate.notified().await;
+                answer
+            }
         }
     }
 }

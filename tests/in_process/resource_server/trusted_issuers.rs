@@ -238,3 +238,76 @@ async fn an_issuer_may_have_its_keys_on_a_host_that_is_listed() {
     assert_eq!(unlisted.list(&token(&foreign, &unlisted)).await.status, StatusCode::SERVICE_UNAVAILABLE);
     assert_eq!(elsewhere.jwks.asked(), asked, "a host that nobody listed is not asked");
 }
+
+/// Signed by a key that nobody published.
+fn by_stranger(foreign: &Foreign, issued_at: i64) -> String {
+    let stranger = AssertionSigner::generate(&SystemRandom).expect("a key");
+    stranger.sign_claims("at+jwt", &foreign.claims(RESOURCE, issued_at)).expect("a token")
+}
+
+#[tokio::test]
+async fn a_key_that_is_used_at_once_costs_its_tokens_seconds_and_never_a_401() {
+    let foreign = foreign_issuer::start().await;
+    let tables = foreign.trusted("");
+    let server = Server::start_with(&format!("forged_tokens_per_minute = 1\n{tables}")).await;
+    assert_eq!(server.list(&token(&foreign, &server)).await.status, StatusCode::OK);
+    server.advance(20);
+    let forged = server.list(&by_stranger(&foreign, server.now())).await;
+    assert_eq!(forged.status, StatusCode::UNAUTHORIZED, "the issuer was asked, and does not know its key");
+    let (next, asked) = (AssertionSigner::generate(&SystemRandom).expect("a key"), foreign.jwks.asked());
+    foreign.keys.lock().expect("unpoisoned").push(issuer::public_key(&next));
+    let good = next.sign_claims("at+jwt", &foreign.claims(RESOURCE, server.now())).expect("a token");
+    let from = |token: &str| server.send(super::opaque_tokens::from(token, "203.0.113.9:1"));
+    for _ in 0..20 {
+        let waiting = from(&good).await;
+        assert_eq!(waiting.status, StatusCode::SERVICE_UNAVAILABLE, "{}", waiting.text());
+        assert_eq!(waiting.header("retry-after"), "10");
+    }
+    assert_eq!(foreign.jwks.asked(), asked, "and nobody asks over and over");
+    server.advance(10);
+    assert_eq!(from(&good).await.status, StatusCode::OK, "nothing of it counted against the block");
+    assert_eq!(foreign.jwks.asked(), asked + 1);
+}
+
+#[tokio::test]
+async fn whoever_invents_keys_keeps_nobody_elses_bad_token_from_its_401() {
+    let foreign = foreign_issuer::start().await;
+    let server = beside(&foreign, "").await;
+    assert_eq!(server.list(&token(&foreign, &server)).await.status, StatusCode::OK);
+    let (dead, asked) = (by_stranger(&foreign, server.now()), foreign.jwks.asked());
+    server.advance(16);
+    for second in 0..60 {
+        let flood = server.list(&by_stranger(&foreign, server.now())).await;
+        assert!([401, 503].contains(&flood.status.as_u16()), "{}", flood.text());
+        assert_eq!(
+            server.list(&dead).await.status,
+            StatusCode::UNAUTHORIZED,
+            "it is no newer than what was asked: {second}"
+        );
+        assert_eq!(server.list(&token(&foreign, &server)).await.status, StatusCode::OK);
+        server.advance(1);
+    }
+    assert!(foreign.jwks.asked() - asked <= 7, "{} fetches in a minute", foreign.jwks.asked() - asked);
+}
+
+/// A fetch that was under way when a token came says nothing of the token's key.
+#[tokio::test]
+async fn a_key_that_is_published_during_a_fetch_is_found_by_the_next() {
+    let foreign = foreign_issuer::start().await;
+    let server = in_place(&[&foreign], "").await;
+    let asked = foreign.jwks.asked();
+    let gate = std::sync::Arc::new(tokio::sync::Notify::new());
+    foreign.jwks.answer(foreign_issuer::Instead::Late(gate.clone()));
+    server.advance(301);
+    server.list(&token(&foreign, &server)).await;
+    until("the keys are asked for", IN_TIME, || async { (foreign.jwks.asked() > asked).then_some(()) })
+        .await
+        .expect("asked");
+    let next = AssertionSigner::generate(&SystemRandom).expect("a key");
+    *foreign.keys.lock().expect("unpoisoned") = vec![issuer::public_key(&next)];
+    foreign.jwks.answer(foreign_issuer::Instead::Nothing);
+    server.advance(11);
+    let fresh = next.sign_claims("at+jwt", &foreign.claims(RESOURCE, server.now())).expect("a token");
+    let (answer, ()) = tokio::join!(server.list(&fresh), async { gate.notify_one() });
+    assert_eq!(answer.status, StatusCode::OK, "{}", answer.text());
+}

@@ -106,6 +106,11 @@ impl<'t> UnverifiedJws<'t> {
         usable_kid(&self.header)
     }
 
+    /// What it claims.
+    pub const fn claims(&self) -> &Map<String, Value> {
+        &self.payload
+    }
+
     /// Whether its header is as `profile` wants it and names one of `keys`.
     ///
     /// # Errors

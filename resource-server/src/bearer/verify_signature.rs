@@ -1,0 +1,29 @@
+//! The one place where the signature of a caller's token is looked at.
+
+use super::{guesser::Guesser, not_identified::NotIdentified, principal::PrincipalKey};
+use serde_json::{Map, Value};
+use shared::{
+    clock::UnixSeconds,
+    protocol::jwt::{JwsProfile, UnverifiedJws, VerificationKeys, VerifiedJws},
+};
+
+/// Checks header and signature of `jws`, if whoever sent it may have one more looked at; `claimed` says whose it claims to be, given its claims.
+///
+/// # Errors
+/// [`NotIdentified::Refused`], and [`NotIdentified::Untried`] where nothing was looked at.
+pub fn verify_signature(
+    jws: UnverifiedJws<'_>,
+    keys: &VerificationKeys,
+    profile: &JwsProfile<'_>,
+    claimed: impl FnOnce(&Map<String, Value>) -> Option<PrincipalKey>,
+    guesser: Option<&Guesser>,
+    now: UnixSeconds,
+) -> Result<VerifiedJws, NotIdentified> {
+    let Some(Guesser { signatures, block, .. }) = guesser else {
+        return jws.verify(keys, profile).map_err(NotIdentified::Refused);
+    };
+    let payer = signatures.payer(*block, || claimed(jws.claims()), now)?;
+    let checked = jws.verify(keys, profile);
+    signatures.settle(payer, &checked, now);
+    checked.map_err(NotIdentified::Refused)
+}
