@@ -240,8 +240,9 @@ mod tests {
         assert_eq!(era(&call, &[version, method]), Err(HEADER_MISMATCH));
         assert_eq!(era(&call, &[version, ("mcp-method", "tools/list")]), Err(HEADER_MISMATCH));
         assert_eq!(era(&call, &[version]), Err(HEADER_MISMATCH));
-        assert_eq!(era(&call, &[("mcp-protocol-version", "2025-11-25"), method]), Err(HEADER_MISMATCH));
-        assert_eq!(era(&call, &[method]), Err(HEADER_MISMATCH));
+        let name = ("mcp-name", "=?base64?d8O2cmxk?=");
+        assert_eq!(era(&call, &[("mcp-protocol-version", "2025-11-25"), method, name]), Err(HEADER_MISMATCH));
+        assert_eq!(era(&call, &[method, name]), Err(HEADER_MISMATCH));
         let twice = headers(&[version, method]).into_iter().chain(headers(&[version])).fold(
             HeaderMap::new(),
             |mut all, (name, value)| {

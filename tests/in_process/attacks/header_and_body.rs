@@ -1,14 +1,47 @@
 //! Headers say one thing to whatever stands in front, the body says another to us: in the revision that has such headers every
 //! disagreement is refused, and in no revision is anything decided by them.
 
-use crate::resource_server::server::{Answer, Server, post};
+use crate::resource_server::{
+    issuer,
+    server::{Answer, Server, post},
+};
+use async_trait::async_trait;
 use axum::http::{HeaderName, HeaderValue, StatusCode};
+use resource_server::{
+    bearer::principal::Principal,
+    upstreams::{Message, ReplyBody, ToolDefinition, Upstream, UpstreamError, UpstreamReply},
+};
 use serde_json::{Value, json};
+use std::sync::Arc;
 
 const VERSION: &str = "mcp-protocol-version";
 const METHOD: &str = "mcp-method";
 const NAME: &str = "mcp-name";
 const MODERN: &str = "2026-07-28";
+
+/// An upstream that looks at no header: what is refused, the pipeline refused.
+struct Credulous;
+
+#[async_trait]
+impl Upstream for Credulous {
+    fn tools(&self) -> Vec<ToolDefinition> {
+        let json = json!({"name": "whoami", "inputSchema": {"type": "object"}}).to_string();
+        vec![ToolDefinition { name: "whoami".into(), json, read_only: true }]
+    }
+
+    async fn call(&self, _: &Arc<Principal>, _: Message) -> Result<UpstreamReply, UpstreamError> {
+        let content_type = Some(HeaderValue::from_static("application/json"));
+        let body = ReplyBody::Whole(r#"{"jsonrpc":"2.0","id":1,"result":{}}"#.into());
+        Ok(UpstreamReply { status: StatusCode::OK, content_type, session_id: None, body })
+    }
+}
+
+async fn start() -> Server {
+    let settings = "requests_per_minute = 1000";
+    let server = Server::start_around(issuer::start().await, settings, Some(Arc::new(Credulous))).await;
+    server.wait_until_ready().await;
+    server
+}
 
 fn message(method: &str, mut params: Value) -> Value {
     params["_meta"] = json!({
@@ -32,7 +65,7 @@ fn is_mismatch(answer: &Answer) -> bool {
 
 #[tokio::test]
 async fn every_header_that_disagrees_is_refused() {
-    let server = Server::start_with("requests_per_minute = 1000").await;
+    let server = start().await;
     let call = message("tools/call", json!({"name": "whoami", "arguments": {}}));
     let good: [(&'static str, &[u8]); 3] = [(VERSION, b"2026-07-28"), (METHOD, b"tools/call"), (NAME, b"whoami")];
     let answer = send(&server, &call, &good).await;
@@ -75,7 +108,7 @@ async fn every_header_that_disagrees_is_refused() {
 
 #[tokio::test]
 async fn every_encoding_of_a_name_is_read_as_it_is_meant() {
-    let server = Server::start_with("requests_per_minute = 1000").await;
+    let server = start().await;
     let call = |name: &str| message("tools/call", json!({"name": name, "arguments": {}}));
     for (header, name, agrees) in [
         ("=?base64?d2hvYW1p?=", "whoami", true),
@@ -101,7 +134,7 @@ async fn every_encoding_of_a_name_is_read_as_it_is_meant() {
 /// Every method that names something, with its own member.
 #[tokio::test]
 async fn what_is_named_is_the_member_that_the_method_means() {
-    let server = Server::start_with("requests_per_minute = 1000").await;
+    let server = start().await;
     for (method, params) in [
         ("tools/call", json!({"name": "whoami", "uri": "clear_events", "taskId": "clear_events"})),
         ("prompts/get", json!({"name": "whoami", "uri": "clear_events", "taskId": "clear_events"})),

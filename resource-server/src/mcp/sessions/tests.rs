@@ -41,9 +41,10 @@ impl Ephemeral for Counting {
     }
 
     async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, EphemeralError> {
+        let kept = self.inner.get(key).await;
         // Others have their turn between a look and what follows from it.
         tokio::task::yield_now().await;
-        self.inner.get(key).await
+        kept
     }
 
     async fn take(&self, key: &str) -> Result<Option<Vec<u8>>, EphemeralError> {
