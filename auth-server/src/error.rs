@@ -14,6 +14,7 @@ use crate::{
 };
 use http::StatusCode;
 use oxide_auth::code_grant::error::AccessTokenErrorType;
+use serde::Serialize;
 use shared::{
     db::StoreError,
     http::BodyRefusal,
@@ -36,10 +37,8 @@ pub struct OAuthError {
     pub status: StatusCode,
     /// A constant sentence for developers.
     pub description: &'static str,
-    /// Where the scope is what is wrong: what is missing, or what the client may have.
-    pub scope: Option<Box<str>>,
-    /// Where the resource is what is wrong: what this client may name, if that is no news to it.
-    pub resources: Vec<String>,
+    /// What would be right, where that may be told.
+    pub remedy: Option<Box<Remedy>>,
     /// Sent as `Retry-After`.
     pub retry_after_seconds: Option<u32>,
     /// What a limit said, for the headers that tell it.
@@ -48,20 +47,22 @@ pub struct OAuthError {
     pub challenge: Option<Cow<'static, str>>,
 }
 
+/// What would be right in place of what was sent.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Remedy {
+    /// Where the scope is what is wrong: what is missing, or what the client may have.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scope: Option<String>,
+    /// Where the resource is what is wrong: what the client may name.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub resource: Vec<String>,
+}
+
 impl OAuthError {
     /// A refusal with the status that belongs to its code.
     pub fn new(code: ErrorCode, description: &'static str) -> Self {
         let status = StatusCode::from_u16(code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        Self {
-            code,
-            status,
-            description,
-            scope: None,
-            resources: Vec::new(),
-            retry_after_seconds: None,
-            counted: None,
-            challenge: None,
-        }
+        Self { code, status, description, remedy: None, retry_after_seconds: None, counted: None, challenge: None }
     }
 
     /// `invalid_request` (RFC 6749 §5.2).
@@ -104,14 +105,14 @@ impl OAuthError {
     /// The same refusal, naming the scope that it needs.
     #[must_use]
     pub fn with_scope(mut self, scope: &ScopeSet) -> Self {
-        self.scope = Some(scope.to_string().into_boxed_str());
+        self.remedy = Some(Box::new(Remedy { scope: Some(scope.to_string()), ..Remedy::default() }));
         self
     }
 
-    /// The same refusal, naming the resources that it could be for.
+    /// The same refusal, naming the resources that it could be for, if there are any to name.
     #[must_use]
-    pub fn with_resources(mut self, resources: Vec<String>) -> Self {
-        self.resources = resources;
+    pub fn with_resources(mut self, resource: Vec<String>) -> Self {
+        self.remedy = (!resource.is_empty()).then(|| Box::new(Remedy { resource, ..Remedy::default() }));
         self
     }
 

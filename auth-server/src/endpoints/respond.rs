@@ -1,6 +1,10 @@
 //! How answers of the OAuth endpoints are rendered.
 
-use crate::{error::OAuthError, grants::Counted, metrics::RATE_LIMITED};
+use crate::{
+    error::{OAuthError, Remedy},
+    grants::Counted,
+    metrics::RATE_LIMITED,
+};
 use axum::{
     Json,
     response::{IntoResponse, Response},
@@ -15,10 +19,8 @@ use shared::http::{RefusalReason, set_no_store, set_rate_limit_headers};
 struct ErrorBody<'a> {
     error: &'static str,
     error_description: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    scope: Option<&'a str>,
-    #[serde(skip_serializing_if = "<[String]>::is_empty")]
-    resource: &'a [String],
+    #[serde(flatten)]
+    remedy: Option<&'a Remedy>,
 }
 
 /// A JSON answer that no cache keeps (RFC 6749 §5.1).
@@ -38,7 +40,7 @@ pub fn set_counted(headers: &mut HeaderMap, counted: Option<&Counted>) {
 impl IntoResponse for OAuthError {
     fn into_response(self) -> Response {
         let (error, error_description) = (self.code.as_str(), self.description);
-        let body = ErrorBody { error, error_description, scope: self.scope.as_deref(), resource: &self.resources };
+        let body = ErrorBody { error, error_description, remedy: self.remedy.as_deref() };
         let mut response = json_no_store(self.status, &body);
         let reason = if self.status == StatusCode::TOO_MANY_REQUESTS { RATE_LIMITED } else { self.code.as_str() };
         response.extensions_mut().insert(RefusalReason(reason));
