@@ -4,7 +4,10 @@
 use super::{end_grant::revocation, revoke_grant::revoke_grant};
 use crate::{
     audit::Actor,
-    store::authorization_grant::{self, RevocationReason},
+    store::{
+        authorization_grant::{self, RevocationReason},
+        remembered_consent,
+    },
 };
 use shared::{
     clock::UnixSeconds,
@@ -13,8 +16,8 @@ use shared::{
 };
 
 /// Ends every grant of this user for this client, at whatever resource and for whatever organization, in one transaction; each is told and
-/// recorded like one that ends alone. With it end the consents that the client could renew its access by, and a grant that it got before that
-/// ends in a transaction of its own: when this returns, none stands that was not allowed anew.
+/// recorded like one that ends alone. With them end the consents that the client could renew its access by, those too whose grants are long
+/// over; a grant that it got meanwhile ends in a transaction of its own. When this returns, none stands that was not allowed anew.
 ///
 /// # Errors
 /// The database failed; then what stands is as the pages show it.
@@ -32,9 +35,6 @@ pub async fn end_client_access(
     };
     loop {
         let standing = authorization_grant::list_standing(&mut store.read(), user_id, client_id, now).await?;
-        if standing.is_empty() {
-            return Ok(());
-        }
         let acts: Vec<_> = standing.iter().map(|grant| (grant, revocation(grant, random, by, now))).collect();
         let acts = &acts;
         store
@@ -42,8 +42,11 @@ pub async fn end_client_access(
                 for (grant, event) in acts {
                     revoke_grant(&mut tx, grant, reason, event, now).await?;
                 }
-                Ok::<_, StoreError>(())
+                remembered_consent::forget_of_user_and_client(&mut tx, user_id, client_id).await
             })
             .await?;
+        if standing.is_empty() {
+            return Ok(());
+        }
     }
 }

@@ -42,6 +42,10 @@ const FORGET_OF_GRANT: Statement = Statement::new(
     "remembered_consent.forget_of_grant",
     "DELETE FROM remembered_consent WHERE user_id = $1 AND client_id = $2 AND resource = $3",
 );
+const FORGET_OF_USER_AND_CLIENT: Statement = Statement::new(
+    "remembered_consent.forget_of_user_and_client",
+    "DELETE FROM remembered_consent WHERE user_id = $1 AND client_id = $2",
+);
 const FORGET_OF_MEMBER: Statement = Statement::new(
     "remembered_consent.forget_of_member",
     "DELETE FROM remembered_consent WHERE organization_id = $1 AND user_id = $2",
@@ -117,6 +121,14 @@ pub async fn forget_every(tx: &mut Tx) -> Result<(), StoreError> {
 /// [`StoreError`] when the database does not answer.
 pub async fn forget_of_grant(tx: &mut Tx, user_id: &str, client_id: &str, resource: &str) -> Result<(), StoreError> {
     tx.execute(&FORGET_OF_GRANT, binds![user_id, client_id, resource]).await.map(drop)
+}
+
+/// Forgets what a user allowed a client, at whatever resource.
+///
+/// # Errors
+/// [`StoreError`] when the database does not answer.
+pub async fn forget_of_user_and_client(tx: &mut Tx, user_id: &str, client_id: &str) -> Result<(), StoreError> {
+    tx.execute(&FORGET_OF_USER_AND_CLIENT, binds![user_id, client_id]).await.map(drop)
 }
 
 /// Forgets what a user allowed for an organization.

@@ -4,8 +4,8 @@ use super::{
     TestServer,
     browser::{Browser, form},
     given::TOKEN,
-    sign_on::{allow, redeem},
-    visitors::{Ask, PASSWORD},
+    sign_on::{allow, allow_form, redeem},
+    visitors::{Ask, PASSWORD, consent_form},
 };
 use serde_json::Value;
 
@@ -68,6 +68,33 @@ async fn a_client_that_was_connected_more_than_once_stands_once_and_ends_at_once
         assert_eq!(server.post_form(TOKEN, &refresh).await.status, status);
     }
     assert_eq!(redeem(&server, &client, &unredeemed).await.status, 400, "a code that was on its way buys nothing");
+}
+
+#[tokio::test]
+async fn a_client_that_was_ended_asks_again_also_where_its_access_was_over() {
+    const ELSEWHERE: &str = "http://localhost:9501/mcp";
+    let server = TestServer::start().await;
+    server.add_member(ADA).await;
+    server.add_resource(ELSEWHERE).await;
+    let client = server.register_client("Client").await;
+    let elsewhere = Ask::of(&client).with("resource", ELSEWHERE).with("scope", "mcp.read");
+    let mut browser = Browser::signed_in(&server, ADA, PASSWORD).await;
+    let form_elsewhere = consent_form(&mut browser, &elsewhere).await.with("remember", "on");
+    let code = allow_form(&mut browser, form_elsewhere).await;
+    redeem(&server, &client, &code).await;
+    server.clock.advance(91 * 24 * 3600);
+    let mut browser = Browser::signed_in(&server, ADA, PASSWORD).await;
+    assert_eq!(browser.get(&elsewhere.path()).await.status, 303, "it was told not to ask");
+    server.clock.advance(91 * 24 * 3600);
+    let mut browser = Browser::signed_in(&server, ADA, PASSWORD).await;
+    for _ in 0..2 {
+        let code = allow(&mut browser, &Ask::of(&client)).await;
+        redeem(&server, &client, &code).await;
+    }
+    let page = browser.get("/").await;
+    assert_eq!(browser.submit(&form(&page, "end-client-1-form")).await.status, 303);
+    let page = browser.get(&elsewhere.path()).await;
+    assert!(page.body.contains("consent-form"), "{page:?}");
 }
 
 #[tokio::test]
