@@ -3,6 +3,7 @@
 //! The code's hash stays for the life of the row, so that a second attempt is known however late it comes
 //! (RFC 6749 §4.1.2).
 
+use super::grant_holder::{self, GrantHolder, holder_columns, holder_joins};
 use shared::{
     binds,
     clock::UnixSeconds,
@@ -32,7 +33,15 @@ const FIND: Statement = Statement::new(
 );
 const FIND_BY_CODE: Statement = Statement::new(
     "authorization_grant.find_by_code",
-    concat!("SELECT ", grant_columns!(), " FROM authorization_grant g WHERE g.code_hash = $1"),
+    concat!(
+        "SELECT ",
+        grant_columns!(),
+        ", ",
+        holder_columns!(),
+        " FROM authorization_grant g ",
+        holder_joins!(),
+        " WHERE g.code_hash = $1",
+    ),
 );
 const LIST_STANDING: Statement = Statement::new(
     "authorization_grant.list_standing",
@@ -232,12 +241,16 @@ pub async fn find(db: &mut impl Fetch, id: &str) -> Result<Option<AuthorizationG
     db.fetch_optional(&FIND, binds![id]).await?.as_ref().map(read).transpose()
 }
 
-/// The grant that this code buys, or once bought.
+/// The grant that this code buys, or once bought, and its user.
 ///
 /// # Errors
 /// The database does not answer.
-pub async fn find_by_code(db: &mut impl Fetch, code: &TokenHash) -> Result<Option<AuthorizationGrant>, StoreError> {
-    db.fetch_optional(&FIND_BY_CODE, binds![&code.0]).await?.as_ref().map(read).transpose()
+pub async fn find_by_code(
+    db: &mut impl Fetch,
+    code: &TokenHash,
+) -> Result<Option<(AuthorizationGrant, GrantHolder)>, StoreError> {
+    let row = db.fetch_optional(&FIND_BY_CODE, binds![&code.0]).await?;
+    row.map(|row| Ok((read(&row)?, grant_holder::read(&row)?))).transpose()
 }
 
 /// What a user allowed a client and still stands, codes that nobody redeemed yet among it.

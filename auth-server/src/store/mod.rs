@@ -10,6 +10,7 @@ pub mod change_log;
 pub mod client;
 pub mod decided_request;
 pub mod expired;
+pub mod grant_holder;
 pub mod grant_overview;
 pub mod job_lease;
 pub(crate) mod json_list;

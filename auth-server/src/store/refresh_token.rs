@@ -6,10 +6,9 @@
 
 use super::{
     authorization_grant::{self, AuthorizationGrant, grant_columns},
-    json_list,
-    organization_member::read_grant_membership,
+    grant_holder::{self, GrantHolder, holder_columns, holder_joins},
 };
-use crate::organizations::{GrantMembership, Standing};
+use crate::organizations::Standing;
 use shared::{
     binds,
     clock::UnixSeconds,
@@ -22,12 +21,11 @@ const FIND: Statement = Statement::new(
     concat!(
         "SELECT t.generation, t.expires_at, t.answered_at, t.superseded_at, t.replays, ",
         grant_columns!(),
-        ", u.roles AS user_roles, u.disabled_at AS user_disabled_at, m.role AS member_role, o.tenant_id, \
-         o.disabled_at AS organization_disabled_at \
-         FROM refresh_token t JOIN authorization_grant g ON g.id = t.grant_id JOIN user_account u ON u.id = g.user_id \
-         LEFT JOIN organization o ON o.id = g.organization_id \
-         LEFT JOIN organization_member m ON m.organization_id = g.organization_id AND m.user_id = g.user_id \
-         WHERE t.hash = $1",
+        ", ",
+        holder_columns!(),
+        " FROM refresh_token t JOIN authorization_grant g ON g.id = t.grant_id ",
+        holder_joins!(),
+        " WHERE t.hash = $1",
     ),
 );
 const FIND_LIVE: Statement = Statement::new(
@@ -88,20 +86,14 @@ pub struct PresentedToken {
     pub replays: i64,
     /// Its family.
     pub grant: AuthorizationGrant,
-    /// The user's roles.
-    pub user_roles: Vec<String>,
-    /// When the user was disabled.
-    pub user_disabled_at: Option<UnixSeconds>,
-    /// What the user is in the organization that the grant chose.
-    pub membership: Option<GrantMembership>,
+    /// The family's user.
+    pub holder: GrantHolder,
 }
 
 impl PresentedToken {
-    /// Who the user is for the grant. `None`: the account or the organization is closed, or the user does not belong to it any more.
+    /// Who the user is for the grant. `None`: see [`GrantHolder::standing`].
     pub fn standing(&self) -> Option<Standing> {
-        let is_open = self.user_disabled_at.is_none();
-        let organization_id = self.grant.organization_id.as_deref();
-        is_open.then(|| Standing::of_grant(&self.user_roles, organization_id, self.membership.as_ref())).flatten()
+        self.holder.standing(self.grant.organization_id.as_deref())
     }
 }
 
@@ -267,9 +259,7 @@ fn read(row: &Row) -> Result<PresentedToken, StoreError> {
         superseded_at: row.get("superseded_at")?,
         replays: row.get("replays")?,
         grant: authorization_grant::read(row)?,
-        user_roles: json_list::read(row, "user_roles")?,
-        user_disabled_at: row.get("user_disabled_at")?,
-        membership: read_grant_membership(row)?,
+        holder: grant_holder::read(row)?,
     })
 }
 

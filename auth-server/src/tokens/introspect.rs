@@ -133,7 +133,7 @@ fn describe(issuer: &str, stored: PresentedToken) -> Introspection {
         iss: issuer.to_owned(),
         exp: stored.expires_at,
         grant_id: stored.grant.id,
-        tenant_id: stored.membership.map(|membership| membership.tenant_id),
+        tenant_id: stored.holder.membership.map(|membership| membership.tenant_id),
         organization_id: stored.grant.organization_id,
     }
 }

@@ -26,7 +26,7 @@ async fn server_with_ada() -> (TestServer, String) {
 /// The scope of the grant that `code` buys.
 async fn granted(server: &TestServer, code: &str) -> String {
     let found = authorization_grant::find_by_code(&mut server.app.store.read(), &TokenHash::of(code)).await;
-    found.expect("an answer").expect("a grant").scope.to_string()
+    found.expect("an answer").expect("a grant").0.scope.to_string()
 }
 
 #[tokio::test]

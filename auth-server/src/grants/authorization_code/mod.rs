@@ -13,9 +13,12 @@ pub mod revoke_replayed;
 use super::{GrantRefusal, TokenAnswer, TokenCall, check_target::check_target, narrow_scope::held_scope};
 use crate::{
     app::App,
-    organizations::{Standing, find_standing},
+    organizations::Standing,
     resources::Resource,
-    store::authorization_grant::{self, AuthorizationGrant},
+    store::{
+        authorization_grant::{self, AuthorizationGrant},
+        grant_holder::GrantHolder,
+    },
 };
 use shared::protocol::{opaque_token::TokenHash, scope::ScopeSet};
 use std::sync::Arc;
@@ -37,13 +40,13 @@ pub struct Purchase {
 /// Why it buys nothing; unless the refusal is ours, the code is burnt.
 pub async fn answer(app: &App, call: &TokenCall<'_>) -> Result<TokenAnswer, GrantRefusal> {
     let code = call.parameters.get("code").ok_or(GrantRefusal::Missing("code"))?;
-    let grant = authorization_grant::find_by_code(&mut app.store.read(), &TokenHash::of(code))
+    let (grant, holder) = authorization_grant::find_by_code(&mut app.store.read(), &TokenHash::of(code))
         .await?
         .ok_or(GrantRefusal::CodeUnknown)?;
     if grant.code_attempted_at.is_some() {
         return Err(revoke_replayed::revoke_replayed(app, call, &grant).await);
     }
-    match judge(app, call, &grant).await {
+    match judge(app, call, &grant, &holder) {
         Ok(purchase) => redeem_code::redeem_code(app, call, &grant, &purchase).await,
         Err(refusal) if refusal.is_ours() => Err(refusal),
         Err(refusal) => Err(burn_code::burn_code(app, call, &grant, refusal).await),
@@ -51,13 +54,16 @@ pub async fn answer(app: &App, call: &TokenCall<'_>) -> Result<TokenAnswer, Gran
 }
 
 /// The checks, in their order. None of them writes.
-async fn judge(app: &App, call: &TokenCall<'_>, grant: &AuthorizationGrant) -> Result<Purchase, GrantRefusal> {
+fn judge(
+    app: &App,
+    call: &TokenCall<'_>,
+    grant: &AuthorizationGrant,
+    holder: &GrantHolder,
+) -> Result<Purchase, GrantRefusal> {
     check_client(call, grant)?;
     check_redirect_uri::check_redirect_uri(call.parameters, grant)?;
     let resource = check_target(&app.resources, call.parameters, &grant.resource)?;
-    let organization_id = grant.organization_id.as_deref();
-    let standing = find_standing(&mut app.store.read(), &grant.user_id, organization_id).await?;
-    let standing = standing.ok_or(GrantRefusal::UserGone)?;
+    let standing = holder.standing(grant.organization_id.as_deref()).ok_or(GrantRefusal::UserGone)?;
     let scope = held_scope(&grant.scope, &call.client.client, &standing.roles, &resource)?;
     let scope = drive_machine::drive_machine(call, grant, &scope)?;
     Ok(Purchase { resource, standing, scope })
