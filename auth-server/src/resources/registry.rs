@@ -47,6 +47,8 @@ pub struct ResourceRegistry {
 struct Known {
     by_canonical: BTreeMap<String, Arc<Resource>>,
     by_origin: BTreeMap<String, Vec<Arc<Resource>>>,
+    /// Those of `by_canonical` as they are written: most who name one write it so, and then nothing has to be parsed.
+    by_id: BTreeMap<String, Arc<Resource>>,
 }
 
 impl Known {
@@ -75,7 +77,7 @@ impl ResourceRegistry {
 
     /// Replaces memory by what the database holds.
     pub async fn reload(&self, store: &Store) -> Result<(), StoreError> {
-        let known = Known::of(store::resource::list(&mut store.read()).await?);
+        let known = self.index(store::resource::list(&mut store.read()).await?);
         *self.known.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(known);
         Ok(())
     }
@@ -89,6 +91,12 @@ impl ResourceRegistry {
             return Err(TargetError::OutOfDate);
         }
         let default = self.default();
+        let known = self.snapshot();
+        if let [written] = asked
+            && let Some(resource) = known.by_id.get(*written)
+        {
+            return Ok(Arc::clone(resource));
+        }
         let mut texts = asked.iter().copied();
         let text = texts.next().or(default.as_deref()).ok_or(TargetError::Missing)?;
         let indicator = ResourceIndicator::parse(text).map_err(|_| TargetError::Malformed)?;
@@ -100,7 +108,6 @@ impl ResourceRegistry {
         if let Some(own) = self.own(indicator.canonical()) {
             return Ok(own);
         }
-        let known = self.snapshot();
         if let Some(resource) = known.by_canonical.get(indicator.canonical()) {
             return Ok(Arc::clone(resource));
         }
@@ -112,10 +119,7 @@ impl ResourceRegistry {
 
     /// The resource whose tokens carry exactly this `aud`; this server's own included.
     pub fn find(&self, id: &str) -> Option<Arc<Resource>> {
-        if let Some(own) = self.own(id) {
-            return Some(own);
-        }
-        self.list().into_iter().find(|resource| resource.id == id)
+        self.own(id).or_else(|| self.snapshot().by_id.get(id).cloned())
     }
 
     /// Every registered resource, in the order of their identifiers; management is not among them.
@@ -131,6 +135,13 @@ impl ResourceRegistry {
     /// Who somebody is: the resource of requests that want nothing else.
     pub fn identity(&self) -> Arc<Resource> {
         Arc::clone(&self.identity)
+    }
+
+    fn index(&self, resources: Vec<Resource>) -> Known {
+        let mut known = Known::of(resources);
+        let others = known.by_canonical.iter().filter(|(canonical, _)| self.own(canonical).is_none());
+        known.by_id = others.map(|(_, resource)| (resource.id.clone(), Arc::clone(resource))).collect();
+        known
     }
 
     fn own(&self, id: &str) -> Option<Arc<Resource>> {
@@ -165,7 +176,7 @@ impl ResourceRegistry {
             default.map(str::to_owned),
             Arc::new(Follower::from(crate::change_log::Position::at_bare("", 0))),
         );
-        *registry.known.write().expect("not poisoned") = Arc::new(Known::of(resources));
+        *registry.known.write().expect("not poisoned") = Arc::new(registry.index(resources));
         registry
     }
 }
@@ -200,6 +211,22 @@ mod tests {
         assert_eq!(registry.resolve(&["https://mcp.example/"]).expect("only").id, "https://mcp.example/mcp");
         let root = ResourceRegistry::with(vec![at("https://mcp.example"), at("https://mcp.example/mcp")], None);
         assert_eq!(root.resolve(&["https://mcp.example/"]).expect("itself").id, "https://mcp.example");
+    }
+
+    #[test]
+    fn one_written_as_it_is_registered_means_what_parsing_it_says() {
+        let own = "http://localhost:9400/api/";
+        let registry =
+            ResourceRegistry::with(vec![at("https://mcp.example"), at("https://mcp.example//"), at(own)], None);
+        for (asked, meant) in [
+            ("https://mcp.example", "https://mcp.example"),
+            ("https://mcp.example/", "https://mcp.example"),
+            ("https://mcp.example//", "https://mcp.example//"),
+            (own, "http://localhost:9400/api"),
+        ] {
+            assert_eq!(registry.resolve(&[asked]).expect(asked).id, meant);
+            assert_eq!(registry.resolve(&[asked, asked]).expect(asked).id, meant);
+        }
     }
 
     #[test]
