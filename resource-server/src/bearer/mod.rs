@@ -9,3 +9,4 @@ pub mod revocations;
 pub mod signature_budget;
 pub mod verified_token;
 pub mod verify_signature;
+pub mod weak_map;

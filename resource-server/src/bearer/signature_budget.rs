@@ -197,7 +197,7 @@ mod tests {
     fn whoever_was_here_is_heard_in_a_crowd_and_pays_for_those_who_claim_the_name() {
         let shares = Arc::new(PrincipalShares::default());
         let (known, stranger) = (PrincipalKey::new("i", "ann", "c"), PrincipalKey::new("i", "bob", "c"));
-        drop(shares.share_of(known.clone()));
+        drop(shares.share_of(&known));
         let budgets = SignatureBudgets::new(shares);
         checked(&budgets, Some(&stranger), 100, 1000);
         assert_eq!(checked(&budgets, Some(&stranger), 100, 10), 0);

@@ -1,15 +1,15 @@
 //! A token that verified: the principal, and what must be asked again on each call.
 
-use super::principal::{Principal, PrincipalKey};
+use super::{
+    principal::{Principal, PrincipalKey},
+    weak_map::WeakMap,
+};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use sha2::{Digest as _, Sha256};
 use shared::clock::UnixSeconds;
-use std::{
-    collections::HashMap,
-    sync::{
-        Arc, Mutex, PoisonError, Weak,
-        atomic::{AtomicU32, AtomicU64, Ordering},
-    },
+use std::sync::{
+    Arc,
+    atomic::{AtomicU32, AtomicU64, Ordering},
 };
 
 /// No set of revocations ever reaches this generation.
@@ -43,7 +43,7 @@ impl VerifiedToken {
         verified_at: UnixSeconds,
         shares: &PrincipalShares,
     ) -> Self {
-        let share = shares.share_of(principal.key());
+        let share = shares.share_of(&principal.key());
         let checked_generation = AtomicU64::new(NO_GENERATION);
         let session_owner = principal.session_owner();
         Self { principal: Arc::new(principal), key_id, own, verified_at, share, session_owner, checked_generation }
@@ -116,35 +116,22 @@ impl Drop for Place {
 
 /// The shares in use, so that all tokens of a principal count together. Asked only when a token is verified anew.
 #[derive(Debug, Default)]
-pub struct PrincipalShares(Mutex<HashMap<PrincipalKey, Weak<PrincipalShare>>>);
-
-/// Below this many entries nobody looks for dead ones.
-const SWEEP_FROM_ENTRIES: usize = 1024;
+pub struct PrincipalShares(WeakMap<PrincipalKey, PrincipalShare>);
 
 impl PrincipalShares {
     /// The share of `key`, the same one for as long as somebody holds it.
-    pub fn share_of(&self, key: PrincipalKey) -> Arc<PrincipalShare> {
-        let mut shares = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(share) = shares.get(&key).and_then(Weak::upgrade) {
-            return share;
-        }
-        if shares.len() >= SWEEP_FROM_ENTRIES && shares.len() == shares.capacity() {
-            shares.retain(|_, share| share.strong_count() > 0);
-        }
-        let share = Arc::new(PrincipalShare::new(key.clone()));
-        shares.insert(key, Arc::downgrade(&share));
-        share
+    pub fn share_of(&self, key: &PrincipalKey) -> Arc<PrincipalShare> {
+        self.0.get_or_make(key, |key| PrincipalShare::new(key.clone()))
     }
 
     /// Whether a token of this principal was verified here. Long ago is forgotten, sooner where many come.
     pub fn has_seen(&self, key: &PrincipalKey) -> bool {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).contains_key(key)
+        self.0.remembers(key)
     }
 
     /// How much everybody has running.
     pub fn running(&self) -> Running {
-        let shares = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        shares.values().filter_map(Weak::upgrade).fold(Running::default(), |sum, share| Running {
+        self.0.held().iter().fold(Running::default(), |sum, share| Running {
             principals: sum.principals + 1,
             calls: sum.calls + u64::from(share.calls.load(Ordering::Relaxed)),
             streams: sum.streams + u64::from(share.streams.load(Ordering::Relaxed)),
@@ -162,7 +149,7 @@ mod tests {
     fn a_principal_has_one_share_and_places_come_back() {
         let shares = PrincipalShares::default();
         let key = PrincipalKey::new("i", "s", "c");
-        let (one, two) = (shares.share_of(key.clone()), shares.share_of(key));
+        let (one, two) = (shares.share_of(&key), shares.share_of(&key));
         assert!(Arc::ptr_eq(&one, &two));
         let places: Vec<_> = (0..2).map_while(|_| one.enter(2)).collect();
         assert_eq!(places.len(), 2);

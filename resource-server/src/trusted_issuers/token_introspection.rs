@@ -3,7 +3,7 @@
 
 use super::client_at_issuer::ClientAtIssuer;
 use crate::{
-    bearer::{cache::TokenDigest, guesser::Guesser},
+    bearer::{cache::TokenDigest, guesser::Guesser, weak_map::WeakMap},
     issuer::{
         discovery::Discovery,
         fetch::{FetchError, Fetcher, PATIENCE, patiently, refused, send},
@@ -18,9 +18,8 @@ use shared::{
     rate_limit::RateDecision,
 };
 use std::{
-    collections::HashMap,
     sync::{
-        Arc, Mutex, PoisonError, Weak,
+        Arc,
         atomic::{AtomicI64, AtomicU32, Ordering},
     },
     time::Duration,
@@ -39,8 +38,6 @@ pub const FAILURE_PAUSE_SECONDS: i64 = 1;
 pub const UNREADABLE_MAX: u32 = 8;
 /// A longer answer is none.
 pub const ANSWER_MAX_BYTES: usize = 64 * 1024;
-/// Below this many entries nobody looks for dead ones.
-const SWEEP_FROM_ENTRIES: usize = 1024;
 const NEVER: i64 = i64::MIN;
 
 /// Why nothing is known of a token.
@@ -77,7 +74,7 @@ pub struct TokenIntrospection {
     unreadable: moka::sync::Cache<TokenDigest, UnixSeconds>,
     /// Since the last one that could be read.
     unreadable_in_a_row: AtomicU32,
-    in_flight: Mutex<HashMap<TokenDigest, Weak<Waiting>>>,
+    in_flight: WeakMap<TokenDigest, Waiting>,
     places: Semaphore,
     failed_at: AtomicI64,
     /// How that went.
@@ -99,7 +96,7 @@ impl TokenIntrospection {
             unknown: remembered(UNKNOWN_MAX_AGE_SECONDS),
             unreadable: remembered(FAILURE_PAUSE_SECONDS),
             unreadable_in_a_row: AtomicU32::new(0),
-            in_flight: Mutex::default(),
+            in_flight: WeakMap::default(),
             places: Semaphore::new(QUESTIONS_AT_ONCE),
             failed_at: AtomicI64::new(NEVER),
             asked: Asked::default(),
@@ -149,7 +146,7 @@ impl TokenIntrospection {
             self.asked.remembered.increment();
             return Err(Unanswered::NotNow);
         }
-        let waiting = self.waiting(digest);
+        let waiting = self.in_flight.get_or_make(digest, |_| Waiting::new());
         // One guesser's budget is not another's: whoever else waits for the answer asks then.
         let answer = waiting.get_or_try_init(|| async {
             let (asking, token, digest, guesser) = (self.clone(), token.to_owned(), *digest, guesser.cloned());
@@ -163,22 +160,8 @@ impl TokenIntrospection {
             Ok(answer)
         });
         let answer = answer.await.and_then(Clone::clone);
-        self.in_flight.lock().unwrap_or_else(PoisonError::into_inner).remove(digest);
+        self.in_flight.forget(digest);
         answer
-    }
-
-    /// What callers who ask about the same token wait for.
-    fn waiting(&self, digest: &TokenDigest) -> Arc<Waiting> {
-        let mut in_flight = self.in_flight.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(waiting) = in_flight.get(digest).and_then(Weak::upgrade) {
-            return waiting;
-        }
-        if in_flight.len() >= SWEEP_FROM_ENTRIES && in_flight.len() == in_flight.capacity() {
-            in_flight.retain(|_, waiting| waiting.strong_count() > 0);
-        }
-        let waiting = Arc::new(Waiting::new());
-        in_flight.insert(*digest, Arc::downgrade(&waiting));
-        waiting
     }
 
     async fn ask_alone(
