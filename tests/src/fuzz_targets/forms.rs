@@ -83,7 +83,7 @@ fn sealed_example() -> &'static (Sealing, String) {
     EXAMPLE.get_or_init(|| {
         let sealing = Sealing::new(KeyEncryptionKeys::generate(&SystemRandom), Arc::new(SystemRandom));
         let request = r#"{"id":"i","client_id":"c","address":{"redirect_uri":"https://client.example/callback","state":"s"},
-            "resource":"https://mcp.example/mcp","scope":"mcp.read","code_challenge":"x","nonce":null,
+            "resource":"https://mcp.example/mcp","scope":"mcp.read","unknown_scope":"","code_challenge":"x","nonce":null,
             "person":{"prompt":{"none":false,"login":false,"consent":false}},"created_at":1799999999,"signed_in":null}"#;
         let request: PendingRequest = serde_json::from_str(request).expect("a request");
         let sealed = request.seal(&sealing);
