@@ -4,6 +4,7 @@
 use super::client_address::ClientAddress;
 use super::manner::Manner;
 use super::request_id::RequestId;
+use crate::decimal::Decimal;
 use crate::metrics::RequestMetrics;
 use crate::trace::{TraceContext, TraceId};
 use axum::extract::{MatchedPath, Request};
@@ -91,7 +92,7 @@ impl Line {
             status = status.unwrap_or(CLIENT_CLOSED_REQUEST),
             refusal,
             microseconds = u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
-            client = self.client.map(tracing::field::display),
+            client = self.client.map(text_of).as_deref(),
             request_id = self.id.as_ref().map(RequestId::as_str),
             trace_id = self.trace_id.map(tracing::field::display),
             "request",
@@ -105,6 +106,19 @@ impl Drop for Line {
             self.write(None, None);
         }
     }
+}
+
+/// An address as `Display` writes it, without its machinery for those that most requests come from.
+fn text_of(address: IpAddr) -> String {
+    let IpAddr::V4(address) = address else { return address.to_string() };
+    let mut text = String::with_capacity("255.255.255.255".len());
+    for octet in address.octets() {
+        if !text.is_empty() {
+            text.push('.');
+        }
+        text.push_str(Decimal::of(octet.into()).as_str());
+    }
+    text
 }
 
 /// The path of a request that matched no route, segments that may be secrets replaced.
@@ -130,7 +144,14 @@ fn without_secrets(path: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::without_secrets;
+    use super::{text_of, without_secrets};
+
+    #[test]
+    fn addresses_are_written_as_everywhere() {
+        for text in ["127.0.0.1", "0.0.0.0", "255.255.255.255", "203.0.113.90", "::1", "2001:db8::5"] {
+            assert_eq!(text_of(text.parse().unwrap()), text);
+        }
+    }
 
     #[test]
     fn paths_keep_words_and_lose_what_may_be_a_secret() {

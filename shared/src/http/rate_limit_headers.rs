@@ -2,10 +2,10 @@
 //! `Retry-After` when refused.
 
 use crate::clock::UnixSeconds;
+use crate::decimal::Decimal;
 use crate::rate_limit::RateDecision;
 use bytes::BytesMut;
 use http::header::{HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
-use std::fmt::{self, Write as _};
 
 const LIMIT: HeaderName = HeaderName::from_static("x-ratelimit-limit");
 const REMAINING: HeaderName = HeaderName::from_static("x-ratelimit-remaining");
@@ -24,41 +24,50 @@ pub fn set_rate_limit_headers(headers: &mut HeaderMap, counted: &[(&'static str,
     };
     // Every answer has them: all five are written behind one another into one allocation.
     let mut text = BytesMut::with_capacity(VALUES_BYTES);
-    let mut set = |name: HeaderName, write: &dyn Fn(&mut BytesMut) -> fmt::Result| {
-        let written = write(&mut text).ok().and_then(|()| HeaderValue::from_maybe_shared(text.split().freeze()).ok());
-        headers.extend(written.map(|value| (name, value)));
+    let mut set = |name: HeaderName, write: &dyn Fn(&mut BytesMut)| {
+        write(&mut text);
+        if let Ok(value) = HeaderValue::from_maybe_shared(text.split().freeze()) {
+            headers.insert(name, value);
+        }
     };
-    set(LIMIT, &|text| write!(text, "{}", tightest.limit));
-    set(REMAINING, &|text| write!(text, "{}", tightest.remaining));
-    set(RESET, &|text| write!(text, "{}", now + i64::from(tightest.reset_seconds)));
+    let reset = u64::try_from(now).unwrap_or(0) + u64::from(tightest.reset_seconds);
+    set(LIMIT, &|text| push(text, "", tightest.limit));
+    set(REMAINING, &|text| push(text, "", tightest.remaining));
+    set(RESET, &|text| push(text, "", reset));
     set(RATELIMIT_POLICY, &|text| {
-        list(text, counted, |text, policy, RateDecision { limit, window_seconds, .. }| {
-            write!(text, "\"{policy}\";q={limit};w={window_seconds}")
-        })
+        list(text, counted, |text, decision| {
+            push(text, ";q=", decision.limit);
+            push(text, ";w=", decision.window_seconds);
+        });
     });
     set(RATELIMIT, &|text| {
-        list(text, counted, |text, policy, RateDecision { remaining, reset_seconds, .. }| {
-            write!(text, "\"{policy}\";r={remaining};t={reset_seconds}")
-        })
+        list(text, counted, |text, decision| {
+            push(text, ";r=", decision.remaining);
+            push(text, ";t=", decision.reset_seconds);
+        });
     });
     if !tightest.allowed {
         headers.insert(RETRY_AFTER, tightest.reset_seconds.into());
     }
 }
 
-/// Writes each, separated by commas.
+fn push(text: &mut BytesMut, name: &str, number: impl Into<u64>) {
+    text.extend_from_slice(name.as_bytes());
+    text.extend_from_slice(Decimal::of(number.into()).as_bytes());
+}
+
+/// Writes the parameters of each behind its name, separated by commas.
 fn list(
     text: &mut BytesMut,
     counted: &[(&'static str, RateDecision)],
-    write_one: impl Fn(&mut BytesMut, &str, &RateDecision) -> fmt::Result,
-) -> fmt::Result {
+    parameters: impl Fn(&mut BytesMut, &RateDecision),
+) {
     for (index, (policy, decision)) in counted.iter().enumerate() {
-        if index > 0 {
-            text.write_str(", ")?;
-        }
-        write_one(text, policy, decision)?;
+        text.extend_from_slice(if index > 0 { b", \"" } else { b"\"" });
+        text.extend_from_slice(policy.as_bytes());
+        text.extend_from_slice(b"\"");
+        parameters(text, decision);
     }
-    Ok(())
 }
 
 #[cfg(test)]
