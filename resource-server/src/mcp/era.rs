@@ -9,7 +9,7 @@ use super::{
     },
 };
 use base64::Engine as _;
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, HeaderName, StatusCode};
 use serde_json::json;
 
 /// The first stateless revision.
@@ -22,11 +22,11 @@ pub const SUPPORTED_VERSIONS: [&str; 5] =
 const BATCHING_VERSION: &str = "2025-03-26";
 
 /// The header that names the revision.
-pub const VERSION_HEADER: &str = "mcp-protocol-version";
+pub const VERSION_HEADER: HeaderName = HeaderName::from_static("mcp-protocol-version");
 /// The header that mirrors the method.
-pub const METHOD_HEADER: &str = "mcp-method";
+pub const METHOD_HEADER: HeaderName = HeaderName::from_static("mcp-method");
 /// The header that mirrors the tool, prompt, resource or task.
-pub const NAME_HEADER: &str = "mcp-name";
+pub const NAME_HEADER: HeaderName = HeaderName::from_static("mcp-name");
 
 /// Methods that ended with the revisions before 2026-07-28; an upstream may still know them.
 const REMOVED_METHODS: [&str; 4] = ["ping", "logging/setLevel", "resources/subscribe", "resources/unsubscribe"];
@@ -42,7 +42,7 @@ pub enum Era {
 
 /// The era of a request without a body (GET, DELETE), by its version header.
 pub fn of_headers(headers: &HeaderMap) -> Era {
-    match text(headers, VERSION_HEADER) {
+    match text(headers, &VERSION_HEADER) {
         Some(version) if is_modern(version) => Era::Modern,
         _ => Era::Legacy,
     }
@@ -118,14 +118,12 @@ fn decide(envelope: &Envelope, headers: &HeaderMap) -> Result<Era, JsonRpcError>
 }
 
 fn version_header(headers: &HeaderMap) -> Result<Option<&str>, JsonRpcError> {
-    if headers.get_all(VERSION_HEADER).iter().nth(1).is_some() {
-        return Err(mismatch("MCP-Protocol-Version is given more than once"));
+    let mut values = headers.get_all(&VERSION_HEADER).iter();
+    match (values.next(), values.next()) {
+        (None, _) => Ok(None),
+        (Some(value), None) => value.to_str().map(Some).map_err(|_| mismatch("MCP-Protocol-Version is not readable")),
+        (Some(_), Some(_)) => Err(mismatch("MCP-Protocol-Version is given more than once")),
     }
-    let header = text(headers, VERSION_HEADER);
-    if headers.contains_key(VERSION_HEADER) && header.is_none() {
-        return Err(mismatch("MCP-Protocol-Version is not readable"));
-    }
-    Ok(header)
 }
 
 fn check_metadata(envelope: &Envelope) -> Result<(), JsonRpcError> {
@@ -148,7 +146,7 @@ fn check_mirrored_headers(envelope: &Envelope, headers: &HeaderMap) -> Result<()
     if envelope.kind == Kind::Response {
         return Ok(());
     }
-    if single(headers, METHOD_HEADER)? != Some(&*envelope.method) {
+    if single(headers, &METHOD_HEADER)? != Some(&*envelope.method) {
         return Err(mismatch("Mcp-Method must equal the method of the body"));
     }
     let named = match &*envelope.method {
@@ -157,7 +155,7 @@ fn check_mirrored_headers(envelope: &Envelope, headers: &HeaderMap) -> Result<()
         "tasks/get" | "tasks/update" | "tasks/cancel" => envelope.params.task_id.as_deref(),
         _ => return Ok(()),
     };
-    let header = single(headers, NAME_HEADER)?.map(decoded);
+    let header = single(headers, &NAME_HEADER)?.map(decoded);
     match (named, header) {
         (Some(named), Some(Some(header))) if named == header => Ok(()),
         (None, _) => Ok(()), // the method's own rule refuses a missing name
@@ -174,14 +172,14 @@ fn decoded(value: &str) -> Option<String> {
     String::from_utf8(bytes).ok()
 }
 
-fn single<'h>(headers: &'h HeaderMap, name: &str) -> Result<Option<&'h str>, JsonRpcError> {
+fn single<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Result<Option<&'h str>, JsonRpcError> {
     if headers.get_all(name).iter().nth(1).is_some() {
         return Err(mismatch("a mirrored header is given more than once"));
     }
     Ok(text(headers, name))
 }
 
-fn text<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
+fn text<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Option<&'h str> {
     headers.get(name).and_then(|value| value.to_str().ok())
 }
 

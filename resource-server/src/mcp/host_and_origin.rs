@@ -98,13 +98,15 @@ impl HostAndOrigin {
     }
 
     fn allows_host(&self, host: &str) -> bool {
-        let host = host.to_ascii_lowercase();
-        let Some((name, port)) = split_authority(&host) else { return false };
+        let Some((name, port)) = split_authority(host) else { return false };
         // A proxy may leave the scheme's own port out; an entry without a port allows all of its ports.
-        self.hosts.iter().any(|allowed| {
-            *allowed == host
-                || *allowed == name
-                || (port.is_none() && (*allowed == authority(name, 80) || *allowed == authority(name, 443)))
+        let of_scheme = |allowed: &str| {
+            let without_port = allowed.strip_suffix(":80").or_else(|| allowed.strip_suffix(":443"));
+            port.is_none() && without_port.is_some_and(|allowed| allowed.eq_ignore_ascii_case(name))
+        };
+        let mut hosts = self.hosts.iter();
+        hosts.any(|allowed| {
+            allowed.eq_ignore_ascii_case(host) || allowed.eq_ignore_ascii_case(name) || of_scheme(allowed)
         })
     }
 }

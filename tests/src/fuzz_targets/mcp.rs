@@ -1,7 +1,7 @@
 //! What MCP clients send.
 
 use super::lines;
-use axum::http::{HeaderMap, HeaderName, HeaderValue};
+use axum::http::{HeaderMap, HeaderValue};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use resource_server::mcp::{
@@ -139,6 +139,6 @@ fn mirrors(header: &str, name: &str) -> bool {
         (METHOD_HEADER, HeaderValue::from_static("tools/call")),
         (NAME_HEADER, header),
     ];
-    let headers: HeaderMap = values.into_iter().map(|(name, value)| (HeaderName::from_static(name), value)).collect();
+    let headers: HeaderMap = values.into_iter().collect();
     of_message(&envelope, &headers) == Ok(Era::Modern)
 }
