@@ -231,26 +231,28 @@ pub fn router(app: Arc<App>, shutdown: CancellationToken) -> Router {
         .and(RequestIds::new(&*app.random, app.tracer.clone()))
         .and(AccessLog::new(Arc::clone(&app.metrics.requests)))
         .and(SecurityHeaders::new(public_url))
-        .layer();
+        .and(NoStore);
+    // Every layer costs every request boxes and copies: what goes around all of them is one layer with what goes around some.
+    let around = Arc::new(around);
     let stopping = events::Stopping(shutdown.clone());
     let health = health_router(health::checks(&app), Arc::clone(&app.clock), shutdown);
-    let mut router = Router::new();
+    let (mut open, mut closed) = (Router::new(), Router::new().fallback(not_found::not_found));
     let mut taken = HashSet::new();
     for route in TABLE.iter().filter(|route| (route.when)(&app.settings)) {
         let path = full_path(route, public_url.path());
         if taken.insert(path.clone()) {
-            router = router.route(&path, answers(route));
+            let router = if route.readers == Readers::Everybody { &mut open } else { &mut closed };
+            *router = std::mem::take(router).route(&path, answers(route, &stopping));
         }
     }
-    router
-        .fallback(not_found::not_found)
-        .method_not_allowed_fallback(not_found::method_not_allowed)
-        .layer(DefaultBodyLimit::max(OAUTH_BODY_BYTES))
-        .layer(NoStore.layer())
-        .layer(Extension(stopping))
-        .with_state(app)
-        .merge(health)
-        .layer(around)
+    let complete = |router: Router<Arc<App>>| {
+        router
+            .method_not_allowed_fallback(not_found::method_not_allowed)
+            .layer(DefaultBodyLimit::max(OAUTH_BODY_BYTES))
+            .with_state(Arc::clone(&app))
+    };
+    let open = complete(open).layer(Arc::clone(&around).and(Cors::public()).layer());
+    complete(closed).merge(health).layer(around.layer()).merge(open)
 }
 
 fn full_path(route: &Route, issuer_path: &str) -> String {
@@ -262,13 +264,15 @@ fn full_path(route: &Route, issuer_path: &str) -> String {
     }
 }
 
-fn answers(route: &Route) -> MethodRouter<Arc<App>> {
-    let answers = (route.answers)();
+fn answers(route: &Route, stopping: &events::Stopping) -> MethodRouter<Arc<App>> {
+    let mut answers = (route.answers)();
+    if route.path == paths::EVENTS {
+        answers = answers.layer(Extension(stopping.clone()));
+    }
     match route.readers {
         Readers::Everybody => {
             // A preflight is answered by the layer; a bare OPTIONS tells which methods there are.
-            let answers = answers.options(|| async { StatusCode::NO_CONTENT });
-            answers.fallback(not_found::method_not_allowed).layer(Cors::public().layer())
+            answers.options(|| async { StatusCode::NO_CONTENT }).fallback(not_found::method_not_allowed)
         }
         Readers::Nobody => answers.fallback(not_found::method_not_allowed),
         Readers::Administrators => admin::methods(route.path).fallback(not_found::method_not_allowed),

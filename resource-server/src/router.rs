@@ -16,7 +16,7 @@ use axum::{
 };
 use http::{HeaderValue, Method, StatusCode, header::ALLOW};
 use shared::{
-    http::{AccessLog, ClientAddresses, Cors, HEALTH_PATHS, Manner as _, RequestIds, SecurityHeaders},
+    http::{AccessLog, ClientAddresses, Cors, HEALTH_PATHS, Manner, RequestIds, SecurityHeaders},
     protocol::well_known::{AUTHORIZATION_SERVER, OPENID_CONFIGURATION, PROTECTED_RESOURCE},
 };
 use std::{collections::BTreeSet, sync::Arc};
@@ -54,18 +54,19 @@ pub fn router(
     let own = &settings.resource_server;
     let around = ClientAddresses::new(settings.shared.trusted_proxies.clone())
         .and(log)
-        .and(SecurityHeaders::new(&own.public_url))
-        .layer();
+        .and(SecurityHeaders::new(&own.public_url));
+    // Every layer costs every request boxes and copies: what goes around all of them is one layer with what goes around some.
+    let around = Arc::new(around);
     let nothing_here = format!("There is nothing here. The MCP endpoint is {}\n", settings.resource());
+    let nothing = any(move || std::future::ready((StatusCode::NOT_FOUND, nothing_here.clone())));
     Router::new()
-        .merge(mcp(settings.endpoint_path(), pipeline))
-        .merge(documents(settings.endpoint_path(), metadata))
-        .merge(health)
-        .fallback(move || std::future::ready((StatusCode::NOT_FOUND, nothing_here.clone())))
-        .layer(around)
+        .merge(mcp(settings.endpoint_path(), pipeline, around.clone()))
+        .merge(documents(settings.endpoint_path(), metadata, around.clone()))
+        .merge(health.layer(around.clone().layer()))
+        .fallback_service(nothing.layer(around.layer()))
 }
 
-fn mcp(path: &str, pipeline: Arc<Pipeline>) -> Router {
+fn mcp(path: &str, pipeline: Arc<Pipeline>, around: impl Manner) -> Router {
     let methods = endpoint_methods::allow(pipeline.sessions.is_some());
     let refusals = pipeline.refusals.clone();
     let refuse = move || refusals.write(&Refusal::ForeignOrigin);
@@ -75,10 +76,10 @@ fn mcp(path: &str, pipeline: Arc<Pipeline>) -> Router {
     if !path.is_empty() {
         router = router.route(path, any(answer_mcp));
     }
-    router.with_state(pipeline).layer(cors.layer())
+    router.with_state(pipeline).layer(around.and(cors).layer())
 }
 
-fn documents(path: &str, metadata: Arc<Metadata>) -> Router {
+fn documents(path: &str, metadata: Arc<Metadata>, around: impl Manner) -> Router {
     let mut router = Router::new();
     for (name, answers) in DOCUMENTS {
         for place in places(name, path) {
@@ -88,7 +89,7 @@ fn documents(path: &str, metadata: Arc<Metadata>) -> Router {
     router
         .method_not_allowed_fallback(answer_other_method)
         .with_state(metadata)
-        .layer(Cors::public().with_methods("GET, HEAD, OPTIONS").layer())
+        .layer(around.and(Cors::public().with_methods("GET, HEAD, OPTIONS")).layer())
 }
 
 async fn answer_mcp(State(pipeline): State<Arc<Pipeline>>, request: Request) -> Response {

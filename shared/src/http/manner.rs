@@ -82,6 +82,27 @@ impl<A: Manner, B: Manner> Manner for (A, B) {
     }
 }
 
+/// The same manner around several routers.
+impl<M: Manner> Manner for Arc<M> {
+    type Kept = M::Kept;
+
+    fn begin(&self, request: &mut Request) -> Result<Self::Kept, Box<Response>> {
+        M::begin(self, request)
+    }
+
+    fn finish(&self, kept: Self::Kept, response: &mut Response) {
+        M::finish(self, kept, response);
+    }
+
+    fn current(kept: &Self::Kept) -> Option<CurrentRequest> {
+        M::current(kept)
+    }
+
+    fn traced(kept: &Self::Kept) -> Option<&Traced> {
+        M::traced(kept)
+    }
+}
+
 /// Puts a manner around every request of a router; cheap to clone.
 pub struct MannerLayer<M>(Arc<M>);
 
