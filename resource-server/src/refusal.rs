@@ -199,6 +199,12 @@ pub fn upstream_failed_error() -> JsonRpcError {
     JsonRpcError::new(StatusCode::BAD_GATEWAY, INTERNAL_ERROR, "The tool's server failed")
 }
 
+/// A call of several whose upstream cannot answer now, where the others are answered.
+pub fn unavailable_error() -> JsonRpcError {
+    let message = "Temporarily unavailable: send this message alone again in a few seconds";
+    JsonRpcError::new(StatusCode::SERVICE_UNAVAILABLE, REFUSED, message)
+}
+
 /// A call whose upstream did not answer in time.
 pub fn upstream_too_slow_error() -> JsonRpcError {
     JsonRpcError::new(StatusCode::GATEWAY_TIMEOUT, INTERNAL_ERROR, "The tool's server did not answer in time")

@@ -104,6 +104,15 @@ impl RedisServer {
         Ok(())
     }
 
+    /// The keys that match `pattern` (as `KEYS` takes it).
+    ///
+    /// # Errors
+    /// It does not answer.
+    pub async fn keys(&self, pattern: &str) -> anyhow::Result<Vec<String>> {
+        let mut connection = redis::Client::open(self.url())?.get_multiplexed_async_connection().await?;
+        Ok(redis::cmd("KEYS").arg(pattern).query_async(&mut connection).await?)
+    }
+
     fn socket(&self) -> PathBuf {
         self.directory.join("redis.sock")
     }

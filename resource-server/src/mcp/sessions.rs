@@ -13,6 +13,7 @@ use shared::{
     ephemeral::{Ephemeral, EphemeralError},
 };
 use std::sync::Arc;
+use thiserror::Error;
 
 /// A longer session id is nobody's.
 pub const SESSION_ID_MAX_BYTES: usize = 256;
@@ -20,6 +21,20 @@ pub const SESSION_ID_MAX_BYTES: usize = 256;
 const NOTED_PART: i64 = 30;
 /// Whoever opens sessions at so many places at once that each try finds another one, is told to come back.
 const OPENING_TRIES: usize = 16;
+
+/// Why nothing can be said or done about a session.
+#[derive(Debug, Error)]
+pub enum SessionError {
+    /// What is kept of it cannot be read or written now.
+    #[error(transparent)]
+    Store(#[from] EphemeralError),
+    /// Too many do something with the sessions of one principal at once, or too much waits for one session.
+    #[error("too much happens at once in the sessions of one principal")]
+    Busy,
+    /// A message is too large to be handed to the process that it concerns.
+    #[error("a message is too large for another process")]
+    TooLarge,
+}
 
 /// How long sessions live, and how many there are.
 #[derive(Debug, Clone, Copy)]
@@ -56,7 +71,7 @@ impl Sessions {
     ///
     /// # Errors
     /// When that cannot be known.
-    pub async fn touch(&self, id: &str, owner: &PrincipalKey, now: UnixSeconds) -> Result<bool, EphemeralError> {
+    pub async fn touch(&self, id: &str, owner: &PrincipalKey, now: UnixSeconds) -> Result<bool, SessionError> {
         if id.len() > SESSION_ID_MAX_BYTES {
             return Ok(false);
         }
@@ -75,7 +90,7 @@ impl Sessions {
     ///
     /// # Errors
     /// When that cannot be written down; then the session does not exist.
-    pub async fn bind(&self, id: &str, owner: &PrincipalKey, now: UnixSeconds) -> Result<Vec<String>, EphemeralError> {
+    pub async fn bind(&self, id: &str, owner: &PrincipalKey, now: UnixSeconds) -> Result<Vec<String>, SessionError> {
         if id.len() > SESSION_ID_MAX_BYTES {
             return Ok(vec![id.to_owned()]);
         }
@@ -90,7 +105,7 @@ impl Sessions {
     }
 
     /// Adds `id` to the list of its owner, which names every session that lives.
-    async fn list(&self, id: &str, owner: &str, now: UnixSeconds) -> Result<Vec<String>, EphemeralError> {
+    async fn list(&self, id: &str, owner: &str, now: UnixSeconds) -> Result<Vec<String>, SessionError> {
         let list = format!("sessions:{owner}");
         for _ in 0..OPENING_TRIES {
             let before = self.ephemeral.get(&list).await?;
@@ -111,15 +126,15 @@ impl Sessions {
                 return Ok(over);
             }
         }
-        Err(EphemeralError::Unavailable("one principal opens too many sessions at once".to_owned()))
+        Err(SessionError::Busy)
     }
 
     /// Forgets a session that its owner ended.
     ///
     /// # Errors
     /// When that cannot be written down.
-    pub async fn end(&self, id: &str, owner: &PrincipalKey) -> Result<(), EphemeralError> {
-        self.remove(&self.owner_key(owner), id).await
+    pub async fn end(&self, id: &str, owner: &PrincipalKey) -> Result<(), SessionError> {
+        Ok(self.remove(&self.owner_key(owner), id).await?)
     }
 
     async fn remove(&self, owner: &str, id: &str) -> Result<(), EphemeralError> {

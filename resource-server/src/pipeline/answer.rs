@@ -1,6 +1,6 @@
 //! Steps "upstream" and "stream end": the call is timed, contained and cut by revocation, and so is its stream.
 
-use super::{Caller, Pipeline, SESSION_HEADER, check_session::unknowable};
+use super::{Caller, Pipeline, SESSION_HEADER};
 use crate::{
     bearer::verified_token::Place,
     mcp::{
@@ -65,7 +65,7 @@ impl Pipeline {
 
     /// Calls the upstream and takes care of what it opens.
     pub(super) async fn call_upstream(
-        &self,
+        self: &Arc<Self>,
         caller: &Caller,
         message: Message,
         place: Arc<Place>,
@@ -76,8 +76,7 @@ impl Pipeline {
         let listening = if outline.listens.is_some() { Some(self.open_stream(caller)) } else { None };
         let of_request = |refusal: Refusal| refusal.answering(outline.id.as_ref());
         let listening = listening.transpose().map_err(of_request)?;
-        let reply = self.call(caller, message, outline.id.as_ref(), &place).await.map_err(of_request)?;
-        self.keep_session(caller, &outline, &reply, now).await.map_err(of_request)?;
+        let reply = self.call_in_session(caller, message, &outline, &place, now).await.map_err(of_request)?;
         let mut response = no_store(Response::new(Body::empty()));
         *response.status_mut() = reply.status;
         let headers: &mut HeaderMap = response.headers_mut();
@@ -178,47 +177,6 @@ impl Pipeline {
             Arc::new(Lease { place, token, revocations, time_limit: self.limits.call_time })
         })
     }
-
-    /// Binds a session that was opened to its opener, forgets one that was ended, closes what is over or one too many.
-    async fn keep_session(
-        &self,
-        caller: &Caller,
-        outline: &Outline,
-        reply: &UpstreamReply,
-        now: UnixSeconds,
-    ) -> Result<(), Refusal> {
-        let Some(sessions) = &self.sessions else { return Ok(()) };
-        let owner = &caller.identified.token.session_owner;
-        if outline.http_method == Method::DELETE
-            && reply.status.is_success()
-            && let Some(id) = outline.session.as_ref().and_then(|id| id.to_str().ok())
-        {
-            sessions.end(id, owner).await.map_err(unknowable)?;
-        }
-        let Some(opened) = reply.session_id.as_ref().and_then(|id| id.to_str().ok()) else { return Ok(()) };
-        match sessions.bind(opened, owner, now).await {
-            Ok(over) => {
-                self.close_sessions(caller, outline, &over).await;
-                Ok(())
-            }
-            Err(cause) => {
-                self.close_sessions(caller, outline, &[opened.to_owned()]).await;
-                Err(unknowable(cause))
-            }
-        }
-    }
-
-    async fn close_sessions(&self, caller: &Caller, outline: &Outline, ids: &[String]) {
-        for id in ids.iter().filter_map(|id| HeaderValue::from_str(id).ok()) {
-            let mut headers = outline.headers.clone();
-            headers.insert(SESSION_HEADER, id);
-            let (http_method, era) = (Method::DELETE, Era::Legacy);
-            let close = Message { http_method, headers, envelope: None, era, body: Bytes::new(), lease: None };
-            if let Err(cause) = self.upstream.call(&caller.identified.token.principal, close).await {
-                tracing::debug!(%cause, "a session could not be closed");
-            }
-        }
-    }
 }
 
 /// The step that an allowed message is. A request of the modern revision names the step of its client, which this one continues; the HTTP
@@ -246,11 +204,12 @@ fn sent_by(envelope: &Envelope) -> Option<Propagated> {
 }
 
 /// What is still needed of a message once it is gone.
-struct Outline {
-    id: Option<RequestId>,
-    http_method: Method,
-    session: Option<HeaderValue>,
-    headers: HeaderMap,
+#[derive(Clone)]
+pub(super) struct Outline {
+    pub(super) id: Option<RequestId>,
+    pub(super) http_method: Method,
+    pub(super) session: Option<HeaderValue>,
+    pub(super) headers: HeaderMap,
     /// How it listens, if it does.
     listens: Option<Era>,
 }

@@ -2,11 +2,11 @@
 
 use super::{Caller, Pipeline, SESSION_HEADER, request_id};
 use crate::{
-    mcp::envelope::Kind,
+    mcp::{envelope::Kind, sessions::SessionError},
     refusal::{Refusal, no_such_session_error, nothing_asked_error},
     upstreams::Message,
 };
-use shared::{clock::UnixSeconds, ephemeral::EphemeralError};
+use shared::clock::UnixSeconds;
 
 impl Pipeline {
     /// The session that a request names, if it names one. The messages of a batch name the same.
@@ -39,7 +39,10 @@ impl Pipeline {
 }
 
 /// A session that cannot be looked up may be there: whoever hears 404 forgets it.
-pub(super) fn unknowable(cause: EphemeralError) -> Refusal {
-    tracing::error!(%cause, "sessions cannot be looked up");
+pub(super) fn unknowable(cause: SessionError) -> Refusal {
+    match cause {
+        SessionError::Store(cause) => tracing::error!(%cause, "sessions cannot be looked up"),
+        cause @ (SessionError::Busy | SessionError::TooLarge) => tracing::warn!(%cause, "a session cannot be had now"),
+    }
     Refusal::Unavailable
 }

@@ -4,6 +4,7 @@ mod answer;
 mod check_session;
 mod count_call;
 mod identify_caller;
+mod keep_session;
 mod limits;
 mod metrics;
 mod read_message;
@@ -98,7 +99,7 @@ pub struct Pipeline {
 }
 
 /// A caller with a good token that may use it.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Caller {
     identified: Identified,
     trust: Trust,
@@ -106,7 +107,7 @@ struct Caller {
 
 impl Pipeline {
     /// Answers one request of the MCP endpoint. CORS has been there before.
-    pub async fn handle(&self, request: Request) -> Response {
+    pub async fn handle(self: &Arc<Self>, request: Request) -> Response {
         let (parts, body) = request.into_parts();
         let now = self.clock.now();
         let caller = match self.admit(&parts, now).await {
@@ -160,7 +161,7 @@ impl Pipeline {
 
     /// Bounded body → envelope and era → scope policy → session → upstream → stream end.
     async fn serve(
-        &self,
+        self: &Arc<Self>,
         caller: &Caller,
         parts: &Parts,
         body: Body,

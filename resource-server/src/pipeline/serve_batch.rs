@@ -10,7 +10,7 @@ use super::{
 use crate::{
     bearer::verified_token::Place,
     mcp::json_rpc_error::JsonRpcError,
-    refusal::{Refusal, upstream_too_slow_error},
+    refusal::{Refusal, unavailable_error, upstream_too_slow_error},
     upstreams::{Message, ReplyBody},
 };
 use axum::{body::Body, response::Response};
@@ -88,6 +88,8 @@ impl Pipeline {
                 Ok(false) => match self.call(caller, message, id.as_ref(), place).await {
                     Ok(reply) => reply.body,
                     Err(Refusal::UpstreamFailed(error)) => ReplyBody::Whole(error.body()),
+                    // Who heard 503 would send all again, and what has run would run twice.
+                    Err(Refusal::Unavailable) => ReplyBody::Whole(unavailable_error().answering(id.as_ref()).body()),
                     Err(refusal) => return Err(refusal),
                 },
             };

@@ -46,6 +46,13 @@ pub struct Message {
     pub lease: Option<Arc<Lease>>,
 }
 
+impl Message {
+    /// Whether it is the handshake of the revisions before 2026-07-28.
+    pub fn initializes(&self) -> bool {
+        self.envelope.as_ref().is_some_and(|envelope| &*envelope.method == "initialize")
+    }
+}
+
 /// An answer.
 #[derive(Debug)]
 pub struct UpstreamReply {

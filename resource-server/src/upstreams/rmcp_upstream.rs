@@ -1,8 +1,9 @@
 //! Tools written on rmcp as an upstream: stateless by default, with legacy sessions where the operator asks for them.
 
 use super::{
-    Message, ReplyBody, SessionSettings, ToolDefinition, Upstream, UpstreamError, UpstreamReply, leased::Leased,
-    legacy_sessions::LegacySessions,
+    Message, ReplyBody, SessionSettings, ToolDefinition, Upstream, UpstreamError, UpstreamReply,
+    leased::Leased,
+    legacy_sessions::{HANDSHAKE_MAX_BYTES, LegacySessions},
 };
 use crate::{
     bearer::principal::Principal,
@@ -11,6 +12,7 @@ use crate::{
         era::Era,
         host_and_origin::HostAndOrigin,
         json_rpc_error::{INVALID_REQUEST, JsonRpcError, REFUSED},
+        sessions::SessionError,
     },
     pipeline::SESSION_HEADER,
 };
@@ -25,7 +27,7 @@ use rmcp::{
         StreamableHttpServerConfig, StreamableHttpService, streamable_http_server::session::never::NeverSessionManager,
     },
 };
-use shared::{ephemeral::EphemeralError, http::DRAIN};
+use shared::http::DRAIN;
 use std::{convert::Infallible, sync::Arc, time::Duration};
 use tokio_util::sync::CancellationToken;
 
@@ -103,7 +105,7 @@ impl<S: ServerHandler + Clone + Sync> RmcpUpstream<S> {
     /// The sessions, for whatever opens, uses or ends one; a message on its own needs none. Who could not read the stream of a session
     /// is given none: it sent no `Accept`, or one for JSON.
     fn sessions_for(&self, message: &Message) -> Option<&Sessions<S>> {
-        let opens = message.envelope.as_ref().is_some_and(|envelope| &*envelope.method == "initialize")
+        let opens = message.initializes()
             && message.headers.get(header::ACCEPT).is_some_and(|accept| accept.to_str().is_ok_and(names_events));
         let in_session = message.envelope.is_none() || message.headers.contains_key(&SESSION_HEADER);
         self.sessions.as_ref().filter(|_| message.era == Era::Legacy && (opens || in_session))
@@ -129,7 +131,7 @@ impl<S: ServerHandler + Clone + Sync> Upstream for RmcpUpstream<S> {
         let response = match self.sessions_for(&message) {
             Some(sessions) => match sessions.handle(principal, message).await? {
                 InSession::Answered(response) => response,
-                InSession::HandedOver(reply) => return Ok(reply),
+                InSession::NotHere(reply) => return Ok(reply),
             },
             None => self.stateless.handle(request(principal, message)).await,
         };
@@ -148,24 +150,31 @@ impl<S: ServerHandler + Clone + Sync> Upstream for RmcpUpstream<S> {
 enum InSession {
     /// This process answered.
     Answered(Response<BoxBody<Bytes, Infallible>>),
-    /// It concerns another one, which gets it.
-    HandedOver(UpstreamReply),
+    /// It concerns another one, which gets it, or is refused.
+    NotHere(UpstreamReply),
 }
 
 impl<S: ServerHandler + Clone + Sync> Sessions<S> {
     async fn handle(&self, principal: &Arc<Principal>, message: Message) -> Result<InSession, UpstreamError> {
+        if message.initializes() && message.body.len() > HANDSHAKE_MAX_BYTES {
+            return Ok(InSession::NotHere(too_large(&message, "An initialize has at most 16 KiB")));
+        }
         match self.held.hand_over(&message).await {
             Ok(false) => {}
-            Ok(true) => return Ok(InSession::HandedOver(without_body(StatusCode::ACCEPTED))),
-            Err(EphemeralError::TooLarge { .. }) => return Ok(InSession::HandedOver(too_large_to_hand_over())),
+            Ok(true) => return Ok(InSession::NotHere(without_body(StatusCode::ACCEPTED))),
+            Err(SessionError::TooLarge) => {
+                let words = "The answer is too large for the process that asked, which is another one";
+                return Ok(InSession::NotHere(too_large(&message, words)));
+            }
             Err(cause) => return Err(unavailable(&cause)),
         }
-        let _alone = self.held.come_back(&message).await.map_err(|cause| unavailable(&cause))?;
+        let alone = self.held.restore_lock(&message).await;
+        let _alone = alone.map_err(|cause| unavailable(&SessionError::Store(cause)))?;
         Ok(InSession::Answered(self.service.handle(request(principal, message)).await))
     }
 }
 
-fn unavailable(cause: &EphemeralError) -> UpstreamError {
+fn unavailable(cause: &SessionError) -> UpstreamError {
     UpstreamError::Unavailable { cause: cause.to_string() }
 }
 
@@ -173,9 +182,10 @@ fn without_body(status: StatusCode) -> UpstreamReply {
     UpstreamReply { status, content_type: None, session_id: None, body: ReplyBody::Whole(Bytes::new()) }
 }
 
-fn too_large_to_hand_over() -> UpstreamReply {
-    let words = "The answer is too large for the process that asked, which is another one";
-    let error = JsonRpcError::new(StatusCode::PAYLOAD_TOO_LARGE, REFUSED, words);
+fn too_large(message: &Message, words: &'static str) -> UpstreamReply {
+    // The id of an answer is that of a question of ours.
+    let id = message.envelope.as_ref().and_then(|envelope| envelope.id());
+    let error = JsonRpcError::new(StatusCode::PAYLOAD_TOO_LARGE, REFUSED, words).answering(id);
     let content_type = Some(HeaderValue::from_static(JSON));
     UpstreamReply { content_type, body: ReplyBody::Whole(error.body()), ..without_body(error.status) }
 }

@@ -32,6 +32,8 @@ enum Manner {
     Fail,
     Hang,
     Stream,
+    /// Answers the first message, and then no more.
+    AnswerOnce,
 }
 
 struct Hostile {
@@ -56,13 +58,26 @@ impl Upstream for Hostile {
     }
 
     async fn call(&self, _: &Arc<Principal>, message: Message) -> Result<UpstreamReply, UpstreamError> {
-        self.seen.lock().expect("unpoisoned").push(message.headers);
+        let seen = {
+            let mut seen = self.seen.lock().expect("unpoisoned");
+            seen.push(message.headers);
+            seen.len()
+        };
         self.running.fetch_add(1, Ordering::SeqCst);
         let running = Running(self.running.clone());
         match self.manner {
             Manner::Panic => panic!("secret-of-the-upstream"),
             Manner::Fail => Err(UpstreamError::Failed { cause: "secret-of-the-upstream".into() }),
             Manner::Hang => std::future::pending().await,
+            Manner::AnswerOnce if seen > 1 => {
+                Err(UpstreamError::Unavailable { cause: "secret-of-the-upstream".into() })
+            }
+            Manner::AnswerOnce => Ok(UpstreamReply {
+                status: StatusCode::OK,
+                content_type: Some("application/json".parse().expect("a value")),
+                session_id: None,
+                body: ReplyBody::Whole(Bytes::from_static(b"{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{}}")),
+            }),
             Manner::Stream => {
                 let first =
                     futures_util::stream::iter([Ok::<_, Infallible>(Frame::data(Bytes::from_static(b": hi\n\n")))]);
@@ -103,6 +118,22 @@ async fn a_failure_is_told_without_its_cause_and_the_server_goes_on() {
         }
         assert_eq!(hostile.running.load(Ordering::SeqCst), 0);
     }
+}
+
+/// 503 for all would have the client send again what has run.
+#[tokio::test]
+async fn what_ran_of_a_batch_is_answered_though_the_next_call_cannot_be() {
+    let (server, hostile) = behind(Manner::AnswerOnce, "").await;
+    let mut second = call("whoami", json!({}));
+    second["id"] = 2.into();
+    let batch = json!([call("whoami", json!({})), second]);
+    let answer = server.post(&server.token("mcp.read"), &batch).await;
+    assert_eq!(answer.status, StatusCode::OK, "{}", answer.text());
+    let answers = answer.json();
+    assert_eq!((&answers[0]["id"], &answers[0]["result"]), (&json!(1), &json!({})), "{answers}");
+    assert_eq!((&answers[1]["id"], &answers[1]["error"]["code"]), (&json!(2), &json!(-32000)), "{answers}");
+    assert!(!answer.text().contains("secret"), "{}", answer.text());
+    assert_eq!(hostile.seen.lock().expect("unpoisoned").len(), 2);
 }
 
 #[tokio::test]

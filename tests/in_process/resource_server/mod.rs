@@ -26,6 +26,7 @@ mod shared_sessions;
 pub mod stateless_revision;
 mod step_up;
 mod stopping;
+mod streams;
 mod tokens;
 mod tools;
 mod traces;

@@ -3,6 +3,7 @@
 use super::{
     server::{IN_TIME, Server, call, list, post, request},
     stateless_revision::{behind, read_until},
+    streams::endless,
 };
 use crate::metrics_documented::value_of;
 use axum::{
@@ -10,7 +11,7 @@ use axum::{
     http::{Request, StatusCode, header},
 };
 use http_body_util::BodyExt as _;
-use serde_json::json;
+use serde_json::{Value, json};
 use shared::protocol::security_event::RevocationKind;
 use std::time::Duration;
 use system_tests::{
@@ -20,11 +21,21 @@ use system_tests::{
 
 pub const SETTINGS: &str = "legacy_sessions = true";
 
-pub async fn open_session(server: &Server, token: &str) -> String {
-    let params =
-        json!({"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}});
+/// The handshake of a client with these capabilities.
+pub fn initialize(token: &str, capabilities: &Value) -> Request<Body> {
+    let params = json!({"protocolVersion": "2025-11-25", "capabilities": capabilities,
+        "clientInfo": {"name": "t", "version": "1"}});
     let initialize = json!({"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": params});
-    let answer = server.send(accepting_events(post(token, initialize.to_string()))).await;
+    accepting_events(post(token, initialize.to_string()))
+}
+
+pub async fn open_session(server: &Server, token: &str) -> String {
+    open_session_with(server, token, &json!({})).await
+}
+
+/// A session of a client with these capabilities.
+pub async fn open_session_with(server: &Server, token: &str, capabilities: &Value) -> String {
+    let answer = server.send(initialize(token, capabilities)).await;
     assert_eq!(answer.status, StatusCode::OK, "{}", answer.text());
     let session = answer.header("mcp-session-id").to_owned();
     assert!(session.len() >= 32, "{session}");
@@ -234,9 +245,7 @@ async fn ping_is_answered_within_and_without_a_session() {
 /// Begins an endless call in a session of its own, and hangs up. The session.
 async fn hang_up(server: &Server, token: &str) -> String {
     let session = open_session(server, token).await;
-    let mut endless = call(ENDLESS, json!({}));
-    endless["params"]["_meta"] = json!({"progressToken": "begun"});
-    let endless = in_session(accepting_events(post(token, endless.to_string())), &session);
+    let endless = in_session(accepting_events(post(token, endless(1).to_string())), &session);
     let mut stream = server.open(endless).await.into_body();
     read_until(&mut stream, "begun").await;
     session
@@ -310,4 +319,19 @@ async fn with_all_places_taken_a_call_is_cancelled_and_a_session_deleted() {
     let ended = server.send(in_session(bare("DELETE", &token), &second)).await;
     assert!(ended.status.is_success(), "{}", ended.text());
     only(1, &server, &fixture).await;
+}
+
+/// What a handshake says is kept as long as its session.
+#[tokio::test]
+async fn a_handshake_that_is_too_large_opens_no_session() {
+    let server = Server::start_with(SETTINGS).await;
+    let token = server.token("mcp.read");
+    let said = |bytes: usize| json!({"experimental": {"x": {"y": "z".repeat(bytes)}}});
+    let refused = server.send(initialize(&token, &said(16 * 1024))).await;
+    assert_eq!((refused.status, refused.code()), (StatusCode::PAYLOAD_TOO_LARGE, -32000), "{}", refused.text());
+    assert_eq!(refused.json()["id"], 1);
+    assert_eq!(value_of(&server.metrics(), "postern_sessions"), Some(0.0));
+    let session = open_session_with(&server, &token, &said(15 * 1024)).await;
+    let again = server.send(in_session(initialize(&token, &said(16 * 1024)), &session)).await;
+    assert_eq!(again.status, StatusCode::PAYLOAD_TOO_LARGE, "in a session, too: {}", again.text());
 }

@@ -3,20 +3,20 @@
 use super::{
     issuer,
     server::{Answer, IN_TIME, Server, call, list, post},
-    sessions::{accepting_events, bare, in_session, open_session, whoami},
+    sessions::{accepting_events, bare, in_session, initialize, open_session, whoami},
     stateless_revision::{behind_at, read_until},
+    streams::{answer_to, endless, open_asked, question, rest},
 };
+use crate::metrics_documented::value_of;
 use axum::{
     body::Body,
     http::{Request, StatusCode},
 };
-use http_body_util::BodyExt as _;
 use serde_json::{Value, json};
-use system_tests::{
-    conformance_server::{ConformanceServer, ENDLESS},
-    poll::until,
-    redis::RedisServer,
-};
+use system_tests::{conformance_server::ConformanceServer, poll::until, redis::RedisServer};
+
+/// The keys without which no session is.
+const KEPT_OF_SESSIONS: [&str; 2] = ["*handshake:*", "*session:*"];
 
 fn settings(redis: &RedisServer, further: &str) -> String {
     format!(
@@ -73,48 +73,10 @@ async fn begin(server: &Server, token: &str, session: &str, message: &Value, wor
     (stream, begun)
 }
 
-fn endless(id: u32) -> Value {
-    let mut endless = call(ENDLESS, json!({}));
-    endless["id"] = id.into();
-    endless["params"]["_meta"] = json!({"progressToken": "begun"});
-    endless
-}
-
 fn elicitation(id: u32) -> Value {
     let mut elicitation = call("test_elicitation", json!({"message": "who?"}));
     elicitation["id"] = id.into();
     elicitation
-}
-
-/// A session whose client can be asked.
-async fn open_asked(server: &Server, token: &str) -> String {
-    let capabilities = json!({"elicitation": {}});
-    let params = json!({"protocolVersion": "2025-06-18", "capabilities": capabilities, "clientInfo": {"name": "t", "version": "1"}});
-    let initialize = json!({"jsonrpc": "2.0", "id": 0, "method": "initialize", "params": params});
-    let answer = server.send(accepting_events(post(token, initialize.to_string()))).await;
-    assert_eq!(answer.status, StatusCode::OK, "{}", answer.text());
-    let session = answer.header("mcp-session-id").to_owned();
-    let initialized = json!({"jsonrpc": "2.0", "method": "notifications/initialized"});
-    server.send(in_session(post(token, initialized.to_string()), &session)).await;
-    session
-}
-
-/// The question in a stream.
-fn question(stream: &str) -> Value {
-    let data = stream.lines().filter_map(|line| line.strip_prefix("data:"));
-    let mut messages = data.filter_map(|data| serde_json::from_str::<Value>(data.trim_start()).ok());
-    messages
-        .find(|message| message["method"] == "elicitation/create")
-        .unwrap_or_else(|| panic!("a question in {stream}"))
-}
-
-fn answer_to(question: &Value, name: &str) -> Value {
-    json!({"jsonrpc": "2.0", "id": question["id"], "result": {"action": "accept", "content": {"username": name, "email": "e"}}})
-}
-
-async fn rest(stream: Body) -> String {
-    let rest = tokio::time::timeout(IN_TIME, stream.collect()).await.expect("it ends in time").expect("no error");
-    String::from_utf8(rest.to_bytes().to_vec()).expect("UTF-8")
 }
 
 async fn runs(wanted: u64, fixture: &ConformanceServer) {
@@ -237,9 +199,7 @@ async fn without_redis_nobody_is_told_that_a_session_is_over() {
             let answer = server.send(in_session(request, &session)).await;
             assert!(is_unavailable(&answer), "{} {}", answer.status, answer.text());
         }
-        let initialize = json!({"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {
-            "protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}}});
-        let answer = server.send(accepting_events(post(&token, initialize.to_string()))).await;
+        let answer = server.send(initialize(&token, &json!({}))).await;
         assert!(is_unavailable(&answer), "{} {}", answer.status, answer.text());
         assert_eq!(server.send(whoami(&token)).await.status, StatusCode::OK, "without a session it goes on");
     }
@@ -322,4 +282,39 @@ async fn a_stream_is_taken_up_at_another_process_for_its_answer() {
     assert!(heard.contains("late") && heard.contains("\"id\":1"), "{heard}");
     let again = second.send(resume(&token)).await;
     assert!(again.text().contains("late"), "a while longer: {}", again.text());
+}
+
+async fn kept_of_sessions(redis: &RedisServer) -> Vec<String> {
+    let mut found = Vec::new();
+    for pattern in KEPT_OF_SESSIONS {
+        found.extend(redis.keys(pattern).await.expect("Redis"));
+    }
+    found
+}
+
+/// As one hangs up over HTTP/2: the request is dropped while the session is being opened.
+#[tokio::test]
+async fn who_hangs_up_while_a_session_opens_leaves_none() {
+    let redis = RedisServer::start().await.expect("Redis");
+    let [first, _] = two(&redis, "").await;
+    let token = first.token("mcp.read");
+    let held = || value_of(&first.metrics(), "postern_sessions");
+    for _ in 0..8 {
+        let begins = async {
+            while held() == Some(0.0) {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::select! {
+            () = begins => {}
+            opened = first.open(initialize(&token, &json!({}))) => panic!("too late to hang up: {opened:?}"),
+        }
+        until("nothing is left", IN_TIME, || async {
+            (held() == Some(0.0) && kept_of_sessions(&redis).await.is_empty()).then_some(())
+        })
+        .await
+        .unwrap_or_else(|_| panic!("{:?} sessions are left", held()));
+    }
+    open_session(&first, &token).await;
+    assert_eq!((held(), kept_of_sessions(&redis).await.len()), (Some(1.0), 2), "as many as one has");
 }

@@ -4,33 +4,19 @@ use super::{
     server::{IN_TIME, Server, call, post},
     sessions::{accepting_events, bare, in_session, open_session},
     stateless_revision::{behind, modern, read_until},
+    streams::{answer_to, endless, open_asked, question, rest},
 };
-use axum::body::Body;
 use futures_util::FutureExt as _;
 use http_body_util::BodyExt as _;
-use serde_json::{Value, json};
+use serde_json::json;
 use shared::http::{ConnectionCap, DRAIN, ServeLimits, serve_within};
 use std::time::Instant;
-use system_tests::{
-    conformance_server::{ConformanceServer, ENDLESS},
-    poll::until,
-};
+use system_tests::{conformance_server::ConformanceServer, poll::until};
 use tokio::net::TcpListener;
-
-fn endless() -> Value {
-    let mut endless = call(ENDLESS, json!({}));
-    endless["params"]["_meta"] = json!({"progressToken": "begun"});
-    endless
-}
 
 fn stop(server: &Server, fixture: &ConformanceServer) {
     fixture.stop.cancel();
     server.stop.cancel();
-}
-
-async fn rest(stream: Body) -> String {
-    let rest = tokio::time::timeout(IN_TIME, stream.collect()).await.expect("it ends in time").expect("no error");
-    String::from_utf8(rest.to_bytes().to_vec()).expect("UTF-8")
 }
 
 #[tokio::test]
@@ -68,21 +54,13 @@ async fn a_subscription_that_does_not_end_is_cut() {
 async fn a_call_that_runs_may_finish_and_its_stream_says_so() {
     let (server, fixture) = behind("legacy_sessions = true").await;
     let token = server.token("mcp.read");
-    let params = json!({"protocolVersion": "2025-11-25", "capabilities": {"elicitation": {}}, "clientInfo": {"name": "t", "version": "1"}});
-    let initialize = json!({"jsonrpc": "2.0", "id": 0, "method": "initialize", "params": params});
-    let opened = server.send(accepting_events(post(&token, initialize.to_string()))).await;
-    let session = opened.header("mcp-session-id").to_owned();
-    let initialized = json!({"jsonrpc": "2.0", "method": "notifications/initialized"});
-    server.send(in_session(post(&token, initialized.to_string()), &session)).await;
+    let session = open_asked(&server, &token).await;
     let asks = call("test_elicitation", json!({"message": "who?"}));
     let mut stream =
         server.open(in_session(accepting_events(post(&token, asks.to_string())), &session)).await.into_body();
     let asked = read_until(&mut stream, "elicitation/create").await;
     stop(&server, &fixture);
-    let data = asked.lines().filter_map(|line| line.strip_prefix("data:"));
-    let question =
-        data.filter_map(|data| serde_json::from_str::<Value>(data.trim_start()).ok()).next().expect("a question");
-    let answer = json!({"jsonrpc": "2.0", "id": question["id"], "result": {"action": "accept", "content": {"username": "ada", "email": "e"}}});
+    let answer = answer_to(&question(&asked), "ada");
     server.send(in_session(post(&token, answer.to_string()), &session)).await;
     let said = rest(stream).await;
     assert!(said.contains("User response: action=accept"), "{said}");
@@ -106,7 +84,7 @@ async fn a_server_with_open_streams_is_gone_in_time() {
     let listening = open(client.get(&url)).await;
     let post = client.post(&url).header("content-type", "application/json");
     let mut running =
-        open(post.header("accept", "application/json, text/event-stream").body(endless().to_string())).await;
+        open(post.header("accept", "application/json, text/event-stream").body(endless(1).to_string())).await;
     running.chunk().await.expect("bytes").expect("a beginning");
     until("the call runs", IN_TIME, || async { (fixture.running() == 1).then_some(()) }).await.expect("running");
     let told = Instant::now();

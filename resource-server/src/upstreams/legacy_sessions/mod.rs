@@ -1,16 +1,20 @@
 //! Legacy sessions of servers written on rmcp, which keeps each of them in one process: a worker with its running calls. Here an answer outlives
 //! the connection that was to carry it, and where several processes share what may vanish, a session is at home at all of them.
 
-mod across;
-mod answers;
-mod here;
+mod local_session;
+mod response_cache;
+mod shared_sessions;
 mod transport;
 
-use crate::{mcp::envelope::Kind, pipeline::SESSION_HEADER, upstreams::Message};
-use across::{Across, Whose};
-use answers::{Answers, Kept};
+use crate::{
+    bearer::weak_map::WeakMap,
+    mcp::{envelope::Kind, sessions::SessionError},
+    pipeline::SESSION_HEADER,
+    upstreams::Message,
+};
 use futures_util::{Stream, StreamExt as _, stream};
-use here::{Here, Listening};
+use local_session::{Listening, LocalSession};
+use response_cache::{Kept, ResponseCache};
 use rmcp::{
     model::{ClientJsonRpcMessage, RequestId, ServerJsonRpcMessage},
     transport::streamable_http_server::session::{
@@ -23,17 +27,20 @@ use shared::{
     clock::SharedClock,
     ephemeral::{Ephemeral, EphemeralError},
 };
+use shared_sessions::{SharedSessions, Whose};
 use std::{
     collections::HashMap,
     pin::Pin,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
     time::Duration,
 };
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use transport::SessionTransport;
 
-/// How often a process looks for what others know of what runs here.
+/// A longer `initialize` is refused: what it says stays in memory as long as its session, and where other processes find it.
+pub(super) const HANDSHAKE_MAX_BYTES: usize = 16 * 1024;
+/// How often a process looks for the answer to a call of another one.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// How often it looks which of its sessions were ended elsewhere though nothing of them runs here.
 const SWEEP_EVERY: Duration = Duration::from_secs(60);
@@ -65,12 +72,14 @@ pub struct SharingProcess {
 /// The sessions that live in this process.
 pub(super) struct LegacySessions {
     local: LocalSessionManager,
-    here: Mutex<HashMap<SessionId, Arc<Here>>>,
-    answers: Answers,
-    across: Option<Arc<Across>>,
+    here: Mutex<HashMap<SessionId, Arc<LocalSession>>>,
+    answers: ResponseCache,
+    shared: Option<Arc<SharedSessions>>,
     call_time: Duration,
-    /// Sessions come back one after the other: rmcp fails where two requests bring back the same.
-    coming_back: tokio::sync::Mutex<()>,
+    /// One request at a time brings a session back: rmcp fails where two bring back the same.
+    restoring: WeakMap<SessionId, tokio::sync::Mutex<()>>,
+    /// These, for what goes on when a request is given up.
+    this: Weak<Self>,
 }
 
 type Events = Pin<Box<dyn Stream<Item = ServerSseMessage> + Send + Sync>>;
@@ -79,21 +88,22 @@ impl LegacySessions {
     pub(super) fn new(settings: &SessionSettings) -> Arc<Self> {
         let mut local = LocalSessionManager::default();
         local.session_config.keep_alive = Some(settings.idle);
-        Arc::new(Self {
+        Arc::new_cyclic(|this| Self {
             local,
             here: Mutex::default(),
-            answers: Answers::new(settings.ephemeral.clone()),
-            across: settings.process.as_ref().map(|process| {
-                Arc::new(Across::new(settings.ephemeral.clone(), process.clone(), settings.lifetime_seconds))
+            answers: ResponseCache::new(settings.ephemeral.clone()),
+            shared: settings.process.as_ref().map(|process| {
+                Arc::new(SharedSessions::new(settings.ephemeral.clone(), process.clone(), settings.lifetime_seconds))
             }),
             call_time: settings.call_time,
-            coming_back: tokio::sync::Mutex::default(),
+            restoring: WeakMap::default(),
+            this: this.clone(),
         })
     }
 
     /// What rmcp asks for a session that does not live here.
     pub(super) fn store(&self) -> Option<Arc<dyn SessionStore>> {
-        self.across.clone().map(|across| across as Arc<dyn SessionStore>)
+        self.shared.clone().map(|shared| shared as Arc<dyn SessionStore>)
     }
 
     /// How many live here.
@@ -103,7 +113,7 @@ impl LegacySessions {
 
     /// Ends what was ended elsewhere, until `stop`.
     pub(super) fn sweep(self: &Arc<Self>, stop: CancellationToken) {
-        let Some(across) = self.across.clone() else { return };
+        let Some(shared) = self.shared.clone() else { return };
         let held = Arc::downgrade(self);
         let sweep = async move {
             loop {
@@ -111,7 +121,7 @@ impl LegacySessions {
                 let Some(sessions) = held.upgrade() else { return };
                 let ids: Vec<SessionId> = sessions.locked().keys().cloned().collect();
                 for id in ids {
-                    if matches!(across.exists(&id).await, Ok(false)) {
+                    if matches!(shared.exists(&id).await, Ok(false)) {
                         let _closed = sessions.close_session(&id).await;
                     }
                 }
@@ -121,38 +131,40 @@ impl LegacySessions {
     }
 
     /// Hands `message` to the process that waits for it, where that is another one. Whether it did.
-    pub(super) async fn hand_over(&self, message: &Message) -> Result<bool, EphemeralError> {
-        let (Some(across), Some(session), Some(envelope)) = (&self.across, named(message), &message.envelope) else {
+    pub(super) async fn hand_over(&self, message: &Message) -> Result<bool, SessionError> {
+        let (Some(shared), Some(session), Some(envelope)) = (&self.shared, named(message), &message.envelope) else {
             return Ok(false);
         };
         let about = || serde_json::from_slice::<About>(&message.body).unwrap_or_default();
         let theirs = match &envelope.kind {
-            Kind::Response => matches!(about().id, Some(RequestId::String(id)) if across.is_anothers(&id)),
+            Kind::Response => matches!(about().id, Some(RequestId::String(id)) if shared.is_anothers(&id)),
             Kind::Notification if &*envelope.method == "notifications/cancelled" => {
                 about().params.request_id.is_some_and(|call| !self.runs(session, &call))
             }
             Kind::Notification | Kind::Request(_) => false,
         };
         if theirs {
-            across.post(session, &message.body).await?;
+            shared.post(session, &message.body).await?;
         }
         Ok(theirs)
     }
 
     /// Whoever holds this may hand a message for a session to rmcp; `None` where it lives here or nowhere else.
-    pub(super) async fn come_back(
+    pub(super) async fn restore_lock(
         &self,
         message: &Message,
-    ) -> Result<Option<tokio::sync::MutexGuard<'_, ()>>, EphemeralError> {
-        let (Some(across), Some(session)) = (&self.across, named(message)) else { return Ok(None) };
-        let is_here = self.locked().contains_key(session);
-        if is_here || !across.exists(session).await? {
+    ) -> Result<Option<tokio::sync::OwnedMutexGuard<()>>, EphemeralError> {
+        let (Some(shared), Some(session)) = (&self.shared, named(message)) else { return Ok(None) };
+        let is_here = || self.locked().contains_key(session);
+        if is_here() || !shared.exists(session).await? {
             return Ok(None);
         }
-        Ok(Some(self.coming_back.lock().await))
+        let alone = self.restoring.get_or_make(&session.into(), |_| tokio::sync::Mutex::default()).lock_owned().await;
+        // Whoever had it before may have brought the session back.
+        Ok((!is_here()).then_some(alone))
     }
 
-    fn locked(&self) -> MutexGuard<'_, HashMap<SessionId, Arc<Here>>> {
+    fn locked(&self) -> MutexGuard<'_, HashMap<SessionId, Arc<LocalSession>>> {
         self.here.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -160,13 +172,13 @@ impl LegacySessions {
         self.locked().get(session).is_some_and(|here| here.runs(call))
     }
 
-    fn settle(&self, id: &SessionId, inner: transport::Inner) -> SessionTransport {
-        let here = Arc::new(Here::new(id.clone()));
+    fn register(&self, id: &SessionId, inner: transport::Inner) -> SessionTransport {
+        let here = Arc::new(LocalSession::new(id.clone()));
         self.locked().insert(id.clone(), here.clone());
-        SessionTransport::new(inner, here, self.answers.clone(), self.across.clone())
+        SessionTransport::new(inner, here, self.answers.clone(), self.shared.clone())
     }
 
-    async fn handle(&self, id: &SessionId) -> Result<(LocalSessionHandle, Arc<Here>), Error> {
+    async fn handle(&self, id: &SessionId) -> Result<(LocalSessionHandle, Arc<LocalSession>), Error> {
         let handle = self.local.sessions.read().await.get(id).cloned();
         let here = self.locked().get(id).cloned();
         handle.zip(here).ok_or_else(|| Error::SessionNotFound(id.clone()))
@@ -174,10 +186,10 @@ impl LegacySessions {
 
     /// Event ids are unique among all processes that the session lives in.
     fn marked(&self, events: impl Stream<Item = ServerSseMessage> + Send + Sync + 'static) -> Events {
-        match self.across.clone() {
+        match self.shared.clone() {
             None => Box::pin(events),
-            Some(across) => Box::pin(events.map(move |mut event| {
-                event.event_id = event.event_id.map(|id| across.mark(id));
+            Some(shared) => Box::pin(events.map(move |mut event| {
+                event.event_id = event.event_id.map(|id| shared.mark(id));
                 event
             })),
         }
@@ -185,7 +197,7 @@ impl LegacySessions {
 
     /// Where a stream began that is taken up again, if that is another process, and its event there.
     fn origin<'e>(&self, event: &'e str) -> (Option<&'e str>, &'e str) {
-        match self.across.as_ref().map(|across| across.whose(event)) {
+        match self.shared.as_ref().map(|shared| shared.whose(event)) {
             None => (None, event),
             Some(Whose::Ours(event) | Whose::Nobodys(event)) => (None, event),
             Some(Whose::Anothers(process, event)) => (Some(process), event),
@@ -216,6 +228,29 @@ impl LegacySessions {
             }
         });
         Some(Box::pin(stream::poll_fn(move |context| receiver.poll_recv(context))))
+    }
+}
+
+/// A session whose handshake is not over; it is closed if that is given up.
+struct Opening {
+    sessions: Weak<LegacySessions>,
+    id: SessionId,
+    is_open: bool,
+}
+
+impl Opening {
+    fn end(mut self, is_open: bool) {
+        self.is_open = is_open;
+    }
+}
+
+impl Drop for Opening {
+    fn drop(&mut self) {
+        let Some(sessions) = self.sessions.upgrade().filter(|_| !self.is_open) else { return };
+        let id = self.id.clone();
+        tokio::spawn(async move {
+            let _closed = sessions.close_session(&id).await;
+        });
     }
 }
 
@@ -255,7 +290,7 @@ impl SessionManager for LegacySessions {
 
     async fn create_session(&self) -> Result<(SessionId, Self::Transport), Error> {
         let (id, inner) = self.local.create_session().await?;
-        let transport = self.settle(&id, inner);
+        let transport = self.register(&id, inner);
         Ok((id, transport))
     }
 
@@ -264,7 +299,10 @@ impl SessionManager for LegacySessions {
         id: &SessionId,
         message: ClientJsonRpcMessage,
     ) -> Result<ServerJsonRpcMessage, Error> {
-        self.local.initialize_session(id, message).await
+        let opening = Opening { sessions: self.this.clone(), id: id.clone(), is_open: false };
+        let answer = self.local.initialize_session(id, message).await;
+        opening.end(answer.is_ok());
+        answer
     }
 
     async fn has_session(&self, id: &SessionId) -> Result<bool, Error> {
@@ -323,7 +361,7 @@ impl SessionManager for LegacySessions {
             Ok(events) => return Ok(self.marked(events)),
             Err(cause) => cause,
         };
-        let own = self.across.as_ref().map_or("", |across| across.name());
+        let own = self.shared.as_ref().map_or("", |shared| shared.name());
         let Some(number) = call_number(event) else { return Err(cause) };
         match self.answers.find(id, own, number).await {
             Ok(Kept::Answer(answer)) => Ok(self.marked(stream::iter([last_event(event, *answer)]))),
@@ -337,9 +375,106 @@ impl SessionManager for LegacySessions {
 
     async fn restore_session(&self, id: SessionId) -> Result<RestoreOutcome<Self::Transport>, Error> {
         Ok(match self.local.restore_session(id.clone()).await? {
-            RestoreOutcome::Restored(inner) => RestoreOutcome::Restored(self.settle(&id, inner)),
+            RestoreOutcome::Restored(inner) => RestoreOutcome::Restored(self.register(&id, inner)),
             RestoreOutcome::AlreadyPresent => RestoreOutcome::AlreadyPresent,
             _ => RestoreOutcome::NotSupported,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{LegacySessions, Message, SESSION_HEADER, SessionSettings, SharedSessions, SharingProcess};
+    use crate::mcp::era::Era;
+    use bytes::Bytes;
+    use http::{HeaderMap, HeaderValue, Method};
+    use rmcp::transport::streamable_http_server::session::{SessionManager as _, SessionState, SessionStore as _};
+    use serde_json::json;
+    use shared::{
+        clock::{Clock, SharedClock, UnixSeconds},
+        ephemeral::MemoryEphemeral,
+    };
+    use std::{sync::Arc, time::Duration};
+
+    /// Who has not come by then waits.
+    const A_WHILE: Duration = Duration::from_millis(50);
+    const IN_TIME: Duration = Duration::from_secs(10);
+
+    struct NoTime;
+
+    impl Clock for NoTime {
+        fn now(&self) -> UnixSeconds {
+            0
+        }
+    }
+
+    fn sessions() -> Arc<LegacySessions> {
+        let clock: SharedClock = Arc::new(NoTime);
+        LegacySessions::new(&SessionSettings {
+            idle: Duration::from_secs(60),
+            lifetime_seconds: 60,
+            call_time: Duration::from_secs(60),
+            ephemeral: Arc::new(MemoryEphemeral::new(clock.clone())),
+            process: Some(SharingProcess { name: "one".to_owned(), clock }),
+        })
+    }
+
+    fn message(session: &'static str) -> Message {
+        let headers = HeaderMap::from_iter([(SESSION_HEADER, HeaderValue::from_static(session))]);
+        let (http_method, era, body) = (Method::GET, Era::Legacy, Bytes::new());
+        Message { http_method, headers, envelope: None, era, body, lease: None }
+    }
+
+    async fn open_elsewhere(shared: &SharedSessions, session: &str) {
+        let handshake = json!({"initialize_params": {
+            "protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}}});
+        let state: SessionState = serde_json::from_value(handshake).expect("a handshake");
+        shared.store(session, &state).await.expect("kept");
+    }
+
+    #[tokio::test]
+    async fn a_session_that_is_stuck_keeps_nobody_elses_out() {
+        let sessions = sessions();
+        let shared = sessions.shared.as_ref().expect("several processes");
+        for session in ["stuck", "other"] {
+            open_elsewhere(shared, session).await;
+        }
+        let stuck = sessions.restore_lock(&message("stuck")).await.expect("known");
+        assert!(stuck.is_some());
+        let again = tokio::time::timeout(A_WHILE, sessions.restore_lock(&message("stuck"))).await;
+        assert!(again.is_err(), "one at a time");
+        let waiting = tokio::time::timeout(IN_TIME, sessions.restore_lock(&message("other"))).await;
+        assert!(waiting.expect("it does not wait").expect("known").is_some());
+    }
+
+    #[tokio::test]
+    async fn who_waited_until_a_session_was_back_does_not_bring_it_back_again() {
+        let sessions = sessions();
+        open_elsewhere(sessions.shared.as_ref().expect("several processes"), "back").await;
+        let first = sessions.restore_lock(&message("back")).await.expect("known");
+        let bring_back = async {
+            sessions.restore_session("back".into()).await.expect("restored");
+            drop(first);
+        };
+        let named = message("back");
+        let (second, ()) = tokio::join!(sessions.restore_lock(&named), bring_back);
+        assert!(second.expect("known").is_none());
+    }
+
+    #[tokio::test]
+    async fn a_handshake_that_is_given_up_leaves_no_session() {
+        let sessions = sessions();
+        let (id, _server) = sessions.create_session().await.expect("a session");
+        let initialize = json!({"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {
+            "protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}}});
+        let initialize = serde_json::from_value(initialize).expect("a message");
+        let opening = tokio::time::timeout(A_WHILE, sessions.initialize_session(&id, initialize));
+        assert!(opening.await.is_err(), "nobody answers");
+        let gone = async {
+            while sessions.count() > 0 || sessions.has_session(&id).await.expect("known") {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(IN_TIME, gone).await.expect("closed");
     }
 }

@@ -1,10 +1,9 @@
 //! Between rmcp's worker of a session and the server that answers: every message passes here, whoever still listens.
 
 use super::{
-    LOOK_EVERY,
-    across::{Across, News},
-    answers::Answers,
-    here::Here,
+    local_session::LocalSession,
+    response_cache::ResponseCache,
+    shared_sessions::{Inbox, SharedSessions},
 };
 use rmcp::{
     RoleServer,
@@ -23,35 +22,40 @@ pub(super) type Inner = WorkerTransport<LocalSessionWorker>;
 /// The same with what we know besides.
 pub(in crate::upstreams) struct SessionTransport {
     inner: Inner,
-    here: Arc<Here>,
-    answers: Answers,
-    across: Option<Arc<Across>>,
-    look_at: Instant,
+    here: Arc<LocalSession>,
+    answers: ResponseCache,
+    shared: Option<Arc<SharedSessions>>,
+    looked_at: Instant,
     /// Up to which message of other processes everything was looked at.
     seen: i64,
     handed_over: VecDeque<ClientJsonRpcMessage>,
 }
 
 impl SessionTransport {
-    pub(super) fn new(inner: Inner, here: Arc<Here>, answers: Answers, across: Option<Arc<Across>>) -> Self {
-        let look_at = Instant::now() + LOOK_EVERY;
-        Self { inner, here, answers, across, look_at, seen: 0, handed_over: VecDeque::new() }
+    pub(super) fn new(
+        inner: Inner,
+        here: Arc<LocalSession>,
+        answers: ResponseCache,
+        shared: Option<Arc<SharedSessions>>,
+    ) -> Self {
+        let looked_at = Instant::now();
+        Self { inner, here, answers, shared, looked_at, seen: 0, handed_over: VecDeque::new() }
     }
 
     /// What the server says, with questions named so that their answers find back from any process.
     fn mark(&self, mut message: ServerJsonRpcMessage) -> ServerJsonRpcMessage {
-        let Some(across) = &self.across else { return message };
+        let Some(shared) = &self.shared else { return message };
         match &mut message {
             ServerJsonRpcMessage::Request(question) => {
                 self.here.ask(question.id.clone());
-                question.id = across.mark_question(&question.id);
+                question.id = shared.mark_question(&question.id);
             }
             ServerJsonRpcMessage::Notification(told) => {
                 if let ServerNotification::CancelledNotification(cancelled) = &mut told.notification
                     && let Some(question) = &mut cancelled.params.request_id
                 {
                     self.here.answered(question);
-                    *question = across.mark_question(question);
+                    *question = shared.mark_question(question);
                 }
             }
             ServerJsonRpcMessage::Response(_) | ServerJsonRpcMessage::Error(_) => {}
@@ -61,14 +65,14 @@ impl SessionTransport {
 
     /// What the client says, if it concerns this process.
     fn unmark(&self, mut message: ClientJsonRpcMessage) -> Option<ClientJsonRpcMessage> {
-        if let Some(across) = &self.across
+        if let Some(shared) = &self.shared
             && let Some(id) = match &mut message {
                 ClientJsonRpcMessage::Response(answer) => Some(&mut answer.id),
                 ClientJsonRpcMessage::Error(refusal) => refusal.id.as_mut(),
                 ClientJsonRpcMessage::Request(_) | ClientJsonRpcMessage::Notification(_) => None,
             }
         {
-            *id = across.unmark_question(id).filter(|question| self.here.answered(question))?;
+            *id = shared.unmark_question(id).filter(|question| self.here.answered(question))?;
         }
         if let Some(call) = cancelled_call(&message) {
             self.here.finish(call);
@@ -78,10 +82,10 @@ impl SessionTransport {
 
     /// Looks what other processes know. Whether the session lives.
     async fn look(&mut self) -> bool {
-        let Some(across) = &self.across else { return true };
-        match across.news(&self.here.id, self.seen).await {
-            Ok(News::Over) => return false,
-            Ok(News::Messages { messages, last }) => {
+        let Some(shared) = &self.shared else { return true };
+        match shared.inbox(&self.here.id, self.seen).await {
+            Ok(Inbox::Over) => return false,
+            Ok(Inbox::Messages { messages, last }) => {
                 let ours = messages.into_iter().filter(|message| {
                     // What is cancelled elsewhere concerns whoever runs it.
                     cancelled_call(message).is_none_or(|call| self.here.runs(call))
@@ -91,7 +95,7 @@ impl SessionTransport {
             }
             Err(cause) => tracing::debug!(%cause, "it is not known what other processes say"),
         }
-        self.look_at = Instant::now() + LOOK_EVERY;
+        self.looked_at = Instant::now();
         true
     }
 }
@@ -115,7 +119,7 @@ impl Transport<RoleServer> for SessionTransport {
             ServerJsonRpcMessage::Request(_) | ServerJsonRpcMessage::Notification(_) => None,
         };
         let number = answered.and_then(|call| self.here.finish(call));
-        let process = self.across.as_ref().map_or("", |across| across.name());
+        let process = self.shared.as_ref().map_or("", |shared| shared.name());
         let keep = number.map(|number| self.answers.keep(&self.here.id, process, number, &message));
         let message = self.mark(message);
         let send = self.inner.send(message);
@@ -136,16 +140,17 @@ impl Transport<RoleServer> for SessionTransport {
                     None => continue,
                 }
             }
-            let (here, looks) = (self.here.clone(), self.across.is_some());
-            let is_busy = looks && here.is_busy();
+            let (here, looks) = (self.here.clone(), self.shared.is_some());
+            let every = here.looks_every().filter(|_| looks);
+            let look_at = self.looked_at + every.unwrap_or_default();
             tokio::select! {
                 message = self.inner.receive() => if let Some(message) = self.unmark(message?) {
                     return Some(message);
                 },
-                () = tokio::time::sleep_until(self.look_at), if is_busy => if !self.look().await {
+                () = tokio::time::sleep_until(look_at), if every.is_some() => if !self.look().await {
                     return None;
                 },
-                () = here.begun(), if looks && !is_busy => {}
+                () = here.begun(), if looks => {}
             }
         }
     }

@@ -1,6 +1,7 @@
 //! What several processes share of a session: the handshake, with which any of them brings it back; and what arrives at one and concerns another.
 
 use super::SharingProcess;
+use crate::mcp::sessions::SessionError;
 use async_trait::async_trait;
 use rmcp::{
     model::{ClientJsonRpcMessage, RequestId},
@@ -14,8 +15,6 @@ use shared::{
 };
 use std::{fmt::Display, sync::Arc};
 
-/// A session whose handshake is longer stays in the process where it was opened.
-const HANDSHAKE_MAX_BYTES: usize = 16 * 1024;
 /// A message that is longer is not handed over.
 const LETTER_MAX_BYTES: usize = 32 * 1024;
 /// So many of one session wait for the process that they concern, at most, and so many bytes of them.
@@ -27,7 +26,7 @@ const LETTER_SECONDS: u32 = 10;
 const POSTING_TRIES: usize = 16;
 
 /// The processes, seen from one of them.
-pub(super) struct Across {
+pub(super) struct SharedSessions {
     ephemeral: Arc<dyn Ephemeral>,
     process: SharingProcess,
     lifetime_seconds: u32,
@@ -44,7 +43,7 @@ pub(super) enum Whose<'i> {
 }
 
 /// What others know of a session.
-pub(super) enum News {
+pub(super) enum Inbox {
     /// It was ended.
     Over,
     /// It lives, and these messages arrived elsewhere.
@@ -69,7 +68,7 @@ struct Letter {
     message: Box<RawValue>,
 }
 
-impl Across {
+impl SharedSessions {
     pub(super) fn new(ephemeral: Arc<dyn Ephemeral>, process: SharingProcess, lifetime_seconds: u32) -> Self {
         Self { ephemeral, process, lifetime_seconds }
     }
@@ -113,13 +112,12 @@ impl Across {
     }
 
     /// Leaves a message of the client for whichever process it concerns.
-    pub(super) async fn post(&self, session: &str, message: &[u8]) -> Result<(), EphemeralError> {
+    pub(super) async fn post(&self, session: &str, message: &[u8]) -> Result<(), SessionError> {
         if message.len() > LETTER_MAX_BYTES {
-            let (what, bytes, most) = ("a message", message.len(), LETTER_MAX_BYTES);
-            return Err(EphemeralError::TooLarge { what, bytes, most });
+            return Err(SessionError::TooLarge);
         }
-        let unreadable = |_| EphemeralError::Unavailable("a message that is no JSON".to_owned());
-        let message: Box<RawValue> = serde_json::from_slice(message).map_err(unreadable)?;
+        // What is no JSON concerns nobody.
+        let Ok(message) = serde_json::from_slice::<Box<RawValue>>(message) else { return Ok(()) };
         let (key, now) = (mailbox(session), self.process.clock.now());
         for _ in 0..POSTING_TRIES {
             let before = self.ephemeral.get(&key).await?;
@@ -130,24 +128,24 @@ impl Across {
             mail.letters.push(Letter { number: mail.last, posted_at: now, message: message.clone() });
             let after = serde_json::to_vec(&mail).unwrap_or_default();
             if mail.letters.len() > LETTERS_MAX || after.len() > MAILBOX_MAX_BYTES {
-                return Err(EphemeralError::Unavailable("too many messages wait for another process".to_owned()));
+                return Err(SessionError::Busy);
             }
             if self.ephemeral.replace(&key, before.as_deref(), &after, LETTER_SECONDS).await? {
                 return Ok(());
             }
         }
-        Err(EphemeralError::Unavailable("too many messages for another process at once".to_owned()))
+        Err(SessionError::Busy)
     }
 
     /// What there is to know of a session since the message `seen`.
-    pub(super) async fn news(&self, session: &str, seen: i64) -> Result<News, EphemeralError> {
+    pub(super) async fn inbox(&self, session: &str, seen: i64) -> Result<Inbox, EphemeralError> {
         if !self.exists(session).await? {
-            return Ok(News::Over);
+            return Ok(Inbox::Over);
         }
         let mail = read(self.ephemeral.get(&mailbox(session)).await?.as_deref());
         let new = mail.letters.iter().filter(|letter| letter.number > seen);
         let messages = new.filter_map(|letter| serde_json::from_str(letter.message.get()).ok()).collect();
-        Ok(News::Messages { messages, last: mail.last.max(seen) })
+        Ok(Inbox::Messages { messages, last: mail.last.max(seen) })
     }
 }
 
@@ -165,18 +163,14 @@ fn mailbox(session: &str) -> String {
 
 /// Where rmcp looks for a session that does not live in this process.
 #[async_trait]
-impl SessionStore for Across {
+impl SessionStore for SharedSessions {
     async fn load(&self, session: &str) -> Result<Option<SessionState>, SessionStoreError> {
         let kept = self.ephemeral.get(&handshake(session)).await?;
         Ok(kept.and_then(|kept| serde_json::from_slice(&kept).ok()))
     }
 
     async fn store(&self, session: &str, state: &SessionState) -> Result<(), SessionStoreError> {
-        let mut kept = serde_json::to_vec(state)?;
-        if kept.len() > HANDSHAKE_MAX_BYTES {
-            tracing::warn!(bytes = kept.len(), "a handshake is too long for other processes");
-            kept = b"null".to_vec();
-        }
+        let kept = serde_json::to_vec(state)?;
         Ok(self.ephemeral.put(&handshake(session), &kept, self.lifetime_seconds).await?)
     }
 

@@ -1,4 +1,4 @@
-//! Answers that may not have arrived: kept for a while, for whoever lost the connection just then and takes the stream up again. Few for a session,
+//! ResponseCache that may not have arrived: kept for a while, for whoever lost the connection just then and takes the stream up again. Few for a session,
 //! none that is large.
 
 use rmcp::model::{CustomResult, JsonRpcError, JsonRpcResponse, RequestId, ServerJsonRpcMessage, ServerResult};
@@ -13,7 +13,7 @@ const KEPT_PER_SESSION: u64 = 8;
 
 /// The answers of all sessions.
 #[derive(Clone)]
-pub(super) struct Answers(Arc<dyn Ephemeral>);
+pub(super) struct ResponseCache(Arc<dyn Ephemeral>);
 
 /// What is in the place of an answer.
 pub(super) enum Kept {
@@ -25,7 +25,7 @@ pub(super) enum Kept {
     Nothing,
 }
 
-impl Answers {
+impl ResponseCache {
     pub(super) fn new(ephemeral: Arc<dyn Ephemeral>) -> Self {
         Self(ephemeral)
     }
