@@ -16,6 +16,8 @@ pub const JSON_DEPTH_MAX: usize = 64;
 /// A method name is never longer.
 pub const METHOD_MAX_BYTES: usize = 256;
 
+const UNUSABLE_ID: &str = "Invalid Request: id must be an integer or a string of at most 256 bytes";
+
 /// What kind of JSON-RPC message a body is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Kind {
@@ -126,10 +128,7 @@ pub fn parse(body: &[u8]) -> Result<Envelope, JsonRpcError> {
     })?;
     let id = match wire.id {
         None => None,
-        Some(raw) => Some(
-            RequestId::from_json(raw)
-                .ok_or_else(|| refused(INVALID_REQUEST, "Invalid Request: id must be a string or an integer"))?,
-        ),
+        Some(raw) => Some(RequestId::from_json(raw).ok_or_else(|| refused(INVALID_REQUEST, UNUSABLE_ID))?),
     };
     let invalid = |message| refused(INVALID_REQUEST, message).answering(id.as_ref());
     if wire.jsonrpc.as_deref() != Some("2.0") {

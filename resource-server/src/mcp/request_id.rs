@@ -2,17 +2,21 @@
 
 use serde_json::value::RawValue;
 
+/// A string is never longer, as it is written between its quotes: an id comes back in answers, and is kept while a call runs.
+pub const ID_MAX_BYTES: usize = 256;
+
 /// The JSON text of an id (a string or an integer), echoed byte for byte in the answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RequestId(Box<str>);
 
 impl RequestId {
-    /// Takes the JSON text of an id; `None` unless it is a string or an integer of 64 bits
+    /// Takes the JSON text of an id; `None` unless it is a string of at most [`ID_MAX_BYTES`] or an integer of 64 bits
     /// (MCP allows nothing else: no null, no fraction).
     pub fn from_json(raw: &RawValue) -> Option<Self> {
         let text = raw.get();
         // Half of a surrogate pair is let through as raw JSON, and no other reader takes it back.
-        let is_text = text.starts_with('"') && (!text.contains('\\') || serde_json::from_str::<String>(text).is_ok());
+        let is_short_text = text.starts_with('"') && text.len() <= ID_MAX_BYTES + "\"\"".len();
+        let is_text = is_short_text && (!text.contains('\\') || serde_json::from_str::<String>(text).is_ok());
         let valid = is_text || text.parse::<i64>().is_ok();
         valid.then(|| Self(text.into()))
     }
@@ -25,7 +29,7 @@ impl RequestId {
 
 #[cfg(test)]
 mod tests {
-    use super::RequestId;
+    use super::{ID_MAX_BYTES, RequestId};
     use serde_json::value::RawValue;
 
     #[test]
@@ -51,6 +55,14 @@ mod tests {
             if let Some(id) = id {
                 assert_eq!(id.as_json(), text);
             }
+        }
+    }
+
+    #[test]
+    fn a_string_is_bounded() {
+        for (bytes, valid) in [(ID_MAX_BYTES, true), (ID_MAX_BYTES + 1, false)] {
+            let raw = RawValue::from_string(format!("\"{}\"", "x".repeat(bytes))).expect("valid JSON");
+            assert_eq!(RequestId::from_json(&raw).is_some(), valid, "{bytes}");
         }
     }
 }

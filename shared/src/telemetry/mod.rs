@@ -22,10 +22,14 @@ use tracing_subscriber::{Layer, fmt};
 
 /// What is logged unless a filter says otherwise.
 pub const DEFAULT_FILTER: &str =
-    "info,sqlx=warn,hyper=warn,hyper_util=warn,h2=warn,rustls=warn,reqwest=warn,rmcp=warn,redis=warn,tower=warn";
+    "info,sqlx=warn,hyper=warn,hyper_util=warn,h2=warn,rustls=warn,reqwest=warn,rmcp=error,redis=warn,tower=warn";
 /// Whose details may be logged. What others say below INFO may hold headers, bodies or parameters (h2 logs every header
 /// it decodes), so no filter brings it out.
 const OURS: [&str; 6] = ["postern", "shared", "keys", "auth_server", "resource_server", "system_tests"];
+
+/// Whose crates write what a client sent (ids, versions, whole messages), raw and at any length, as warnings and below: only their errors may be
+/// logged, whatever a filter says.
+const QUOTES_CLIENTS: &str = "rmcp";
 
 /// Why logs could not be installed.
 #[derive(Debug, thiserror::Error)]
@@ -91,7 +95,12 @@ fn discreet<S: Subscriber + for<'a> LookupSpan<'a>>(layer: impl Layer<S>) -> imp
 
 fn may_be_logged(metadata: &Metadata<'_>) -> bool {
     let origin = metadata.target().split("::").next().unwrap_or_default();
-    *metadata.level() <= Level::INFO || OURS.contains(&origin)
+    let most = match origin {
+        ours if OURS.contains(&ours) => Level::TRACE,
+        quoting if quoting.starts_with(QUOTES_CLIENTS) => Level::ERROR,
+        _ => Level::INFO,
+    };
+    *metadata.level() <= most
 }
 
 #[cfg(test)]
@@ -215,6 +224,25 @@ mod tests {
         });
         let messages: Vec<&str> = lines.iter().map(|line| line["message"].as_str().unwrap()).collect();
         assert_eq!(messages, ["fine", "ours"]);
+    }
+
+    #[test]
+    fn no_filter_brings_out_what_a_client_sent_to_the_protocol_library() {
+        let kept = Kept::default();
+        let writer = kept.clone();
+        let lines = tracing_subscriber::fmt::layer().compact().with_ansi(false).with_writer(move || writer.clone());
+        let filter = EnvFilter::builder().parse("trace,rmcp=trace").unwrap();
+        let subscriber = tracing_subscriber::registry().with(filter).with(discreet(lines));
+        tracing::subscriber::with_default(subscriber, || {
+            let id = "1\n2026-01-01T00:00:00Z ERROR auth_server: forged\u{1b}[2J";
+            let _around = tracing::info_span!(target: "rmcp::service", "serve", %id).entered();
+            tracing::warn!(target: "rmcp::service", %id, "response error");
+            tracing::info!(target: "rmcp_macros", %id, "a neighbour");
+            tracing::error!(target: "rmcp::transport::worker", "worker quit");
+        });
+        let text = String::from_utf8(kept.0.lock().unwrap().clone()).unwrap();
+        assert!(text.contains("worker quit") && text.lines().count() == 1, "{text:?}");
+        assert!(!text.contains("forged") && !text.contains('\u{1b}'), "{text:?}");
     }
 
     #[test]

@@ -39,12 +39,14 @@ async fn what_is_no_message_is_a_json_rpc_error() {
     let token = server.token("mcp.read");
     let deep =
         format!(r#"{{"jsonrpc":"2.0","id":1,"method":"x","params":{{"a":{}1{}}}}}"#, "[".repeat(500), "]".repeat(500));
+    let long_id = format!(r#"{{"jsonrpc":"2.0","id":"{}","method":"ping"}}"#, "x".repeat(257));
     let cases = [
         ("{", -32700, Value::Null),
         ("", -32700, Value::Null),
         (deep.as_str(), -32700, Value::Null),
         ("[]", -32600, Value::Null),
         (r#"{"jsonrpc":"2.0","id":null,"method":"ping"}"#, -32600, Value::Null),
+        (long_id.as_str(), -32600, Value::Null),
         (r#"{"jsonrpc":"1.0","id":"x","method":"ping"}"#, -32600, json!("x")),
         (r#"{"jsonrpc":"2.0","id":7,"method":"tools/call","params":[]}"#, -32602, json!(7)),
         (r#"{"jsonrpc":"2.0","id":7,"method":"tools/call"}"#, -32602, json!(7)),
