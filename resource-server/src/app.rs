@@ -205,7 +205,7 @@ fn assemble(
         audience: settings.resource(),
         jwks: follower.feed.jwks.clone(),
     });
-    let introspection = follower.as_ref().map(|follower| introspection(follower, &fetcher, &clock));
+    let introspection = follower.as_ref().map(|follower| introspection(follower, &clock));
     let pipeline = Arc::new(Pipeline {
         clock: clock.clone(),
         host_and_origin: host_and_origin(&settings)?,
@@ -264,7 +264,7 @@ fn machine_tokens(
     random: &SharedRandom,
 ) -> Arc<MachineTokens> {
     let endpoints = IssuerEndpoints::new(&settings.resource_server.issuer);
-    Arc::new(MachineTokens::new(identity, endpoints, fetcher.clone(), clock.clone(), random.clone()))
+    Arc::new(MachineTokens::new(identity, endpoints, fetcher.for_own_issuer(), clock.clone(), random.clone()))
 }
 
 /// What keeps this server and our own authorization server together.
@@ -276,7 +276,7 @@ fn follower(
     clock: &SharedClock,
     (cache, revocations, tracer): (&TokenCache, &Arc<Revocations>, &Tracer),
 ) -> Follower {
-    let own = &settings.resource_server;
+    let (own, fetcher) = (&settings.resource_server, fetcher.for_own_issuer());
     let endpoints = IssuerEndpoints::new(&own.issuer);
     let keys = KeySource::At(endpoints.jwks.clone());
     let jwks = Arc::new(JwksCache::new(fetcher.clone(), keys, clock.clone()));
@@ -288,14 +288,14 @@ fn follower(
         algorithm: Some(own.token_algorithm),
     };
     let feed = EventFeed { endpoints: endpoints.clone(), fetcher: fetcher.clone(), tokens: tokens.clone(), jwks };
-    let enrolment = Enrolment { endpoints, fetcher: fetcher.clone(), tokens, document };
+    let enrolment = Enrolment { endpoints, fetcher, tokens, document };
     let (revocations, cache, clock, tracer) = (revocations.clone(), cache.clone(), clock.clone(), tracer.clone());
     Follower { enrolment, feed, revocations, cache, clock, tracer }
 }
 
-fn introspection(follower: &Follower, fetcher: &Fetcher, clock: &SharedClock) -> Introspection {
-    let (endpoints, tokens) = (follower.feed.endpoints.clone(), follower.feed.tokens.clone());
-    Introspection::new(endpoints, fetcher.clone(), tokens, clock.clone())
+fn introspection(follower: &Follower, clock: &SharedClock) -> Introspection {
+    let EventFeed { endpoints, fetcher, tokens, .. } = &follower.feed;
+    Introspection::new(endpoints.clone(), fetcher.clone(), tokens.clone(), clock.clone())
 }
 
 fn trusted_issuers(

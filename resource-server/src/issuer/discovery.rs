@@ -2,7 +2,7 @@
 //! A document is believed only about itself: it must name the issuer, and its endpoints must be on hosts that the operator named.
 
 use super::{
-    fetch::{FetchError, Fetcher, refused, send},
+    fetch::{FetchError, Fetcher, refused},
     held_document::{Freshness, HeldDocument},
 };
 use crate::config::{IntrospectionRule, IssuerUrl};
@@ -89,7 +89,7 @@ impl Asked {
     }
 
     async fn fetch_from(&self, url: &str) -> Result<ForeignEndpoints, FetchError> {
-        let fetched = send(url, self.fetcher.get(url)).await?;
+        let fetched = self.fetcher.send(url, self.fetcher.get(url)).await?;
         if fetched.status != StatusCode::OK {
             return Err(refused(url, &fetched));
         }

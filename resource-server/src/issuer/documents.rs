@@ -2,7 +2,7 @@
 
 use super::{
     endpoints::IssuerEndpoints,
-    fetch::{FetchError, Fetcher, refused, send},
+    fetch::{FetchError, Fetcher, refused},
     held_document::{Freshness, HeldDocument},
 };
 use crate::config::IssuerUrl;
@@ -94,7 +94,7 @@ impl IssuerDocuments {
 
 async fn fetch(fetcher: Fetcher, url: String, issuer: String) -> Result<Bytes, FetchError> {
     let malformed = || FetchError::Malformed { url: url.clone(), expected: "the metadata of this issuer" };
-    let fetched = send(&url, fetcher.get(&url)).await?;
+    let fetched = fetcher.send(&url, fetcher.get(&url)).await?;
     if fetched.status != StatusCode::OK {
         return Err(refused(&url, &fetched));
     }

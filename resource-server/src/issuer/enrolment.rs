@@ -2,7 +2,7 @@
 
 use super::{
     endpoints::IssuerEndpoints,
-    fetch::{FetchError, Fetcher, refused, send},
+    fetch::{FetchError, Fetcher, refused},
     machine_token::MachineTokens,
 };
 use http::StatusCode;
@@ -30,7 +30,7 @@ impl Enrolment {
         let token = self.tokens.token().await?;
         let url = &self.endpoints.resources;
         let request = self.fetcher.put_json(url, &self.document).bearer_auth(token.expose());
-        let fetched = send(url, request).await?;
+        let fetched = self.fetcher.send(url, request).await?;
         if fetched.status == StatusCode::UNAUTHORIZED {
             self.tokens.forget().await;
         }

@@ -2,7 +2,7 @@
 
 use super::{
     endpoints::IssuerEndpoints,
-    fetch::{FetchError, Fetcher, refused, send},
+    fetch::{FetchError, Fetcher, refused},
     jwks::{JwksCache, NoKeys, Snapshot},
     machine_token::MachineTokens,
 };
@@ -51,7 +51,8 @@ impl EventFeed {
         let token = self.tokens.token().await?;
         let url = &self.endpoints.events;
         let request = self.fetcher.post_json(url, request).bearer_auth(token.expose());
-        let fetched = send(url, request.timeout(Duration::from_secs(POLL_WAIT_MAX_SECONDS) + POLL_SLACK)).await?;
+        let fetched =
+            self.fetcher.send(url, request.timeout(Duration::from_secs(POLL_WAIT_MAX_SECONDS) + POLL_SLACK)).await?;
         if fetched.status != StatusCode::OK {
             return Err(refused(url, &fetched));
         }

@@ -16,7 +16,11 @@ pub const RESPONSE_MAX_BYTES: usize = 1024 * 1024;
 
 /// The client. Cheap to clone.
 #[derive(Debug, Clone)]
-pub struct Fetcher(reqwest::Client);
+pub struct Fetcher {
+    client: reqwest::Client,
+    /// Whether whoever is asked hears on behalf of which trace.
+    tells_traces: bool,
+}
 
 /// An answer, whatever its status.
 #[derive(Debug, Clone)]
@@ -67,7 +71,7 @@ pub enum FetchError {
 }
 
 impl Fetcher {
-    /// A client with these rules.
+    /// A client with these rules, for servers of somebody else: what a caller says of its trace is nothing to them.
     ///
     /// # Errors
     /// Without TLS roots there is none.
@@ -79,28 +83,89 @@ impl Fetcher {
             .no_proxy()
             .user_agent(concat!("postern-resource-server/", env!("CARGO_PKG_VERSION")))
             .build()
-            .map(Self)
+            .map(|client| Self { client, tells_traces: false })
             .map_err(|cause| FetchError::Unreachable { url: "the HTTP client".into(), cause: because(&cause) })
+    }
+
+    /// The same for our own authorization server, which goes on with the trace (`traceparent`, `tracestate`).
+    pub fn for_own_issuer(&self) -> Self {
+        Self { client: self.client.clone(), tells_traces: true }
     }
 
     /// A GET that accepts JSON.
     pub fn get(&self, url: &str) -> reqwest::RequestBuilder {
-        self.0.get(url).header(http::header::ACCEPT, "application/json")
+        self.client.get(url).header(http::header::ACCEPT, "application/json")
     }
 
     /// A POST of a form that accepts JSON.
     pub fn post_form(&self, url: &str, form: &[(&str, &str)]) -> reqwest::RequestBuilder {
-        self.0.post(url).header(http::header::ACCEPT, "application/json").form(form)
+        self.client.post(url).header(http::header::ACCEPT, "application/json").form(form)
     }
 
     /// A POST of JSON that accepts JSON.
     pub fn post_json(&self, url: &str, json: &impl serde::Serialize) -> reqwest::RequestBuilder {
-        self.0.post(url).header(http::header::ACCEPT, "application/json").json(json)
+        self.client.post(url).header(http::header::ACCEPT, "application/json").json(json)
     }
 
     /// A PUT of JSON.
     pub fn put_json(&self, url: &str, json: &impl serde::Serialize) -> reqwest::RequestBuilder {
-        self.0.put(url).header(http::header::ACCEPT, "application/json").json(json)
+        self.client.put(url).header(http::header::ACCEPT, "application/json").json(json)
+    }
+
+    /// Sends `request` to `url` and reads the whole answer.
+    ///
+    /// # Errors
+    /// [`FetchError::Unreachable`] and [`FetchError::TooLarge`].
+    pub async fn send(&self, url: &str, request: reqwest::RequestBuilder) -> Result<Fetched, FetchError> {
+        let mut step = begin("ask an issuer", SpanKind::Client);
+        if step.is_recording() {
+            step.set_attribute("url.full", url.split(['?', '#']).next().unwrap_or_default().to_owned());
+        }
+        let sent = step.run(self.exchange(url, request)).await;
+        match &sent {
+            Ok(fetched) if step.is_recording() => {
+                step.set_attribute("http.response.status_code", fetched.status.as_str().to_owned());
+            }
+            Ok(_) => {}
+            Err(_) => step.set_error(),
+        }
+        sent
+    }
+
+    /// Sends `request` and reads the JSON of a 200.
+    ///
+    /// # Errors
+    /// [`FetchError`].
+    pub async fn send_for_json<T: serde::de::DeserializeOwned>(
+        &self,
+        url: &str,
+        request: reqwest::RequestBuilder,
+        expected: &'static str,
+    ) -> Result<T, FetchError> {
+        let fetched = self.send(url, request).await?;
+        if fetched.status != StatusCode::OK {
+            return Err(refused(url, &fetched));
+        }
+        serde_json::from_slice(&fetched.body).map_err(|_| FetchError::Malformed { url: url.to_owned(), expected })
+    }
+
+    async fn exchange(&self, url: &str, request: reqwest::RequestBuilder) -> Result<Fetched, FetchError> {
+        let unreachable =
+            |cause: reqwest::Error| FetchError::Unreachable { url: url.to_owned(), cause: because(&cause) };
+        let too_large = || FetchError::TooLarge { url: url.to_owned() };
+        let request = if self.tells_traces { request.headers(propagation_headers()) } else { request };
+        let mut response = request.send().await.map_err(unreachable)?;
+        if response.content_length().is_some_and(|bytes| bytes > RESPONSE_MAX_BYTES as u64) {
+            return Err(too_large());
+        }
+        let mut body = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(unreachable)? {
+            if body.len() + chunk.len() > RESPONSE_MAX_BYTES {
+                return Err(too_large());
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(Fetched { status: response.status(), headers: response.headers().clone(), body: body.into() })
     }
 }
 
@@ -108,59 +173,6 @@ impl Fetcher {
 /// [`PATIENCE`].
 pub async fn patiently<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> Option<T> {
     tokio::time::timeout(PATIENCE, tokio::spawn(carried(work))).await.ok()?.ok()
-}
-
-/// Sends `request` to `url` and reads the whole answer.
-///
-/// # Errors
-/// [`FetchError::Unreachable`] and [`FetchError::TooLarge`].
-pub async fn send(url: &str, request: reqwest::RequestBuilder) -> Result<Fetched, FetchError> {
-    let mut step = begin("ask an issuer", SpanKind::Client);
-    if step.is_recording() {
-        step.set_attribute("url.full", url.split(['?', '#']).next().unwrap_or_default().to_owned());
-    }
-    let sent = step.run(exchange(url, request)).await;
-    match &sent {
-        Ok(fetched) if step.is_recording() => {
-            step.set_attribute("http.response.status_code", fetched.status.as_str().to_owned());
-        }
-        Ok(_) => {}
-        Err(_) => step.set_error(),
-    }
-    sent
-}
-
-async fn exchange(url: &str, request: reqwest::RequestBuilder) -> Result<Fetched, FetchError> {
-    let unreachable = |cause: reqwest::Error| FetchError::Unreachable { url: url.to_owned(), cause: because(&cause) };
-    let too_large = || FetchError::TooLarge { url: url.to_owned() };
-    let mut response = request.headers(propagation_headers()).send().await.map_err(unreachable)?;
-    if response.content_length().is_some_and(|bytes| bytes > RESPONSE_MAX_BYTES as u64) {
-        return Err(too_large());
-    }
-    let mut body = Vec::new();
-    while let Some(chunk) = response.chunk().await.map_err(unreachable)? {
-        if body.len() + chunk.len() > RESPONSE_MAX_BYTES {
-            return Err(too_large());
-        }
-        body.extend_from_slice(&chunk);
-    }
-    Ok(Fetched { status: response.status(), headers: response.headers().clone(), body: body.into() })
-}
-
-/// Sends `request` and reads the JSON of a 200.
-///
-/// # Errors
-/// [`FetchError`].
-pub async fn send_for_json<T: serde::de::DeserializeOwned>(
-    url: &str,
-    request: reqwest::RequestBuilder,
-    expected: &'static str,
-) -> Result<T, FetchError> {
-    let fetched = send(url, request).await?;
-    if fetched.status != StatusCode::OK {
-        return Err(refused(url, &fetched));
-    }
-    serde_json::from_slice(&fetched.body).map_err(|_| FetchError::Malformed { url: url.to_owned(), expected })
 }
 
 /// The refusal in `fetched`, with its OAuth error code if it looks like one.

@@ -2,7 +2,7 @@
 
 use super::{
     endpoints::IssuerEndpoints,
-    fetch::{FetchError, Fetcher, send_for_json},
+    fetch::{FetchError, Fetcher},
     machine_token::MachineTokens,
 };
 use crate::bearer::cache::TokenDigest;
@@ -90,7 +90,8 @@ impl Introspection {
             ("client_assertion", assertion.expose()),
         ];
         let url = &self.endpoints.introspection;
-        let answer: Answer = send_for_json(url, self.fetcher.post_form(url, &form), "an introspection").await?;
+        let answer: Answer =
+            self.fetcher.send_for_json(url, self.fetcher.post_form(url, &form), "an introspection").await?;
         Ok(answer.active)
     }
 }

@@ -3,7 +3,7 @@
 
 use super::{
     discovery::Discovery,
-    fetch::{FetchError, Fetcher, patiently, send},
+    fetch::{FetchError, Fetcher, patiently},
 };
 use http::{
     HeaderMap, HeaderValue, StatusCode,
@@ -304,7 +304,7 @@ impl JwksCache {
         if let (Some(_), Some(etag)) = (&before.keys, &before.etag) {
             request = request.header(IF_NONE_MATCH, etag);
         }
-        let fetched = send(&url, request).await?;
+        let fetched = self.fetcher.send(&url, request).await?;
         let fresh_seconds = fresh_seconds(&fetched.headers);
         if let (StatusCode::NOT_MODIFIED, Some(keys), Some(etag)) = (fetched.status, &before.keys, &before.etag) {
             return Ok(Published { keys: keys.clone(), fresh_seconds, etag: Some(etag.clone()) });

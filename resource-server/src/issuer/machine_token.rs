@@ -2,7 +2,7 @@
 
 use super::{
     endpoints::IssuerEndpoints,
-    fetch::{FetchError, Fetcher, send_for_json},
+    fetch::{FetchError, Fetcher},
 };
 use serde::Deserialize;
 use shared::{
@@ -82,7 +82,8 @@ impl MachineTokens {
             ("client_assertion", assertion.expose()),
         ];
         let url = &self.endpoints.token;
-        let answer: TokenAnswer = send_for_json(url, self.fetcher.post_form(url, &form), "a token").await?;
+        let answer: TokenAnswer =
+            self.fetcher.send_for_json(url, self.fetcher.post_form(url, &form), "a token").await?;
         let text = Secret::new(answer.access_token);
         let lifetime = answer.expires_in.max(0);
         let renew_at = now.saturating_add((lifetime - RENEW_BEFORE_SECONDS).max(lifetime / 2));

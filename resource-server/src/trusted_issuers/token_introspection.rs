@@ -6,7 +6,7 @@ use crate::{
     bearer::{cache::TokenDigest, guesser::Guesser, weak_map::WeakMap},
     issuer::{
         discovery::Discovery,
-        fetch::{FetchError, Fetcher, PATIENCE, patiently, refused, send},
+        fetch::{FetchError, Fetcher, PATIENCE, patiently, refused},
         introspection::Asked,
     },
 };
@@ -225,7 +225,7 @@ impl TokenIntrospection {
         let url = endpoints.introspection.as_deref().ok_or_else(|| Asking::Issuer(missing()))?;
         let methods = &endpoints.introspection_methods;
         let question = self.client.question(&self.fetcher, url, issuer, methods, token, now).map_err(Asking::Issuer)?;
-        let fetched = send(url, question).await.map_err(|cause| match cause {
+        let fetched = self.fetcher.send(url, question).await.map_err(|cause| match cause {
             FetchError::TooLarge { .. } => Asking::Answer(cause),
             cause => Asking::Issuer(cause),
         })?;

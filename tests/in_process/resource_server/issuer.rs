@@ -53,6 +53,8 @@ pub struct Play {
     changed: Notify,
     pub introspection: Mutex<Introspection>,
     pub introspected: AtomicUsize,
+    /// What the last question about a token came with.
+    pub introspection_headers: Mutex<HeaderMap>,
 }
 
 /// What introspection answers.
@@ -84,6 +86,7 @@ pub async fn start() -> Arc<Play> {
         changed: Notify::new(),
         introspection: Mutex::new(Introspection::Active),
         introspected: AtomicUsize::new(0),
+        introspection_headers: Mutex::default(),
     });
     let router = Router::new()
         .route("/.well-known/jwks.json", get(jwks))
@@ -171,7 +174,8 @@ async fn token(State(play): State<Arc<Play>>, form: String) -> Response {
     Json(json!({"access_token": MACHINE_TOKEN, "token_type": "Bearer", "expires_in": 900})).into_response()
 }
 
-async fn introspect(State(play): State<Arc<Play>>, form: String) -> Response {
+async fn introspect(State(play): State<Arc<Play>>, headers: HeaderMap, form: String) -> Response {
+    *play.introspection_headers.lock().expect("unpoisoned") = headers;
     let form = members(&form);
     assert!(form.contains_key("client_assertion") && form.contains_key("token"));
     play.introspected.fetch_add(1, Ordering::SeqCst);

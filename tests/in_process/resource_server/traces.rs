@@ -8,7 +8,13 @@ use super::{
     trusted_issuers::in_place,
 };
 use crate::auth_server::given::{Given, public_client};
-use axum::{Json, Router, extract::State, http::StatusCode, routing::post as on_post};
+use axum::{
+    Json, Router,
+    body::Body,
+    extract::State,
+    http::{Request, StatusCode},
+    routing::post as on_post,
+};
 use serde_json::{Value, json};
 use shared::{
     config::Sources,
@@ -162,25 +168,42 @@ async fn a_word_that_a_caller_chose_is_told_to_no_collector() {
     assert!(!format!("{told:?}").contains("hunter2"), "{told:#?}");
 }
 
+/// A call that says where in which trace it is made, and what other systems say of it.
+fn traced(token: &str, states: &[&str]) -> Request<Body> {
+    let mut request = post(token, list().to_string());
+    let traceparent = format!("00-{TRACE}-{CLIENT_SPAN}-01").parse().expect("a value");
+    request.headers_mut().insert("traceparent", traceparent);
+    for state in states {
+        request.headers_mut().append("tracestate", state.parse().expect("a value"));
+    }
+    request
+}
+
 #[tokio::test]
-async fn what_other_systems_say_of_a_trace_goes_on_with_it() {
-    let foreign = foreign_issuer::start().await;
-    let server = in_place(&[&foreign], ASKING).await;
-    let ask = async |token: &str, states: &[&str]| {
-        let mut request = post(token, list().to_string());
-        let traceparent = format!("00-{TRACE}-{CLIENT_SPAN}-01").parse().expect("a value");
-        request.headers_mut().insert("traceparent", traceparent);
-        for state in states {
-            request.headers_mut().append("tracestate", state.parse().expect("a value"));
-        }
-        server.send(request).await;
-        foreign.last_headers.lock().expect("unpoisoned").clone()
+async fn what_other_systems_say_of_a_trace_goes_on_with_it_to_our_own_issuer() {
+    let server = Server::start().await;
+    // The feed has said nothing for so long that each token is asked about.
+    server.issuer.break_feed(true);
+    server.advance(31);
+    let ask = async |states: &[&str]| {
+        server.send(traced(&server.token("mcp.read"), states)).await;
+        server.issuer.introspection_headers.lock().expect("unpoisoned").clone()
     };
-    let told = ask("one", &["congo=t61rcWkgMzE", "rojo=00f067aa0ba902b7"]).await;
+    let told = ask(&["congo=t61rcWkgMzE", "rojo=00f067aa0ba902b7"]).await;
     assert_eq!(told["tracestate"], "congo=t61rcWkgMzE,rojo=00f067aa0ba902b7");
     assert!(told["traceparent"].to_str().expect("ASCII").contains(TRACE));
-    let told = ask("another", &["congo=t61rcWkgMzE", "no member"]).await;
+    let told = ask(&["congo=t61rcWkgMzE", "no member"]).await;
     assert!(told.contains_key("traceparent") && !told.contains_key("tracestate"), "{told:?}");
+}
+
+#[tokio::test]
+async fn an_issuer_of_somebody_else_hears_nothing_of_a_trace() {
+    let foreign = foreign_issuer::start().await;
+    let server = in_place(&[&foreign], ASKING).await;
+    server.send(traced("one", &["congo=t61rcWkgMzE"])).await;
+    let told = foreign.last_headers.lock().expect("unpoisoned").clone();
+    assert!(told.contains_key("authorization"), "it was asked: {told:?}");
+    assert!(!told.contains_key("traceparent") && !told.contains_key("tracestate"), "{told:?}");
 }
 
 /// Fails to commit.
