@@ -10,6 +10,7 @@ use super::{
 use crate::{
     grants::end_client_access::end_client_access,
     store::{
+        authorization_grant::RevocationReason,
         client,
         user_account::{self, UserFilter, UserRecord},
     },
@@ -241,7 +242,8 @@ async fn end_client(call: &Call<'_>) -> Result<Reply, Refusal> {
     if client::find(&mut app.store.read(), client_id).await?.is_none() {
         return Err(Refusal::not_found());
     }
-    end_client_access(&app.store, &*app.random, call.actor, &user_id, client_id, call.now).await?;
+    let by = (call.actor, RevocationReason::Administrator);
+    end_client_access(&app.store, &*app.random, by, &user_id, client_id, call.now).await?;
     Ok(Reply::nothing())
 }
 

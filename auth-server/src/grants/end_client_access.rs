@@ -15,38 +15,27 @@ use shared::{
     random::Random,
 };
 
-/// Ends every grant of this user for this client, at whatever resource and for whatever organization, in one transaction; each is told and
+/// Ends every grant of this user for this client, at whatever resource and for whatever organization, for `reason`, in one transaction; each is told and
 /// recorded like one that ends alone. With them end the consents that the client could renew its access by, those too whose grants are long
-/// over; a grant that it got meanwhile ends in a transaction of its own. When this returns, none stands that was not allowed anew.
+/// over. When this returns, none stands that was not allowed anew.
 ///
 /// # Errors
 /// The database failed; then what stands is as the pages show it.
 pub async fn end_client_access(
     store: &Store,
     random: &dyn Random,
-    by: &Actor,
+    (by, reason): (&Actor, RevocationReason),
     user_id: &str,
     client_id: &str,
     now: UnixSeconds,
 ) -> Result<(), StoreError> {
-    let reason = match by {
-        Actor::Person { .. } => RevocationReason::User,
-        _ => RevocationReason::Administrator,
-    };
-    loop {
-        let standing = authorization_grant::list_standing(&mut store.read(), user_id, client_id, now).await?;
-        let acts: Vec<_> = standing.iter().map(|grant| (grant, revocation(grant, random, by, now))).collect();
-        let acts = &acts;
-        store
-            .write(|mut tx| async move {
-                for (grant, event) in acts {
-                    revoke_grant(&mut tx, grant, reason, event, now).await?;
-                }
-                remembered_consent::forget_of_user_and_client(&mut tx, user_id, client_id).await
-            })
-            .await?;
-        if standing.is_empty() {
-            return Ok(());
-        }
-    }
+    store
+        .write(|mut tx| async move {
+            for grant in authorization_grant::list_standing(&mut tx, user_id, client_id, now).await? {
+                let event = revocation(&grant, random, by, now);
+                revoke_grant(&mut tx, &grant, reason, &event, now).await?;
+            }
+            remembered_consent::forget_of_user_and_client(&mut tx, user_id, client_id).await
+        })
+        .await
 }

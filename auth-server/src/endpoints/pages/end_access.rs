@@ -12,6 +12,7 @@ use crate::{
     pages::Notice,
     parameters::Parameters,
     router::paths,
+    store::authorization_grant::RevocationReason,
     users::{Session, end_session::end_own_session},
 };
 use axum::{body::Body, extract::State, response::Response};
@@ -40,8 +41,8 @@ pub async fn end_client(State(app): State<Arc<App>>, id: RequestId, headers: Hea
     let result = async {
         if let Some((session, form)) = own_form(&visit, body).await? {
             let (user_id, client_id) = (&session.user.id, form.get("client").unwrap_or_default());
-            let by = Actor::Person { user_id: user_id.clone() };
-            end_client_access(&app.store, &*app.random, &by, user_id, client_id, visit.now).await?;
+            let by = (&Actor::Person { user_id: user_id.clone() }, RevocationReason::User);
+            end_client_access(&app.store, &*app.random, by, user_id, client_id, visit.now).await?;
             catch_up_if_possible(&app).await;
             return Ok(see_other(&visit.site.home));
         }
