@@ -90,7 +90,7 @@ impl Store {
 fn named(error: OpenError, path: &Path) -> OpenError {
     match error {
         OpenError::Store(cause) => OpenError::File { path: path.display().to_string(), cause: cause.to_string() },
-        OpenError::Migration(MigrationError::Failed { name, cause }) if name == migration::LOOK => {
+        OpenError::Migration(MigrationError::Unreadable { cause }) => {
             OpenError::File { path: path.display().to_string(), cause }
         }
         other => other,

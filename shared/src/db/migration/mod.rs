@@ -77,6 +77,12 @@ pub enum MigrationError {
         /// What the database has there.
         found: String,
     },
+    /// What the database has cannot be read: it is broken, or no database.
+    #[error("what migrations the database has cannot be read: {cause}")]
+    Unreadable {
+        /// What the database said.
+        cause: String,
+    },
     /// A migration failed.
     #[error("migration {name} failed and nothing was changed: {cause}")]
     Failed {
@@ -105,13 +111,14 @@ impl MigrationError {
     fn failed(name: &str, error: &sqlx::Error) -> Self {
         Self::Failed { name: name.to_owned(), cause: error.to_string() }
     }
+
+    fn unreadable(error: &sqlx::Error) -> Self {
+        Self::Unreadable { cause: error.to_string() }
+    }
 }
 
 /// How long to wait for another process that migrates.
 const LOCK_WAIT_SECONDS: u64 = 600;
-
-/// What failed when it was looked what the database has, or is.
-pub(super) const LOOK: &str = "schema_migration";
 
 /// Says what was done to a database that held something; what a new one is made of is no news.
 fn log(migration: &Migration, pending: &[Migration], schema: &Schema) {

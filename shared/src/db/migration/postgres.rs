@@ -1,6 +1,6 @@
 //! Migrating a PostgreSQL schema. The lock is an advisory lock named after the schema.
 
-use super::{Applied, LOCK_WAIT_SECONDS, LOOK, Migration, MigrationError, Schema, checksum, log, pending};
+use super::{Applied, LOCK_WAIT_SECONDS, Migration, MigrationError, Schema, checksum, log, pending};
 use sqlx::{AssertSqlSafe, Connection as _, Row as _, postgres::PgConnection};
 
 const SCHEMA_EXISTS: &str = "select 1 from pg_namespace where nspname = $1";
@@ -38,7 +38,7 @@ async fn run_locked(connection: &mut PgConnection, schema: &Schema) -> Result<()
         created.map_err(|error| MigrationError::failed("create schema", &error))?;
     }
     let created = sqlx::query(CREATE).execute(&mut *connection).await;
-    created.map_err(|error| MigrationError::failed(LOOK, &error))?;
+    created.map_err(|error| MigrationError::failed("create table", &error))?;
     let pending = still_pending(connection, schema).await?;
     for migration in pending {
         apply(connection, migration).await?;
@@ -69,11 +69,11 @@ async fn lock(connection: &mut PgConnection, schema: &Schema) -> Result<(), Migr
 
 async fn exists(connection: &mut PgConnection, sql: &'static str, schema: &Schema) -> Result<bool, MigrationError> {
     let row = sqlx::query(sql).bind(schema.name()).fetch_optional(connection).await;
-    row.map(|row| row.is_some()).map_err(|error| MigrationError::failed(LOOK, &error))
+    row.map(|row| row.is_some()).map_err(|error| MigrationError::unreadable(&error))
 }
 
 async fn still_pending(connection: &mut PgConnection, schema: &Schema) -> Result<&'static [Migration], MigrationError> {
-    let failed = |error| MigrationError::failed(LOOK, &error);
+    let failed = |error| MigrationError::unreadable(&error);
     let rows = sqlx::query(APPLIED).fetch_all(connection).await.map_err(failed)?;
     let applied: Result<Vec<_>, _> =
         rows.iter().map(|row| Ok(Applied { name: row.try_get("name")?, checksum: row.try_get("checksum")? })).collect();

@@ -1,6 +1,6 @@
 //! Migrating a SQLite file. The lock is the file's own write lock (`BEGIN IMMEDIATE`).
 
-use super::{Applied, LOCK_WAIT_SECONDS, LOOK, Migration, MigrationError, Schema, checksum, log, pending};
+use super::{Applied, LOCK_WAIT_SECONDS, Migration, MigrationError, Schema, checksum, log, pending};
 use sqlx::{Row as _, sqlite::SqliteConnection};
 use std::{
     path::{Path, PathBuf},
@@ -95,14 +95,14 @@ async fn is_set_up(connection: &mut SqliteConnection) -> Result<bool, MigrationE
 
 async fn exists(connection: &mut SqliteConnection, sql: &'static str) -> Result<bool, MigrationError> {
     let row = sqlx::query(sql).fetch_optional(connection).await;
-    row.map(|row| row.is_some()).map_err(|error| MigrationError::failed(LOOK, &error))
+    row.map(|row| row.is_some()).map_err(|error| MigrationError::unreadable(&error))
 }
 
 async fn still_pending(
     connection: &mut SqliteConnection,
     schema: &Schema,
 ) -> Result<&'static [Migration], MigrationError> {
-    let failed = |error| MigrationError::failed(LOOK, &error);
+    let failed = |error| MigrationError::unreadable(&error);
     let rows = sqlx::query(APPLIED).fetch_all(connection).await.map_err(failed)?;
     let applied: Result<Vec<_>, _> =
         rows.iter().map(|row| Ok(Applied { name: row.try_get("name")?, checksum: row.try_get("checksum")? })).collect();
