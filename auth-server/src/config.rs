@@ -8,7 +8,7 @@ use crate::{
 use shared::{
     config::{
         ConfigurationError, DurationSeconds, Problem, PublicUrl, SharedSettings, Sources, between, check_metrics_apart,
-        warn_of_other_port,
+        warnings,
     },
     db::DatabaseUrl,
     http::AddressRange,
@@ -135,9 +135,7 @@ impl Settings {
     /// What may be meant so, and mostly is not.
     pub fn warnings(&self) -> Vec<Problem> {
         let own = &self.auth_server;
-        let has_proxy = !self.shared.trusted_proxies.is_empty();
-        let warning = warn_of_other_port("auth_server", &own.public_url, &own.listen);
-        warning.filter(|_| !has_proxy).into_iter().collect()
+        warnings(&self.shared, "auth_server", &own.public_url, &own.listen)
     }
 
     fn contradictions(&self) -> Vec<Problem> {

@@ -12,7 +12,7 @@ use crate::mcp::host_and_origin::HostAndOrigin;
 use shared::{
     config::{
         ByteSize, ConfigurationError, DurationSeconds, Problem, PublicUrl, SettingsList, SharedSettings, Sources,
-        between, check_metrics_apart, warn_of_other_port,
+        between, check_metrics_apart, warnings,
     },
     db::DatabaseUrl,
     protocol::{access_token_claims::ACCESS_TOKEN_TTL_SECONDS, jwt::AssertionSigner, token_algorithm::TokenAlgorithm},
@@ -175,9 +175,7 @@ impl Settings {
     /// What may be meant so, and mostly is not.
     pub fn warnings(&self) -> Vec<Problem> {
         let own = &self.resource_server;
-        let has_proxy = !self.shared.trusted_proxies.is_empty();
-        let warning = warn_of_other_port("resource_server", &own.public_url, &own.listen);
-        warning.filter(|_| !has_proxy).into_iter().collect()
+        warnings(&self.shared, "resource_server", &own.public_url, &own.listen)
     }
 
     fn contradictions(&self) -> Vec<Problem> {

@@ -1,6 +1,6 @@
 //! Which addresses may stand beside which, and beside which URL.
 
-use super::{Problem, PublicUrl};
+use super::{Problem, PublicUrl, SharedSettings};
 use std::net::SocketAddr;
 
 /// The problem, if metrics are to be told where the public is served: `key` is the setting that says where.
@@ -10,8 +10,15 @@ pub fn check_metrics_apart(key: &str, metrics: &[SocketAddr], public: &[SocketAd
     Some(Problem::new(key, format!("{address} is where the public is served; metrics need a port of their own")))
 }
 
-/// A warning, if nothing listens on the port that `public_url` has: `table` is where both are set. Behind a proxy that is as it should be.
-pub fn warn_of_other_port(table: &str, public_url: &PublicUrl, listen: &[SocketAddr]) -> Option<Problem> {
+/// What may be meant so where a server is reached, and mostly is not: `table` is where `public_url` and `listen` are set.
+pub fn warnings(shared: &SharedSettings, table: &str, public_url: &PublicUrl, listen: &[SocketAddr]) -> Vec<Problem> {
+    // Behind a proxy another port is as it should be.
+    let has_proxy = !shared.trusted_proxies.is_empty();
+    warn_of_other_port(table, public_url, listen).filter(|_| !has_proxy).into_iter().collect()
+}
+
+/// A warning, if nothing listens on the port that `public_url` has.
+fn warn_of_other_port(table: &str, public_url: &PublicUrl, listen: &[SocketAddr]) -> Option<Problem> {
     let is_meant = |address: &SocketAddr| address.port() == public_url.port() || address.port() == 0;
     if listen.is_empty() || listen.iter().any(is_meant) {
         return None;
