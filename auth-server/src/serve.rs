@@ -73,7 +73,8 @@ impl Server {
         jobs::start(&app, &mut running, &ended);
         let told = Arc::clone(&app);
         let metrics = http::metrics_router(move || metrics::page(Arc::clone(&told)));
-        let [cap, metrics_cap] = [(); 2].map(|()| http::ConnectionCap::of(&app.settings.shared));
+        let cap_of_listener = || http::ConnectionCap::of(&app.settings.shared);
+        let (cap, metrics_cap) = (cap_of_listener(), cap_of_listener());
         running.spawn(http::serve(metrics_listeners, metrics, metrics_cap, ended.clone()));
         if let Some(exporter) = exporter {
             running.spawn(exporter.run(ended.clone()));

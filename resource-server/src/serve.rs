@@ -26,7 +26,8 @@ pub struct Server {
     store: Store,
     listeners: Vec<TcpListener>,
     metrics_listeners: Vec<TcpListener>,
-    caps: [http::ConnectionCap; 2],
+    cap: http::ConnectionCap,
+    metrics_cap: http::ConnectionCap,
     exporter: Option<Exporter>,
     stop: CancellationToken,
 }
@@ -51,16 +52,17 @@ impl Server {
         let listeners = http::bind(&settings.resource_server.listen)?;
         let metrics_listeners =
             http::bind(&settings.resource_server.metrics_listen).map_err(StartError::ListenForMetrics)?;
-        let caps = [(); 2].map(|()| http::ConnectionCap::of(&settings.shared));
+        let cap_of_listener = || http::ConnectionCap::of(&settings.shared);
+        let (cap, metrics_cap) = (cap_of_listener(), cap_of_listener());
         let store = open_store(&settings, random.as_ref()).await?;
         let (tracer, exporter) = Tracer::of(&settings.shared, SERVICE, &random);
         let parts = Parts { settings, store: store.clone(), clock, random, identity, stop: stop.clone(), tracer };
-        Ok(Self { app: build(parts)?, store, listeners, metrics_listeners, caps, exporter, stop })
+        Ok(Self { app: build(parts)?, store, listeners, metrics_listeners, cap, metrics_cap, exporter, stop })
     }
 
     /// Serves until told to stop; the database closes after the last request.
     pub async fn serve(self) {
-        let Self { app, store, listeners, metrics_listeners, caps: [cap, metrics_cap], exporter, stop } = self;
+        let Self { app, store, listeners, metrics_listeners, cap, metrics_cap, exporter, stop } = self;
         let (told, ended) = (app.metrics.clone(), CancellationToken::new());
         let metrics = http::metrics_router(move || {
             let told = told.clone();

@@ -37,5 +37,5 @@ pub use rate_limit_headers::set_rate_limit_headers;
 pub(crate) use request_id::on_behalf_of;
 pub use request_id::{CurrentRequest, RequestId, RequestIds, X_REQUEST_ID, current_request};
 pub use security_headers::{NoStore, SecurityHeaders, set_content_security_policy, set_no_store};
-pub use serve::{DRAIN, ServeLimits, serve, serve_within};
+pub use serve::{DRAIN, HEADER_LINES_MAX, ServeLimits, serve, serve_within};
 pub use signal::cancel_on_signal;

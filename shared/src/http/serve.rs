@@ -26,6 +26,10 @@ const ACCEPT_REST: Duration = Duration::from_millis(100);
 /// after the signal; what is left is for jobs and the database to end.
 pub const DRAIN: Duration = Duration::from_secs(3);
 
+/// An HTTP/1.1 head with more lines than this is refused (431). It is hyper's own number: to set any, this one too, costs two allocations of
+/// kilobytes a request.
+pub const HEADER_LINES_MAX: usize = 100;
+
 /// What one server takes at most.
 #[derive(Debug, Clone, Copy)]
 pub struct ServeLimits {
@@ -109,7 +113,7 @@ fn builder(limits: &ServeLimits) -> Builder<TokioExecutor> {
     builder
         .http1()
         .timer(TokioTimer::new())
-        // GuardedIo keeps the time. Header lines are limited by hyper's own number, 100: any other costs two allocations of kilobytes a request.
+        // GuardedIo keeps the time, and [`HEADER_LINES_MAX`] is set by nobody.
         .header_read_timeout(None)
         .max_buf_size(limits.head_bytes);
     builder
