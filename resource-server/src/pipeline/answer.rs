@@ -24,7 +24,7 @@ use http::{
 use http_body_util::combinators::BoxBody;
 use shared::{
     clock::UnixSeconds,
-    trace::{Propagated, Span, SpanKind, TraceContext, TraceState, begin, begin_remote},
+    trace::{Span, SpanContext, SpanKind, TraceContext, TraceState, begin, begin_remote},
 };
 use std::{
     convert::Infallible,
@@ -197,10 +197,10 @@ fn begin_message(message: &Message) -> Span {
     step
 }
 
-fn sent_by(envelope: &Envelope) -> Option<Propagated> {
+fn sent_by(envelope: &Envelope) -> Option<SpanContext> {
     let meta = envelope.params.meta.as_ref()?;
     let context = TraceContext::parse(meta.traceparent.as_deref()?)?;
-    Some(Propagated { context, state: TraceState::parse(meta.tracestate.as_deref()) })
+    Some(SpanContext { context, state: TraceState::parse(meta.tracestate.as_deref()) })
 }
 
 /// What is still needed of a message once it is gone.

@@ -3,7 +3,7 @@
 use super::client_address::ClientAddress;
 use super::manner::Manner;
 use crate::random::{Random, random_32};
-use crate::trace::{self, Propagated, TraceId, Traced, Tracer};
+use crate::trace::{self, SpanContext, TraceId, Traced, Tracer};
 use axum::extract::{FromRequestParts, MatchedPath, Request};
 use axum::response::Response;
 use base64::Engine as _;
@@ -99,7 +99,7 @@ impl RequestIds {
 
     /// The request as a step of the trace that it names, or of a new one.
     fn step(&self, request: &Request) -> trace::Span {
-        let mut step = self.tracer.start_request(Propagated::from_headers(request.headers()));
+        let mut step = self.tracer.start_request(SpanContext::from_headers(request.headers()));
         if step.is_recording() {
             let method = known_method(request.method());
             let route = request.extensions().get::<MatchedPath>().map_or("", MatchedPath::as_str).to_owned();

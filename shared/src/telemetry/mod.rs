@@ -107,7 +107,7 @@ fn may_be_logged(metadata: &Metadata<'_>) -> bool {
 mod tests {
     use super::{BatchedWriter, DEFAULT_FILTER, JsonLines, TimeAndRequest, discreet};
     use crate::http::{ClientAddress, CurrentRequest, RequestId, on_behalf_of};
-    use crate::trace::{Propagated, TraceContext, TraceState, Tracer};
+    use crate::trace::{SpanContext, TraceContext, TraceState, Tracer};
     use std::io;
     use std::sync::{Arc, Mutex};
     use tracing_subscriber::EnvFilter;
@@ -188,7 +188,7 @@ mod tests {
         let request = CurrentRequest { id, client: ClientAddress::new([203, 0, 113, 9].into()), trace_id: None };
         let traced_request = CurrentRequest { trace_id, ..request };
         let traced = |trace: &str| {
-            let at = context(trace).map(|context| Propagated { context, state: TraceState::default() });
+            let at = context(trace).map(|context| SpanContext { context, state: TraceState::default() });
             Tracer::default().start_request(at).traced().unwrap()
         };
         let lines = logged("info", || {

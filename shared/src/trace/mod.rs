@@ -13,7 +13,7 @@ mod state;
 pub use context::{SpanId, TraceContext, TraceId};
 pub use export::Exporter;
 pub use span::{
-    Propagated, Span, SpanKind, TRACEPARENT, TRACESTATE, Traced, begin, begin_remote, carried, current_trace_id,
+    Span, SpanContext, SpanKind, TRACEPARENT, TRACESTATE, Traced, begin, begin_remote, carried, current_trace_id,
     propagation_headers,
 };
 pub use state::TraceState;
@@ -59,7 +59,7 @@ impl Tracer {
     }
 
     /// The span of a request that came in with `parent`: it continues that trace, or begins one.
-    pub fn start_request(&self, parent: Option<Propagated>) -> Span {
+    pub fn start_request(&self, parent: Option<SpanContext>) -> Span {
         self.start(SpanKind::Server, parent)
     }
 
@@ -70,14 +70,14 @@ impl Tracer {
         span
     }
 
-    fn start(&self, kind: SpanKind, parent: Option<Propagated>) -> Span {
-        let Some(recorder) = &self.0 else { return Span::passing(self.clone(), parent) };
+    fn start(&self, kind: SpanKind, parent: Option<SpanContext>) -> Span {
+        let Some(recorder) = &self.0 else { return Span::non_recording(self.clone(), parent) };
         let span_id = recorder.span_id();
-        let Some(Propagated { context, state }) = parent else {
+        let Some(SpanContext { context, state }) = parent else {
             let context = TraceContext { trace_id: recorder.trace_id(), span_id, sampled: recorder.is_sampled() };
-            return Span::recorded(self.clone(), Propagated { context, state: TraceState::default() }, None, kind);
+            return Span::recorded(self.clone(), SpanContext { context, state: TraceState::default() }, None, kind);
         };
-        let at = Propagated { context: TraceContext { span_id, ..context }, state };
+        let at = SpanContext { context: TraceContext { span_id, ..context }, state };
         Span::recorded(self.clone(), at, Some(context.span_id), kind)
     }
 

@@ -24,14 +24,14 @@ pub enum SpanKind {
 
 /// Where in which trace something happens, with what goes on beside it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Propagated {
+pub struct SpanContext {
     /// The ids.
     pub context: TraceContext,
     /// What other tracing systems say of it.
     pub state: TraceState,
 }
 
-impl Propagated {
+impl SpanContext {
     /// What came in with `headers`; `None` without a `traceparent`, whose `tracestate` counts for nothing (W3C Trace Context §4.3).
     pub fn from_headers(headers: &HeaderMap) -> Option<Self> {
         let context = TraceContext::parse(headers.get(TRACEPARENT)?.to_str().ok()?)?;
@@ -48,7 +48,7 @@ impl Propagated {
 #[derive(Debug, Clone)]
 pub struct Traced {
     tracer: Tracer,
-    at: Propagated,
+    at: SpanContext,
 }
 
 tokio::task_local! {
@@ -88,13 +88,13 @@ pub fn carried<F: Future>(work: F) -> impl Future<Output = F::Output> {
 
 /// A step of what this runs on behalf of; of nothing, if that is not traced.
 pub fn begin(name: &'static str, kind: SpanKind) -> Span {
-    let Some(Traced { tracer, at }) = current() else { return Span::passing(Tracer::default(), None) };
+    let Some(Traced { tracer, at }) = current() else { return Span::non_recording(Tracer::default(), None) };
     Span::child(tracer, at, name, kind)
 }
 
 /// A step of `remote`, which came in with a message, in this process; the step that brought the message is linked. `remote` alone decides whether
 /// it is recorded.
-pub fn begin_remote(name: &'static str, kind: SpanKind, remote: Propagated) -> Span {
+pub fn begin_remote(name: &'static str, kind: SpanKind, remote: SpanContext) -> Span {
     let here = current();
     let mut span = Span::child(here.as_ref().map(|here| here.tracer.clone()).unwrap_or_default(), remote, name, kind);
     if let (Some(open), Some(here)) = (&mut span.open, here) {
@@ -107,29 +107,29 @@ pub fn begin_remote(name: &'static str, kind: SpanKind, remote: Propagated) -> S
 #[derive(Debug)]
 pub struct Span {
     tracer: Tracer,
-    at: Option<Propagated>,
+    at: Option<SpanContext>,
     open: Option<Box<FinishedSpan>>,
 }
 
 impl Span {
     /// Records nothing, and hands on the context that came in.
-    pub(super) fn passing(tracer: Tracer, at: Option<Propagated>) -> Self {
+    pub(super) fn non_recording(tracer: Tracer, at: Option<SpanContext>) -> Self {
         Self { tracer, at, open: None }
     }
 
-    pub(super) fn recorded(tracer: Tracer, at: Propagated, parent: Option<SpanId>, kind: SpanKind) -> Self {
+    pub(super) fn recorded(tracer: Tracer, at: SpanContext, parent: Option<SpanId>, kind: SpanKind) -> Self {
         let begun = || Box::new(FinishedSpan::begin(at.context, parent, kind, unix_nanoseconds()));
         let open = at.context.sampled.then(begun);
         Self { tracer, at: Some(at), open }
     }
 
     /// A step under `parent`, if that is recorded; else whatever runs on behalf of it runs on behalf of `parent`.
-    fn child(tracer: Tracer, parent: Propagated, name: &'static str, kind: SpanKind) -> Self {
+    fn child(tracer: Tracer, parent: SpanContext, name: &'static str, kind: SpanKind) -> Self {
         if !tracer.records() || !parent.context.sampled {
-            return Self::passing(tracer, Some(parent));
+            return Self::non_recording(tracer, Some(parent));
         }
         let (context, above) = (tracer.child(parent.context), parent.context.span_id);
-        let mut span = Self::recorded(tracer, Propagated { context, ..parent }, Some(above), kind);
+        let mut span = Self::recorded(tracer, SpanContext { context, ..parent }, Some(above), kind);
         span.update_name(name);
         span
     }

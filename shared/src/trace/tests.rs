@@ -1,5 +1,5 @@
 use super::{
-    Propagated, Span, SpanKind, TRACEPARENT, TRACESTATE, TraceContext, Tracer, begin, begin_remote, carried,
+    Span, SpanContext, SpanKind, TRACEPARENT, TRACESTATE, TraceContext, Tracer, begin, begin_remote, carried,
     propagation_headers,
 };
 use crate::config::{SharedSettings, Sources};
@@ -27,12 +27,12 @@ fn tracer(collector: &str, percent: u32) -> (Tracer, super::Exporter) {
     (tracer, exporter.expect("a collector is named"))
 }
 
-fn came_in(traceparent: &str, states: &[&str]) -> Option<Propagated> {
+fn came_in(traceparent: &str, states: &[&str]) -> Option<SpanContext> {
     let mut headers = HeaderMap::from_iter([(TRACEPARENT, traceparent.parse().unwrap())]);
     for state in states {
         headers.append(TRACESTATE, state.parse().unwrap());
     }
-    Propagated::from_headers(&headers)
+    SpanContext::from_headers(&headers)
 }
 
 /// What another process would be told now.
