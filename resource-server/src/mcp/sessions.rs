@@ -81,7 +81,7 @@ impl Sessions {
         if now - session.used_at > self.limits.idle_seconds / NOTED_PART {
             let used = Session { used_at: now, ..session };
             // Whoever changed it meanwhile noted a use as well, or ended it: it is not brought back to life.
-            self.ephemeral.replace(&key, Some(&kept), &used.encoded(), self.limits.left(&used)).await?;
+            self.ephemeral.compare_and_set(&key, Some(&kept), &used.encoded(), self.limits.left(&used)).await?;
         }
         Ok(true)
     }
@@ -120,7 +120,7 @@ impl Sessions {
                 living.split_off(surplus).into_iter().map(|(_, id)| id.as_str()).chain([id]).collect();
             let after = serde_json::to_vec(&stay).unwrap_or_default();
             let for_seconds = seconds(self.limits.lifetime_seconds);
-            if self.ephemeral.replace(&list, before.as_deref(), &after, for_seconds).await? {
+            if self.ephemeral.compare_and_set(&list, before.as_deref(), &after, for_seconds).await? {
                 let over: Vec<String> = ids.iter().filter(|id| !stay.contains(&id.as_str())).cloned().collect();
                 try_join_all(over.iter().map(|id| self.remove(owner, id))).await?;
                 return Ok(over);

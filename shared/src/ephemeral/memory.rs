@@ -77,7 +77,7 @@ impl Ephemeral for MemoryEphemeral {
         Ok(self.values.shard(key).remove(key, now))
     }
 
-    async fn replace(
+    async fn compare_and_set(
         &self,
         key: &str,
         old: Option<&[u8]>,

@@ -74,7 +74,7 @@ pub trait Ephemeral: Send + Sync + 'static {
 
     /// Keeps `new` under `key` for `ttl_seconds` (at least 1) where exactly `old` is kept (`None`: nothing). Whether it was: of several
     /// callers with the same `old` at most one hears yes.
-    async fn replace(
+    async fn compare_and_set(
         &self,
         key: &str,
         old: Option<&[u8]>,

@@ -27,7 +27,7 @@ const TAKE: &str = "local value = redis.call('GET', KEYS[1])
 if value then redis.call('DEL', KEYS[1]) end
 return value";
 
-const REPLACE: &str = "local value = redis.call('GET', KEYS[1])
+const COMPARE_AND_SET: &str = "local value = redis.call('GET', KEYS[1])
 if ARGV[4] == 'absent' then if value then return 0 end elseif value ~= ARGV[1] then return 0 end
 redis.call('SET', KEYS[1], ARGV[2], 'EX', ARGV[3])
 return 1";
@@ -41,7 +41,7 @@ pub struct RedisEphemeral {
     counted: Script,
     uncount: Script,
     take: Script,
-    replace: Script,
+    compare_and_set: Script,
 }
 
 impl RedisEphemeral {
@@ -63,7 +63,7 @@ impl RedisEphemeral {
             counted: Script::new(COUNTED),
             uncount: Script::new(UNCOUNT),
             take: Script::new(TAKE),
-            replace: Script::new(REPLACE),
+            compare_and_set: Script::new(COMPARE_AND_SET),
         })
     }
 
@@ -150,7 +150,7 @@ impl Ephemeral for RedisEphemeral {
         self.run(async |manager| self.take.key(key).invoke_async(manager).await).await
     }
 
-    async fn replace(
+    async fn compare_and_set(
         &self,
         key: &str,
         old: Option<&[u8]>,
@@ -160,7 +160,7 @@ impl Ephemeral for RedisEphemeral {
         let key = self.value_key(key)?;
         check_value(new)?;
         let (known, kept) = old.map_or(("absent", &b""[..]), |old| ("kept", old));
-        let mut call = self.replace.key(key);
+        let mut call = self.compare_and_set.key(key);
         call.arg(kept).arg(new).arg(ttl_seconds.max(1)).arg(known);
         self.run(async |manager| call.invoke_async(manager).await).await
     }

@@ -208,7 +208,7 @@ mod tests {
         async fn take(&self, _: &str) -> Result<Option<Vec<u8>>, EphemeralError> {
             Err(EphemeralError::Unavailable("gone".to_owned()))
         }
-        async fn replace(&self, _: &str, _: Option<&[u8]>, _: &[u8], _: u32) -> Result<bool, EphemeralError> {
+        async fn compare_and_set(&self, _: &str, _: Option<&[u8]>, _: &[u8], _: u32) -> Result<bool, EphemeralError> {
             Err(EphemeralError::Unavailable("gone".to_owned()))
         }
         async fn count(&self, _: &str, _: u32, _: u32) -> Result<Count, EphemeralError> {

@@ -106,23 +106,23 @@ async fn takes_once(Backend { store, .. }: Backend) -> anyhow::Result<()> {
 
 async fn replaces_what_it_was_thought_to_be(backend: Backend) -> anyhow::Result<()> {
     let store = &backend.store;
-    assert!(!store.replace("k", Some(b"old"), b"new", 60).await?, "there is nothing");
+    assert!(!store.compare_and_set("k", Some(b"old"), b"new", 60).await?, "there is nothing");
     assert_eq!(store.get("k").await?, None);
-    assert!(store.replace("k", None, b"", 60).await?);
-    assert!(!store.replace("k", None, b"other", 60).await?, "also nothing is something");
-    assert!(store.replace("k", Some(b""), b"\0\xff", 60).await?);
+    assert!(store.compare_and_set("k", None, b"", 60).await?);
+    assert!(!store.compare_and_set("k", None, b"other", 60).await?, "also nothing is something");
+    assert!(store.compare_and_set("k", Some(b""), b"\0\xff", 60).await?);
     for not_it in [&b""[..], b"\0", b"\0\xff "] {
-        assert!(!store.replace("k", Some(not_it), b"other", 60).await?);
+        assert!(!store.compare_and_set("k", Some(not_it), b"other", 60).await?);
     }
     assert_eq!(store.get("k").await?.as_deref(), Some(&b"\0\xff"[..]));
-    assert!(store.replace("k", Some(b"\0\xff"), b"for a moment", 1).await?);
+    assert!(store.compare_and_set("k", Some(b"\0\xff"), b"for a moment", 1).await?);
     let gone = || async {
         backend.pass(1);
         store.get("k").await.ok().filter(Option::is_none)
     };
     poll::until("it expires", DEADLINE, gone).await?;
     let too_large = vec![0; MAX_VALUE_BYTES + 1];
-    assert!(matches!(store.replace("k", None, &too_large, 60).await, Err(EphemeralError::TooLarge { .. })));
+    assert!(matches!(store.compare_and_set("k", None, &too_large, 60).await, Err(EphemeralError::TooLarge { .. })));
     Ok(())
 }
 
@@ -131,7 +131,7 @@ async fn is_replaced_once_under_32_racers(Backend { store, .. }: Backend) -> any
     let mut racers = JoinSet::new();
     for number in 0..32_u8 {
         let store = Arc::clone(&store);
-        racers.spawn(async move { store.replace("k", Some(b"old"), &[number], 60).await });
+        racers.spawn(async move { store.compare_and_set("k", Some(b"old"), &[number], 60).await });
     }
     let won = racers.join_all().await.into_iter().collect::<Result<Vec<bool>, _>>()?;
     assert_eq!(won.iter().filter(|won| **won).count(), 1);

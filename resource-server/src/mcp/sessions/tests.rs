@@ -51,7 +51,7 @@ impl Ephemeral for Counting {
         self.inner.take(key).await
     }
 
-    async fn replace(
+    async fn compare_and_set(
         &self,
         key: &str,
         old: Option<&[u8]>,
@@ -59,7 +59,7 @@ impl Ephemeral for Counting {
         ttl_seconds: u32,
     ) -> Result<bool, EphemeralError> {
         self.written.fetch_add(1, Ordering::SeqCst);
-        self.inner.replace(key, old, new, ttl_seconds).await
+        self.inner.compare_and_set(key, old, new, ttl_seconds).await
     }
 
     async fn count(&self, key: &str, times: u32, window_seconds: u32) -> Result<Count, EphemeralError> {

@@ -130,7 +130,7 @@ impl SharedSessions {
             if mail.letters.len() > LETTERS_MAX || after.len() > MAILBOX_MAX_BYTES {
                 return Err(SessionError::Busy);
             }
-            if self.ephemeral.replace(&key, before.as_deref(), &after, LETTER_SECONDS).await? {
+            if self.ephemeral.compare_and_set(&key, before.as_deref(), &after, LETTER_SECONDS).await? {
                 return Ok(());
             }
         }
