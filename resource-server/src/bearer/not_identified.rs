@@ -22,7 +22,7 @@ pub enum NotIdentified {
     NotNow,
     /// It names a key that nobody knew when its issuer was asked last, and was made since: it may be good.
     NotYet,
-    /// Its signature was not looked at: too many wrong ones came from where it came from.
+    /// Its signature was not looked at, as far as its sender can tell: too many wrong ones came from where it came from.
     Untried,
     /// Nobody was asked about it, because whoever sent it sent too many that nobody made.
     Spent(RateDecision),

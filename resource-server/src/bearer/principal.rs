@@ -69,9 +69,8 @@ impl Principal {
         PrincipalKey::new(&self.issuer, &self.subject, &self.client_id)
     }
 
-    /// Whose sessions it has: what was opened for one organization does not exist for another.
-    pub fn session_owner(&self) -> PrincipalKey {
-        let PrincipalKey(key) = self.key();
+    /// Whose sessions it has, given its key: what was opened for one organization does not exist for another.
+    pub fn session_owner(&self, PrincipalKey(key): &PrincipalKey) -> PrincipalKey {
         PrincipalKey(format!("{}:{key}", self.organization_id.as_deref().unwrap_or_default()))
     }
 }
@@ -121,7 +120,7 @@ pub(crate) mod tests {
         let owner = |organization: Option<&str>| {
             let mut principal = principal();
             principal.organization_id = organization.map(str::to_owned);
-            principal.session_owner()
+            principal.session_owner(&principal.key())
         };
         assert_eq!(owner(Some("acme")), owner(Some("acme")));
         assert_ne!(owner(Some("acme")), owner(Some("beta")));

@@ -3,7 +3,8 @@
 //! comes when nothing is left is not judged at all.
 //!
 //! A good token costs its block nothing. What comes from a block that has nothing left may still be a neighbour's: a token that claims to be of
-//! somebody who was seen here before is paid for by that principal, whose ids a stranger does not know.
+//! somebody who was seen here before is paid for by that principal, whose ids a stranger does not know, nor learns: a wrong one gets the same
+//! answer as one that is not looked at.
 
 use super::{not_identified::NotIdentified, principal::PrincipalKey, verified_token::PrincipalShares};
 use moka::policy::EvictionPolicy;
@@ -14,7 +15,10 @@ use shared::{
     protocol::jwt::JwtRefusal,
 };
 use std::{
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -29,8 +33,8 @@ const REMEMBERED_MAX: u64 = 50_000;
 
 #[derive(Debug, Clone, Copy)]
 struct Allowance {
-    most: i64,
-    each_second: i64,
+    most: u16,
+    each_second: u16,
 }
 
 /// Who pays for a signature that is wrong.
@@ -51,25 +55,42 @@ impl Payer {
     }
 }
 
-/// What was left, and when.
-#[derive(Debug, Clone, Copy)]
-struct Left {
-    checks: i64,
-    at: UnixSeconds,
-}
+/// What was left (the lowest 16 bits) and when (the others), in one word, so that nobody waits for anybody.
+#[derive(Debug)]
+struct Left(AtomicU64);
 
 impl Left {
-    /// A clock that was set back gives nothing.
-    fn after(self, allowance: Allowance, now: UnixSeconds) -> i64 {
-        let seconds = now.saturating_sub(self.at).max(0);
-        allowance.most.min(self.checks.saturating_add(seconds.saturating_mul(allowance.each_second)))
+    fn new(allowance: Allowance, now: UnixSeconds) -> Self {
+        Self(AtomicU64::new(word(allowance.most, now)))
     }
+
+    fn after(&self, allowance: Allowance, now: UnixSeconds) -> u16 {
+        after(self.0.load(Ordering::Relaxed), allowance, now)
+    }
+
+    fn take(&self, allowance: Allowance, now: UnixSeconds) {
+        let less = |left| Some(word(after(left, allowance, now).saturating_sub(1), now));
+        // It always has something to store.
+        let _ = self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less);
+    }
+}
+
+fn word(checks: u16, at: UnixSeconds) -> u64 {
+    (at.max(0).unsigned_abs() << u16::BITS) | u64::from(checks)
+}
+
+/// A clock that was set back gives nothing.
+fn after(word: u64, allowance: Allowance, now: UnixSeconds) -> u16 {
+    let [.., high, low] = word.to_be_bytes();
+    let seconds = now.max(0).unsigned_abs().saturating_sub(word >> u16::BITS);
+    let more = seconds.saturating_mul(u64::from(allowance.each_second));
+    allowance.most.min(u16::from_be_bytes([high, low]).saturating_add(u16::try_from(more).unwrap_or(u16::MAX)))
 }
 
 /// The budgets of all, by process: what they save is this one's time. Only wrong signatures make an entry.
 pub struct SignatureBudgets {
     known: Arc<PrincipalShares>,
-    left: moka::sync::Cache<Payer, Arc<Mutex<Left>>>,
+    left: moka::sync::Cache<Payer, Arc<Left>>,
     good: Counter,
     wrong: Counter,
     untried: Counter,
@@ -121,16 +142,13 @@ impl SignatureBudgets {
     }
 
     fn may_pay(&self, payer: &Payer, now: UnixSeconds) -> bool {
-        let left =
-            |left: Arc<Mutex<Left>>| left.lock().unwrap_or_else(PoisonError::into_inner).after(payer.allowance(), now);
-        self.left.get(payer).is_none_or(|entry| left(entry) > 0)
+        // Whoever sent nothing wrong of late has no entry; looking whether there is one locks nothing and leaves no trace in the cache.
+        !self.left.contains_key(payer) || self.left.get(payer).is_none_or(|left| left.after(payer.allowance(), now) > 0)
     }
 
     fn take(&self, payer: Payer, now: UnixSeconds) {
         let allowance = payer.allowance();
-        let entry = self.left.get_with(payer, || Arc::new(Mutex::new(Left { checks: allowance.most, at: now })));
-        let mut left = entry.lock().unwrap_or_else(PoisonError::into_inner);
-        *left = Left { checks: left.after(allowance, now) - 1, at: now };
+        self.left.get_with(payer, || Arc::new(Left::new(allowance, now))).take(allowance, now);
     }
 
     /// Writes what became of signatures.
@@ -174,7 +192,7 @@ mod tests {
     #[test]
     fn wrong_signatures_are_checked_so_often_a_second_and_good_ones_as_often_as_they_come() {
         let budgets = SignatureBudgets::new(Arc::default());
-        let (most, each_second) = (OF_BLOCK.most as usize, OF_BLOCK.each_second as usize);
+        let (most, each_second) = (usize::from(OF_BLOCK.most), usize::from(OF_BLOCK.each_second));
         for _ in 0..1000 {
             let payer = budgets.payer(block("203.0.113.9"), || None, 100).expect("nothing was wrong");
             budgets.settle(payer, &Ok(()), 100);
@@ -206,7 +224,8 @@ mod tests {
             Ok(Payer::Principal(known.clone())),
             "also after all tokens of it have gone"
         );
-        assert_eq!(checked(&budgets, Some(&known), 100, 1000), OF_PRINCIPAL.most as usize);
-        assert_eq!(checked(&budgets, Some(&known), 101, 1000) as i64, OF_BLOCK.each_second + OF_PRINCIPAL.each_second);
+        assert_eq!(checked(&budgets, Some(&known), 100, 1000), usize::from(OF_PRINCIPAL.most));
+        let both = usize::from(OF_BLOCK.each_second + OF_PRINCIPAL.each_second);
+        assert_eq!(checked(&budgets, Some(&known), 101, 1000), both);
     }
 }

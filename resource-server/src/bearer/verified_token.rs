@@ -45,7 +45,7 @@ impl VerifiedToken {
     ) -> Self {
         let share = shares.share_of(&principal.key());
         let checked_generation = AtomicU64::new(NO_GENERATION);
-        let session_owner = principal.session_owner();
+        let session_owner = principal.session_owner(&share.key);
         Self { principal: Arc::new(principal), key_id, own, verified_at, share, session_owner, checked_generation }
     }
 }

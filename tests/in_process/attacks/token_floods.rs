@@ -260,3 +260,32 @@ async fn a_name_that_is_known_here_buys_little_more() {
     let own = server.send(from(&server.token_of("ann", "another client", "mcp.read"), "192.0.2.1:1")).await;
     assert_eq!(own.status, StatusCode::OK, "from elsewhere she is heard as ever");
 }
+
+#[tokio::test]
+async fn who_is_known_here_is_not_learned_from_wrong_signatures() {
+    let server = Server::start_with("requests_per_minute = 100000").await;
+    let ann = server.token_of("ann", "client", "mcp.read");
+    assert_eq!(server.send(from(&ann, "198.51.100.7:1")).await.status, StatusCode::OK);
+    for token in lookalikes(&server, "mallory", 0..100) {
+        server.send(from(&token, "203.0.113.9:1")).await;
+    }
+    let looked_at = || {
+        let series = "postern_signature_checks_total{outcome=\"wrong\"}";
+        crate::metrics_documented::value_of(&server.metrics(), series)
+    };
+    let before = looked_at();
+    let tokens_of = |subject: &str| {
+        let mut tokens = lookalikes(&server, subject, 200..210);
+        let (content, _number) = tokens[0].rsplit_once('.').expect("three parts");
+        tokens.extend([format!("{content}."), format!("{content}.A")]);
+        tokens
+    };
+    for (known, unknown) in tokens_of("ann").iter().zip(&tokens_of("nobody")) {
+        let known = server.send(from(known, "203.0.113.9:1")).await;
+        let unknown = server.send(from(unknown, "203.0.113.9:1")).await;
+        assert_eq!(known.status, StatusCode::SERVICE_UNAVAILABLE, "{}", known.text());
+        assert_eq!((known.status, known.text()), (unknown.status, unknown.text()));
+        assert_eq!(known.header("retry-after"), unknown.header("retry-after"));
+    }
+    assert_ne!(looked_at(), before, "some were looked at");
+}
