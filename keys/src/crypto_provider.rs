@@ -1,4 +1,4 @@
-//! The jsonwebtoken provider of this process: the stock one of aws-lc-rs, with factories that know our parsed keys.
+//! The jsonwebtoken provider of this process: the stock one of aws-lc-rs, with a signer factory that knows our parsed keys.
 
 use crate::parsed_key::{ParsedKey, Resolved, resolve};
 use jsonwebtoken::{
@@ -6,12 +6,11 @@ use jsonwebtoken::{
     crypto::{CryptoProvider, JwtSigner, aws_lc},
     errors::{Error, ErrorKind},
 };
-use shared::protocol::jwt::verifier_factory;
 use signature::Signer;
 use std::sync::{Arc, LazyLock, OnceLock};
 
 static PROVIDER: LazyLock<CryptoProvider> =
-    LazyLock::new(|| CryptoProvider { signer_factory, verifier_factory, ..aws_lc::DEFAULT_PROVIDER.clone() });
+    LazyLock::new(|| CryptoProvider { signer_factory, ..aws_lc::DEFAULT_PROVIDER.clone() });
 static INSTALLED: OnceLock<bool> = OnceLock::new();
 
 /// Makes our provider the one of this process. Binaries and tests that sign call it before anything else uses a token; calling it again does

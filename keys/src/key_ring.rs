@@ -139,7 +139,7 @@ mod tests {
     use super::{KeyEntry, KeyRing, KeyRingError, KeyState};
     use crate::{SigningError, SigningKey, install_crypto_provider};
     use serde_json::json;
-    use shared::protocol::jwt::{JwsProfile, JwtRefusal, key_id, verify_jws};
+    use shared::protocol::jwt::{JwsProfile, JwtRefusal, UnverifiedJws, verify_jws};
     use shared::protocol::token_algorithm::TokenAlgorithm;
 
     fn entry(state: KeyState) -> KeyEntry {
@@ -152,7 +152,7 @@ mod tests {
         let (retired, next, active) = (entry(KeyState::Retired), entry(KeyState::Next), entry(KeyState::Active));
         let ring = KeyRing::new(vec![retired.clone(), next.clone(), active.clone()]).expect("ring");
         let token = ring.sign(TokenAlgorithm::Es256, "at+jwt", &json!({})).expect("token");
-        assert_eq!(key_id(&token).as_deref(), Some(active.key.kid()));
+        assert_eq!(UnverifiedJws::parse(&token).expect("a JWS").key_id(), Some(active.key.kid()));
         let jwks = ring.jwks();
         let published: Vec<_> = jwks.keys().iter().filter_map(|key| key.kid()).collect();
         assert_eq!(published, [active.key.kid(), next.key.kid(), retired.key.kid()]);
@@ -178,7 +178,7 @@ mod tests {
         let verified = verify_jws(&token, &clone.verification_keys(), &JwsProfile::ACCESS_TOKEN);
         assert_eq!(verified, Err(JwtRefusal::UnknownKid));
         let token = clone.sign(TokenAlgorithm::Es256, "at+jwt", &json!({})).expect("token");
-        assert_eq!(key_id(&token).as_deref(), Some(new.key.kid()));
+        assert_eq!(UnverifiedJws::parse(&token).expect("a JWS").key_id(), Some(new.key.kid()));
     }
 
     #[test]

@@ -8,6 +8,6 @@ use std::process::ExitCode;
 #[tokio::main]
 async fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    shared::protocol::jwt::install_verifying_provider();
+    shared::protocol::jwt::install_stock_provider();
     end("resource-server", execute(arguments, Surroundings::of_this_process(), &mut std::io::stdout()).await, |_| 1)
 }

@@ -91,7 +91,7 @@ impl Enrolled {
         tools: &[Tool],
         stop: CancellationToken,
     ) -> anyhow::Result<Unserved> {
-        shared::protocol::jwt::install_verifying_provider();
+        shared::protocol::jwt::install_stock_provider();
         let settings = Settings::load(&Sources::new().with_file_text("enrolled", &self.settings)?)?;
         let own = &settings.resource_server;
         let allowed = HostAndOrigin::new(&own.public_url, &[], &[]).map_err(anyhow::Error::msg)?;

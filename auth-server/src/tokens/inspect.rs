@@ -7,7 +7,7 @@ use shared::{
     clock::UnixSeconds,
     protocol::{
         access_token_claims::AccessTokenClaims,
-        jwt::{Audience, Expectation, JwsProfile, JwtRefusal, read_access_token, verify_jws},
+        jwt::{Audience, Expectation, VerifiedAccessToken, verify_access_token},
         opaque_token::TokenHash,
     },
 };
@@ -18,15 +18,9 @@ pub const INSPECTION_MAX_SILENCE: Duration = Duration::from_secs(2);
 /// Verified tokens that are remembered at once.
 const VERIFIED_MAX_COUNT: u64 = 10_000;
 
-#[derive(Debug)]
-struct Verified {
-    claims: AccessTokenClaims,
-    kid: String,
-}
-
 /// Tokens whose signature and claims were found right, by their SHA-256.
 #[derive(Debug, Clone)]
-pub struct VerifiedTokens(Cache<[u8; 32], Arc<Verified>>);
+pub struct VerifiedTokens(Cache<[u8; 32], Arc<VerifiedAccessToken>>);
 
 impl Default for VerifiedTokens {
     fn default() -> Self {
@@ -66,23 +60,18 @@ pub async fn inspect(
     Ok(good.then(|| verified.claims.clone()))
 }
 
-fn is_revoked(revocations: &Revocations, verified: &Verified) -> bool {
+fn is_revoked(revocations: &Revocations, verified: &VerifiedAccessToken) -> bool {
     revocations.cover(&verified.claims, &verified.kid)
 }
 
-fn verify(app: &App, token: &str, now: UnixSeconds) -> Option<Arc<Verified>> {
+fn verify(app: &App, token: &str, now: UnixSeconds) -> Option<Arc<VerifiedAccessToken>> {
     let hash = TokenHash::of(token).0;
     if let Some(verified) = app.verified_tokens.0.get(&hash) {
         return Some(verified);
     }
     let expected = Expectation { issuer: &app.issuer, audience: Audience::Any, now, leeway_seconds: 0 };
-    let read = || {
-        let mut jws = verify_jws(token, &app.keys.verification_keys(), &JwsProfile::ACCESS_TOKEN)?;
-        let kid = jws.kid.take().ok_or(JwtRefusal::MissingKid)?;
-        Ok(Verified { claims: read_access_token(jws, &expected)?, kid })
-    };
-    let verified = read()
-        .inspect_err(|refusal: &JwtRefusal| tracing::debug!(%refusal, "an access token was refused"))
+    let verified = verify_access_token(token, &app.keys.verification_keys(), &expected)
+        .inspect_err(|refusal| tracing::debug!(%refusal, "an access token was refused"))
         .map(Arc::new)
         .ok()?;
     app.verified_tokens.0.insert(hash, Arc::clone(&verified));

@@ -17,7 +17,7 @@ use shared::{
     clock::UnixSeconds,
     protocol::{
         access_token_claims::EXPIRY_LEEWAY_SECONDS,
-        jwt::{Audience, Expectation, JwsProfile, JwtRefusal, UnverifiedJws, read_access_token},
+        jwt::{Audience, Expectation, JwsProfile, JwtRefusal, UnverifiedJws, VerifiedAccessToken, read_access_token},
     },
 };
 use std::{collections::HashMap, sync::Arc};
@@ -118,16 +118,16 @@ impl OwnIssuer {
             let text = |name: &str| claims.get(name).and_then(Value::as_str);
             Some(PrincipalKey::new(&self.name, text("sub")?, text("client_id")?))
         };
-        let mut verified = verify_signature(jws, &keys, &profile, claimed, guesser, now)?;
-        let key_id = verified.kid.take().unwrap_or_default();
+        let verified = verify_signature(jws, &keys, &profile, claimed, guesser, now)?;
         let expectation = Expectation {
             issuer: &self.name,
             audience: Audience::Exact(&self.audience),
             now,
             leeway_seconds: EXPIRY_LEEWAY_SECONDS,
         };
-        let claims = read_access_token(verified, &expectation).map_err(NotIdentified::Refused)?;
-        Ok((claims.into(), key_id))
+        let VerifiedAccessToken { claims, kid } =
+            read_access_token(verified, &expectation).map_err(NotIdentified::Refused)?;
+        Ok((claims.into(), kid))
     }
 }
 

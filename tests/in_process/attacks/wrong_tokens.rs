@@ -3,7 +3,7 @@
 
 use crate::auth_server::{
     Answer, TestServer,
-    given::{SECRET, basic, confidential_client},
+    given::{SECRET, basic, confidential_client, kid_of},
     test_server::{RESOURCE, START},
 };
 use auth_server::{change_log, clients::Client};
@@ -91,7 +91,7 @@ async fn each_wrong_header_signature_and_form_is_invalid_token() {
     let right = signed(&server, "at+jwt", &claims());
     let (header, rest) = right.split_once('.').expect("parts");
     let (payload, signature) = rest.split_once('.').expect("parts");
-    let kid = shared::protocol::jwt::key_id(&right).expect("a kid");
+    let kid = kid_of(&right);
     let with_header = |header: Value| format!("{}.{rest}", URL_SAFE_NO_PAD.encode(header.to_string()));
     let stranger =
         SigningKey::generate(TokenAlgorithm::Es256).expect("a key").sign("at+jwt", &claims()).expect("signed");

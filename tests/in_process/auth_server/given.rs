@@ -16,6 +16,7 @@ use shared::{
     db::{Statement, StoreError},
     http::ClientAddress,
     protocol::{
+        jwt::UnverifiedJws,
         opaque_token::{OpaqueToken, TokenHash, TokenKind},
         pkce::s256,
     },
@@ -267,4 +268,10 @@ pub fn claims_of(token: &str) -> serde_json::Value {
     let payload = token.split('.').nth(1).expect("three parts");
     let bytes = base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(payload).expect("base64url");
     serde_json::from_slice(&bytes).expect("JSON")
+}
+
+/// Which key a JWT says that it was signed with, unverified.
+pub fn kid_of(token: &str) -> String {
+    let jws = UnverifiedJws::parse(token).expect("a JWS");
+    jws.key_id().expect("a kid").to_owned()
 }

@@ -32,7 +32,8 @@ async fn a_code_buys_tokens_that_say_what_they_are() {
         leeway_seconds: 0,
     };
     let claims = verify_access_token(&answer.text("access_token"), &server.app.keys.verification_keys(), &expected)
-        .expect("an access token of RFC 9068");
+        .expect("an access token of RFC 9068")
+        .claims;
     assert_eq!((claims.sub.as_str(), claims.client_id.as_str(), claims.exp), ("ann", "app", claims.iat + 900));
     assert_eq!((claims.auth_time, claims.roles), (Some(START - 5), vec!["member".to_owned()]));
     assert!(claims.grant_id.is_some());

@@ -4,7 +4,7 @@
 use super::server::{IN_TIME, in_memory, list, post, start_app};
 use crate::auth_server::{
     events::revoke,
-    given::{Given, claims_of, public_client},
+    given::{Given, claims_of, kid_of, public_client},
     test_server::{RESOURCE, RESOURCE_SERVER, START, TestServer},
 };
 use auth_server::{
@@ -284,7 +284,7 @@ async fn what_names_no_one_ends_everybody() {
                 assert_eq!(issuer.refresh(&refresh).await.refusal(), (400, "invalid_grant".to_owned()));
             }
             ChangeKind::Kid => {
-                let kid = shared::protocol::jwt::key_id(&access).expect("a kid");
+                let kid = kid_of(&access);
                 revoke(issuer, kind, &kid, START).await;
             }
             _ => revoke(issuer, kind, claims_of(&access)["aud"].as_str().expect("aud"), START).await,

@@ -5,7 +5,7 @@ use super::server::{IN_TIME, in_memory, list, post, start_app_at};
 use crate::auth_server::{
     Answer, ManualClock, TestServer,
     database::for_each_database,
-    given::{SECRET, TOKEN, basic, confidential_client},
+    given::{SECRET, TOKEN, basic, confidential_client, kid_of},
     test_server::{RESOURCE, START, resource_server_key_of_this_run},
 };
 use auth_server::{
@@ -23,10 +23,7 @@ use auth_server::{
 use axum::{Router, body::Body, extract::Request, http::StatusCode, response::Response};
 use shared::{
     db::Store,
-    protocol::{
-        jwt::{AssertionSigner, key_id},
-        token_algorithm::TokenAlgorithm,
-    },
+    protocol::{jwt::AssertionSigner, token_algorithm::TokenAlgorithm},
     random::SystemRandom,
 };
 use std::{
@@ -274,7 +271,7 @@ async fn twenty_rotations_cost_no_valid_token_and_no_request(store: &Store) {
 async fn a_stolen_key_ends(installation: &Installation, first: &str) {
     let stolen = installation.mint().await.text("access_token");
     assert_eq!(installation.call(&stolen).await, StatusCode::OK);
-    let kid = key_id(&stolen).expect("a kid");
+    let kid = kid_of(&stolen);
     let act = installation.instance().app.key_act();
     revoke_signing_key(&act, &kid).await.expect("done").expect("it was there");
     until("its tokens are refused", Duration::from_secs(5), || async {
@@ -290,7 +287,7 @@ async fn a_stolen_key_ends(installation: &Installation, first: &str) {
     .expect("followed");
     assert_eq!(installation.call(first).await, StatusCode::OK, "another key's token");
     let fresh = installation.mint().await.text("access_token");
-    assert_ne!(key_id(&fresh), Some(kid));
+    assert_ne!(kid_of(&fresh), kid);
     until("the new key is known", IN_TIME, || async {
         let status = installation.call(&fresh).await;
         assert_ne!(status, StatusCode::UNAUTHORIZED, "a valid token");

@@ -11,9 +11,9 @@ use serde_json::{Value, json};
 use shared::protocol::access_token_claims::AccessTokenClaims;
 use shared::protocol::jwk::{Jwk, JwkSet, JwsAlgorithm, PublicKey};
 use shared::protocol::jwt::{
-    ASSERTION_MAX_LIFETIME_SECONDS, Audience, Expectation, FUTURE_TOLERANCE_SECONDS, JwsProfile, UnverifiedJws,
-    VerificationKeys, claimed_client_id, key_id, read_id_token_hint, verify_access_token, verify_client_assertion,
-    verify_jws, verify_security_event,
+    ASSERTION_MAX_LIFETIME_SECONDS, Audience, Expectation, FUTURE_TOLERANCE_SECONDS, JwsProfile, JwtRefusal,
+    UnverifiedJws, VerificationKeys, VerifiedAccessToken, claimed_client_id, read_access_token, read_id_token_hint,
+    verify_access_token, verify_client_assertion, verify_jws, verify_security_event,
 };
 use shared::protocol::opaque_token::{OpaqueToken, TokenHash, TokenKind};
 use shared::protocol::pkce;
@@ -62,22 +62,44 @@ fn expectation(audience: Audience<'static>) -> Expectation<'static> {
     Expectation { issuer: ISSUER, audience, now: NOW, leeway_seconds: 0 }
 }
 
+/// What an access token says, read as the resource server reads it: whose is it, is its key here, is it that key's, what does it say. Second
+/// reader: the authorization server's way, at once.
+fn access_token(
+    token: &str,
+    keys: &VerificationKeys,
+    expected: &Expectation<'_>,
+) -> Result<VerifiedAccessToken, JwtRefusal> {
+    let profile = &JwsProfile::ACCESS_TOKEN;
+    let read = || {
+        let jws = UnverifiedJws::parse(token)?;
+        if jws.claimed_issuer()? != expected.issuer {
+            return Err(JwtRefusal::Issuer);
+        }
+        jws.check_key(keys, profile)?;
+        read_access_token(jws.verify(keys, profile)?, expected)
+    };
+    let step_by_step = read();
+    let at_once = verify_access_token(token, keys, expected);
+    assert_eq!(step_by_step.as_ref().ok(), at_once.as_ref().ok(), "both servers take the same tokens");
+    step_by_step
+}
+
 /// Bytes are a whole token. No key of ours signed it, so nothing but a refusal is right.
 pub(super) fn jwt_text(bytes: &[u8]) {
     let signer = Signer::of_this_run();
     let Some(token) = super::text(bytes) else { return };
-    assert!(verify_access_token(token, &signer.keys, &expectation(Audience::Any)).is_err());
+    assert!(access_token(token, &signer.keys, &expectation(Audience::Any)).is_err());
     assert!(verify_client_assertion(token, &signer.keys, CLIENT, &[ISSUER], NOW).is_err());
     assert!(read_id_token_hint(token, &signer.keys, ISSUER).is_err(), "anybody could say whom they mean");
     assert!(verify_security_event(token, &signer.keys, ISSUER, CLIENT).is_err());
-    assert!(verify_access_token(token, &VerificationKeys::default(), &expectation(Audience::Any)).is_err());
+    assert!(access_token(token, &VerificationKeys::default(), &expectation(Audience::Any)).is_err());
     let parts: Vec<Option<Value>> =
         token.split('.').map(|part| strict_json::parse(&URL_SAFE_NO_PAD.decode(part).ok()?).ok()).collect();
     let member = |at: usize, name: &str| parts.get(at)?.as_ref()?.get(name)?.as_str().map(str::to_owned);
-    if let Some(kid) = key_id(token) {
-        assert_eq!((parts.len(), Some(&kid)), (3, member(0, "kid").as_ref()));
-    }
     if let Ok(jws) = UnverifiedJws::parse(token) {
+        if let Some(kid) = jws.key_id() {
+            assert_eq!(Some(kid), member(0, "kid").as_deref());
+        }
         let issuer = jws.claimed_issuer().ok().map(str::to_owned);
         assert_eq!((parts.len(), issuer), (3, member(1, "iss")), "nobody else's keys are looked at");
     }
@@ -117,12 +139,18 @@ pub(super) fn access_token_claims(bytes: &[u8]) {
     let signer = Signer::of_this_run();
     let token = signer.sign_claims("at+jwt", bytes);
     assert!(verify_client_assertion(&token, &signer.keys, CLIENT, &[ISSUER], NOW).is_err(), "another type of token");
-    let exact = verify_access_token(&token, &signer.keys, &expectation(Audience::Exact(AUDIENCE)));
-    let any = verify_access_token(&token, &signer.keys, &expectation(Audience::Any));
-    if let Ok(claims) = &exact {
-        assert_eq!((claims.aud.as_str(), any.as_ref()), (AUDIENCE, Ok(claims)), "any audience is no stricter");
+    let exact = access_token(&token, &signer.keys, &expectation(Audience::Exact(AUDIENCE)));
+    let any = access_token(&token, &signer.keys, &expectation(Audience::Any));
+    if let Ok(verified) = &exact {
+        assert_eq!(
+            (verified.claims.aud.as_str(), any.as_ref()),
+            (AUDIENCE, Ok(verified)),
+            "any audience is no stricter"
+        );
     }
-    let Ok(claims) = any else { return };
+    let Ok(VerifiedAccessToken { claims, kid }) = any else { return };
+    assert_eq!(kid, signer.kid);
+    assert_eq!(serde_json::from_slice::<AccessTokenClaims>(bytes).ok().as_ref(), Some(&claims), "as serde reads it");
     let said = strict_json::parse(bytes).expect("unique members");
     assert_eq!((said["iss"].as_str(), said["aud"].as_str()), (Some(ISSUER), Some(claims.aud.as_str())));
     assert_eq!((said["exp"].as_i64(), said["iat"].as_i64()), (Some(claims.exp), Some(claims.iat)));
@@ -138,7 +166,7 @@ pub(super) fn access_token_claims(bytes: &[u8]) {
 pub(super) fn client_assertion_claims(bytes: &[u8]) {
     let signer = Signer::of_this_run();
     let token = signer.sign_claims("JWT", bytes);
-    assert!(verify_access_token(&token, &signer.keys, &expectation(Audience::Any)).is_err(), "another type of token");
+    assert!(access_token(&token, &signer.keys, &expectation(Audience::Any)).is_err(), "another type of token");
     let Ok(assertion) = verify_client_assertion(&token, &signer.keys, CLIENT, &[ISSUER, AUDIENCE], NOW) else { return };
     let said = strict_json::parse(bytes).expect("unique members");
     assert_eq!((said["iss"].as_str(), said["sub"].as_str()), (Some(CLIENT), Some(CLIENT)));
@@ -156,7 +184,7 @@ pub(super) fn id_token_hint(bytes: &[u8]) {
     let other = signer.sign_claims("at+jwt", bytes);
     assert!(read_id_token_hint(&other, &signer.keys, ISSUER).is_err(), "another type of token");
     let token = signer.sign_claims("JWT", bytes);
-    assert!(verify_access_token(&token, &signer.keys, &expectation(Audience::Any)).is_err(), "a hint opens nothing");
+    assert!(access_token(&token, &signer.keys, &expectation(Audience::Any)).is_err(), "a hint opens nothing");
     let Ok(claims) = read_id_token_hint(&token, &signer.keys, ISSUER) else { return };
     let said = strict_json::parse(bytes).expect("unique members");
     assert_eq!((said["iss"].as_str(), claims.iss.as_str()), (Some(ISSUER), ISSUER));
@@ -173,7 +201,7 @@ pub(super) fn security_event_token(bytes: &[u8]) {
     let signer = Signer::of_this_run();
     let token = signer.sign_claims("secevent+jwt", bytes);
     assert!(read_id_token_hint(&token, &signer.keys, ISSUER).is_err(), "an event names nobody");
-    assert!(verify_access_token(&token, &signer.keys, &expectation(Audience::Any)).is_err(), "an event opens nothing");
+    assert!(access_token(&token, &signer.keys, &expectation(Audience::Any)).is_err(), "an event opens nothing");
     let Ok(event) = verify_security_event(&token, &signer.keys, ISSUER, CLIENT) else { return };
     let said = strict_json::parse(bytes).expect("unique members");
     assert_eq!((said["iss"].as_str(), said["aud"].as_str()), (Some(ISSUER), Some(CLIENT)), "one receiver");

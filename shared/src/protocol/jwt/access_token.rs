@@ -1,8 +1,11 @@
 //! Verifying an access token of our own issuer: RFC 9068 §4, RFC 8725.
 
 use super::{JwsProfile, JwtRefusal, VerificationKeys, VerifiedJws, claims, verify_jws};
-use crate::{clock::UnixSeconds, protocol::access_token_claims::AccessTokenClaims};
-use serde_json::Value;
+use crate::{
+    clock::UnixSeconds,
+    protocol::{access_token_claims::AccessTokenClaims, scope::ScopeSet},
+};
+use serde_json::{Map, Value};
 
 /// How far `iat` and `nbf` may be ahead of our clock: a resource server whose clock is a little behind must not refuse fresh tokens.
 pub const FUTURE_TOLERANCE_SECONDS: i64 = 60;
@@ -29,6 +32,15 @@ pub struct Expectation<'a> {
     pub leeway_seconds: i64,
 }
 
+/// An access token that is good, and what it says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VerifiedAccessToken {
+    /// Its claims.
+    pub claims: AccessTokenClaims,
+    /// `kid` of the key that signed it.
+    pub kid: String,
+}
+
 /// Verifies an access token that was presented as a bearer token.
 ///
 /// Our issuer mints `aud` and `iss` as one string each, so arrays are refused, even of one member; so is a token that is bound to a key.
@@ -39,7 +51,7 @@ pub fn verify_access_token(
     token: &str,
     keys: &VerificationKeys,
     expected: &Expectation<'_>,
-) -> Result<AccessTokenClaims, JwtRefusal> {
+) -> Result<VerifiedAccessToken, JwtRefusal> {
     read_access_token(verify_jws(token, keys, &JwsProfile::ACCESS_TOKEN)?, expected)
 }
 
@@ -47,37 +59,150 @@ pub fn verify_access_token(
 ///
 /// # Errors
 /// The first refusal of a claim.
-pub fn read_access_token(verified: VerifiedJws, expected: &Expectation<'_>) -> Result<AccessTokenClaims, JwtRefusal> {
-    let payload = verified.payload;
-    if payload.contains_key("cnf") {
+pub fn read_access_token(verified: VerifiedJws, expected: &Expectation<'_>) -> Result<VerifiedAccessToken, JwtRefusal> {
+    let kid = verified.kid.ok_or(JwtRefusal::MissingKid)?;
+    let said = Members::of(verified.payload);
+    if said.cnf.is_some() {
         return Err(JwtRefusal::SenderConstrained);
     }
-    if claims::text(&payload, "iss")? != expected.issuer {
+    let iss = text(said.iss, "iss")?;
+    if iss != expected.issuer {
         return Err(JwtRefusal::Issuer);
     }
-    let not_before = claims::time_claim(&payload, "nbf")?;
-    for name in ["exp", "iat"] {
-        claims::time_claim(&payload, name)?.ok_or(JwtRefusal::Claim(name))?;
+    let not_before = claims::time(said.nbf.as_ref(), "nbf")?;
+    for (name, time) in [("exp", &said.exp), ("iat", &said.iat)] {
+        claims::time(time.as_ref(), name)?.ok_or(JwtRefusal::Claim(name))?;
     }
-    claims::text(&payload, "scope")?;
-    for name in ["sub", "jti", "client_id"] {
-        if claims::text(&payload, name)?.is_empty() {
-            return Err(JwtRefusal::Claim(name));
-        }
-    }
-    check_audience(payload.get("aud"), expected.audience)?;
-    let claims: AccessTokenClaims = serde_json::from_value(Value::Object(payload)).map_err(|_| JwtRefusal::Claims)?;
+    let scope = text(said.scope, "scope")?;
+    let (sub, jti) = (name(said.sub, "sub")?, name(said.jti, "jti")?);
+    let client_id = name(said.client_id, "client_id")?;
+    let claims = AccessTokenClaims {
+        iss,
+        sub,
+        aud: audience(said.aud, expected.audience)?,
+        exp: whole(said.exp)?,
+        iat: whole(said.iat)?,
+        jti,
+        client_id,
+        scope: scopes(&scope)?,
+        registered_scope: registered(said.registered_scope)?,
+        roles: texts(said.roles)?,
+        auth_time: optional(said.auth_time).map(|time| whole(Some(time))).transpose()?,
+        grant_id: optional_text(said.grant_id)?,
+        tenant_id: optional_text(said.tenant_id)?,
+        organization_id: optional_text(said.organization_id)?,
+    };
     check_times(&claims, not_before, expected)?;
-    Ok(claims)
+    Ok(VerifiedAccessToken { claims, kid })
 }
 
-fn check_audience(audience: Option<&Value>, expected: Audience<'_>) -> Result<(), JwtRefusal> {
-    match (audience, expected) {
-        (Some(Value::String(given)), Audience::Exact(wanted)) if given == wanted => Ok(()),
-        (Some(Value::String(given)), Audience::Any) if !given.is_empty() => Ok(()),
-        (None, _) => Err(JwtRefusal::Claim("aud")),
-        (Some(_), _) => Err(JwtRefusal::Audience),
+/// The claims that mean something here, moved out of the payload as they stand there.
+#[derive(Default)]
+struct Members {
+    iss: Option<Value>,
+    sub: Option<Value>,
+    aud: Option<Value>,
+    exp: Option<Value>,
+    iat: Option<Value>,
+    nbf: Option<Value>,
+    jti: Option<Value>,
+    client_id: Option<Value>,
+    scope: Option<Value>,
+    registered_scope: Option<Value>,
+    roles: Option<Value>,
+    auth_time: Option<Value>,
+    grant_id: Option<Value>,
+    tenant_id: Option<Value>,
+    organization_id: Option<Value>,
+    cnf: Option<Value>,
+}
+
+impl Members {
+    fn of(payload: Map<String, Value>) -> Self {
+        let mut members = Self::default();
+        for (name, value) in payload {
+            let place = match name.as_str() {
+                "iss" => &mut members.iss,
+                "sub" => &mut members.sub,
+                "aud" => &mut members.aud,
+                "exp" => &mut members.exp,
+                "iat" => &mut members.iat,
+                "nbf" => &mut members.nbf,
+                "jti" => &mut members.jti,
+                "client_id" => &mut members.client_id,
+                "scope" => &mut members.scope,
+                "registered_scope" => &mut members.registered_scope,
+                "roles" => &mut members.roles,
+                "auth_time" => &mut members.auth_time,
+                "grant_id" => &mut members.grant_id,
+                "tenant_id" => &mut members.tenant_id,
+                "organization_id" => &mut members.organization_id,
+                "cnf" => &mut members.cnf,
+                _ => continue,
+            };
+            *place = Some(value);
+        }
+        members
     }
+}
+
+/// A claim that must be one string.
+fn text(claim: Option<Value>, name: &'static str) -> Result<String, JwtRefusal> {
+    match claim {
+        Some(Value::String(text)) => Ok(text),
+        _ => Err(JwtRefusal::Claim(name)),
+    }
+}
+
+/// A claim that must be one string and say something.
+fn name(claim: Option<Value>, name: &'static str) -> Result<String, JwtRefusal> {
+    text(claim, name).and_then(|text| if text.is_empty() { Err(JwtRefusal::Claim(name)) } else { Ok(text) })
+}
+
+fn audience(claim: Option<Value>, expected: Audience<'_>) -> Result<String, JwtRefusal> {
+    let is_right = |given: &str| match expected {
+        Audience::Exact(wanted) => given == wanted,
+        Audience::Any => !given.is_empty(),
+    };
+    match claim {
+        Some(Value::String(given)) if is_right(&given) => Ok(given),
+        None => Err(JwtRefusal::Claim("aud")),
+        Some(_) => Err(JwtRefusal::Audience),
+    }
+}
+
+/// What is left out may also be `null`.
+fn optional(claim: Option<Value>) -> Option<Value> {
+    claim.filter(|value| !value.is_null())
+}
+
+fn optional_text(claim: Option<Value>) -> Result<Option<String>, JwtRefusal> {
+    optional(claim).map(one_text).transpose()
+}
+
+fn one_text(value: Value) -> Result<String, JwtRefusal> {
+    if let Value::String(text) = value { Ok(text) } else { Err(JwtRefusal::Claims) }
+}
+
+fn texts(claim: Option<Value>) -> Result<Vec<String>, JwtRefusal> {
+    match claim {
+        None => Ok(vec![]),
+        Some(Value::Array(values)) => values.into_iter().map(one_text).collect(),
+        Some(_) => Err(JwtRefusal::Claims),
+    }
+}
+
+fn registered(claim: Option<Value>) -> Result<ScopeSet, JwtRefusal> {
+    claim.map_or_else(|| Ok(ScopeSet::default()), |value| scopes(&one_text(value)?))
+}
+
+fn scopes(text: &str) -> Result<ScopeSet, JwtRefusal> {
+    text.parse().map_err(|_| JwtRefusal::Claims)
+}
+
+/// Our issuer's times have no fraction.
+fn whole(claim: Option<Value>) -> Result<UnixSeconds, JwtRefusal> {
+    claim.as_ref().and_then(Value::as_i64).ok_or(JwtRefusal::Claims)
 }
 
 fn check_times(
@@ -131,7 +256,10 @@ mod tests {
     }
 
     fn verify(forge: &Forge, header: &Value, payload: &Value) -> Result<AccessTokenClaims, JwtRefusal> {
-        verify_access_token(&forge.token(&header.to_string(), &payload.to_string()), &keys(forge), &expected())
+        let token = forge.token(&header.to_string(), &payload.to_string());
+        let verified = verify_access_token(&token, &keys(forge), &expected())?;
+        assert_eq!(verified.kid, "k");
+        Ok(verified.claims)
     }
 
     #[test]
@@ -173,6 +301,15 @@ mod tests {
             ("scope", json!(["mcp.read"]), JwtRefusal::Claim("scope")),
             ("scope", json!("a\"b"), JwtRefusal::Claims),
             ("roles", json!("administrator"), JwtRefusal::Claims),
+            ("roles", json!(["member", 7]), JwtRefusal::Claims),
+            ("roles", null.clone(), JwtRefusal::Claims),
+            ("registered_scope", json!(["mcp.read"]), JwtRefusal::Claims),
+            ("registered_scope", json!("a\"b"), JwtRefusal::Claims),
+            ("grant_id", json!(7), JwtRefusal::Claims),
+            ("tenant_id", json!([]), JwtRefusal::Claims),
+            ("organization_id", json!({}), JwtRefusal::Claims),
+            ("auth_time", json!(1.5), JwtRefusal::Claims),
+            ("exp", json!(900.5 + NOW as f64), JwtRefusal::Claims),
             ("cnf", json!({"jkt": "x"}), JwtRefusal::SenderConstrained),
             ("cnf", null, JwtRefusal::SenderConstrained),
         ] {
@@ -187,6 +324,19 @@ mod tests {
             let mut payload = payload();
             payload.as_object_mut().expect("object").remove(name);
             assert_eq!(verify(&forge, &header(), &payload), Err(JwtRefusal::Claim(name)), "without {name}");
+        }
+    }
+
+    #[test]
+    fn all_that_a_token_says_is_what_serde_reads() {
+        let forge = Forge::es256();
+        let full = json!({"registered_scope": "mcp.admin mcp.read", "tenant_id": "t", "organization_id": "o", "more": {"a": 1}});
+        let absent = json!({"auth_time": null, "grant_id": null, "tenant_id": null, "organization_id": null});
+        for extra in [json!({}), full, absent] {
+            let mut payload = payload();
+            payload.as_object_mut().expect("object").extend(extra.as_object().expect("object").clone());
+            let serde: AccessTokenClaims = serde_json::from_value(payload.clone()).expect("claims");
+            assert_eq!(verify(&forge, &header(), &payload), Ok(serde), "{payload}");
         }
     }
 

@@ -17,7 +17,12 @@ pub(super) fn text<'a>(payload: &'a Map<String, Value>, name: &'static str) -> R
 /// # Errors
 /// [`JwtRefusal::Claim`] when it is no number, before 1970 or after the year 9999.
 pub fn time_claim(payload: &Map<String, Value>, name: &'static str) -> Result<Option<UnixSeconds>, JwtRefusal> {
-    let Some(value) = payload.get(name) else { return Ok(None) };
+    time(payload.get(name), name)
+}
+
+/// As [`time_claim`], of the claim itself.
+pub(super) fn time(value: Option<&Value>, name: &'static str) -> Result<Option<UnixSeconds>, JwtRefusal> {
+    let Some(value) = value else { return Ok(None) };
     let whole = value.as_i64().or_else(|| whole_seconds(value.as_f64()?));
     whole.filter(|time| (0..=NUMERIC_DATE_MAX).contains(time)).map(Some).ok_or(JwtRefusal::Claim(name))
 }

@@ -94,7 +94,10 @@ mod tests {
         ASSERTION_EXPIRY_TOLERANCE_SECONDS, ASSERTION_MAX_LIFETIME_SECONDS, ClientAssertion, FUTURE_TOLERANCE_SECONDS,
         claimed_client_id, verify_client_assertion,
     };
-    use crate::protocol::jwt::{JwtRefusal, forge::Forge};
+    use crate::protocol::jwt::{
+        JwtRefusal,
+        forge::{self, Forge},
+    };
     use proptest::prelude::{any, prop_assert, proptest};
     use serde_json::{Value, json};
 
@@ -201,6 +204,31 @@ mod tests {
             &forge.token("{}", r#"{"sub":"a","sub":"b"}"#),
         ] {
             assert_eq!(claimed_client_id(bad), None, "{bad}");
+        }
+    }
+
+    /// Anybody may name a client of many keys, and knows its id without any secret.
+    #[test]
+    fn of_many_keys_only_the_one_that_an_assertion_names_is_made_ready() {
+        let (forge, rsa) = (Forge::es256(), Forge::rs256());
+        let mut jwks: Vec<Value> = (0..31).map(|number| Forge::es256().jwk(&format!("e{number}"))).collect();
+        jwks.extend((0..31).map(|number| rsa.jwk(&format!("r{number}"))));
+        jwks.push(forge.jwk("k"));
+        let attempt = |header: &str| {
+            let keys = forge::keys(&jwks);
+            let token = forge.token(header, &payload().to_string());
+            let verified = verify_client_assertion(&token, &keys, "c", &[ISSUER], NOW);
+            (verified.map(drop), keys.ready())
+        };
+        assert_eq!(attempt(r#"{"alg":"ES256","kid":"k"}"#), (Ok(()), 1));
+        assert_eq!(attempt(r#"{"alg":"ES256","kid":"e7"}"#), (Err(JwtRefusal::Signature), 1));
+        assert_eq!(attempt(r#"{"alg":"RS256","kid":"r7"}"#), (Err(JwtRefusal::Signature), 1));
+        for (header, refusal) in [
+            (r#"{"alg":"ES256","kid":"nobody"}"#, JwtRefusal::UnknownKid),
+            (r#"{"alg":"ES256"}"#, JwtRefusal::MissingKid),
+            (r#"{"alg":"RS256","kid":"e7"}"#, JwtRefusal::Algorithm),
+        ] {
+            assert_eq!(attempt(header), (Err(refusal), 0), "{header}");
         }
     }
 

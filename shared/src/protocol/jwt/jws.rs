@@ -163,11 +163,6 @@ pub fn verify_jws(token: &str, keys: &VerificationKeys, profile: &JwsProfile<'_>
     UnverifiedJws::parse(token)?.verify(keys, profile)
 }
 
-/// The `kid` a token names, whatever its claims are. Of a token that was not verified it is a claim of the sender's.
-pub fn key_id(token: &str) -> Option<String> {
-    usable_kid(&members(Parts::of(token).ok()?.header).ok()?).map(str::to_owned)
-}
-
 struct Parts<'t> {
     message: &'t str,
     header: &'t str,
@@ -206,17 +201,26 @@ fn check_type(typ: Option<&Value>, profile: &JwsProfile<'_>) -> Result<(), JwtRe
     let accepted = match typ {
         None => profile.type_optional,
         Some(Value::String(typ)) => {
-            let lower = typ.to_ascii_lowercase();
-            profile.types.contains(&lower.strip_prefix("application/").unwrap_or(&lower))
+            let is = |wanted: &&str| bare_type(typ).eq_ignore_ascii_case(wanted);
+            profile.types.iter().any(is)
         }
         Some(_) => false,
     };
     if accepted { Ok(()) } else { Err(JwtRefusal::Type) }
 }
 
+/// A media type without `application/`, which may be left out.
+fn bare_type(typ: &str) -> &str {
+    const PREFIX: &str = "application/";
+    match typ.split_at_checked(PREFIX.len()) {
+        Some((prefix, bare)) if prefix.eq_ignore_ascii_case(PREFIX) => bare,
+        _ => typ,
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{JWT_MAX_BYTES, JwsProfile, JwtRefusal, UnverifiedJws, VerifiedJws, key_id, verify_jws};
+    use super::{JWT_MAX_BYTES, JwsProfile, JwtRefusal, UnverifiedJws, VerifiedJws, verify_jws};
     use crate::protocol::jwt::forge::{Forge, keys};
     use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
     use serde_json::json;
@@ -386,10 +390,14 @@ mod tests {
     #[test]
     fn the_key_id_is_read_without_verifying() {
         let forge = Forge::es256();
-        assert_eq!(key_id(&forge.token(r#"{"kid":"k"}"#, "")).as_deref(), Some("k"));
-        for header in ["{}", r#"{"kid":7}"#, r#"{"kid":"a\u0000"}"#, r#"{"kid":"a","kid":"b"}"#] {
-            assert_eq!(key_id(&forge.token(header, "")), None, "{header}");
+        let named = |header: &str| {
+            let token = forge.token(header, "{}");
+            UnverifiedJws::parse(&token).map(|jws| jws.key_id().map(str::to_owned))
+        };
+        assert_eq!(named(r#"{"kid":"k"}"#), Ok(Some("k".to_owned())));
+        for header in ["{}", r#"{"kid":7}"#, r#"{"kid":"a\u0000"}"#] {
+            assert_eq!(named(header), Ok(None), "{header}");
         }
-        assert_eq!(key_id("nonsense"), None);
+        assert_eq!(named(r#"{"kid":"a","kid":"b"}"#), Err(JwtRefusal::Malformed));
     }
 }

@@ -8,7 +8,6 @@ mod algorithm;
 mod assertion_signer;
 mod claims;
 mod client_assertion;
-mod crypto_provider;
 #[cfg(test)]
 mod forge;
 mod id_token;
@@ -19,17 +18,25 @@ mod security_event;
 mod verification_keys;
 
 pub use self::{
-    access_token::{Audience, Expectation, FUTURE_TOLERANCE_SECONDS, read_access_token, verify_access_token},
+    access_token::{
+        Audience, Expectation, FUTURE_TOLERANCE_SECONDS, VerifiedAccessToken, read_access_token, verify_access_token,
+    },
     assertion_signer::{ASSERTION_LIFETIME_SECONDS, AssertionSigner, AssertionSignerError},
     claims::time_claim,
     client_assertion::{
         ASSERTION_EXPIRY_TOLERANCE_SECONDS, ASSERTION_JTI_MAX_BYTES, ASSERTION_MAX_LIFETIME_SECONDS,
         CLIENT_ASSERTION_TYPE, ClientAssertion, claimed_client_id, verify_client_assertion,
     },
-    crypto_provider::{install_verifying_provider, verifier_factory},
     id_token::{ID_TOKEN_TYP, IdTokenClaims, read_id_token_hint},
-    jws::{JWT_MAX_BYTES, JwsProfile, KidRule, UnverifiedJws, VerifiedJws, key_id, verify_jws},
+    jws::{JWT_MAX_BYTES, JwsProfile, KidRule, UnverifiedJws, VerifiedJws, verify_jws},
     refusal::JwtRefusal,
     security_event::{VerifiedSecurityEvent, verify_security_event},
     verification_keys::VerificationKeys,
 };
+
+/// Makes the stock aws-lc-rs provider the one of this process, for processes without signing keys of their own. Does nothing when a provider
+/// is installed already. Only binaries and tests call it.
+pub fn install_stock_provider() {
+    // An earlier provider stays: every one that Postern installs verifies alike.
+    let _ = jsonwebtoken::crypto::aws_lc::DEFAULT_PROVIDER.install_default();
+}

@@ -2,11 +2,13 @@
 
 use super::{jws::KidRule, parsed_key::ParsedKey, refusal::JwtRefusal};
 use crate::protocol::jwk::{Jwk, JwkSet, JwsAlgorithm, PublicKey};
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use jsonwebtoken::{
     DecodingKey,
+    crypto::JwtVerifier,
     errors::{Error, ErrorKind},
 };
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// Keys by id, each with the one algorithm it verifies. Cheap to clone.
 #[derive(Debug, Clone, Default)]
@@ -17,9 +19,18 @@ pub struct VerificationKeys(Arc<[VerificationKey]>);
 pub(super) struct VerificationKey {
     kid: String,
     algorithm: JwsAlgorithm,
-    key: DecodingKey,
-    /// Keeps the key parsed for as long as this is here.
-    _parsed: Option<Arc<ParsedKey>>,
+    key: PublicKey,
+    /// Made when the first token names this key: most keys of a client are named by no token while they are here.
+    check: OnceLock<Check>,
+}
+
+/// What verifies.
+#[derive(Debug)]
+enum Check {
+    /// A key that is parsed already.
+    Parsed(ParsedKey),
+    /// One that jsonwebtoken parses for each signature.
+    Stock(DecodingKey),
 }
 
 impl VerificationKeys {
@@ -71,25 +82,83 @@ impl VerificationKeys {
 
 impl VerificationKey {
     fn from_jwk(jwk: &Jwk) -> Self {
-        let algorithm = jwk.algorithm();
-        let parsed = ParsedKey::enter(jwk.key(), algorithm);
-        let key = match (jwk.key(), &parsed) {
-            (PublicKey::EcP256 { .. }, _) => DecodingKey::from_ec_der(&jwk.key().sec1_point()),
-            (PublicKey::Rsa { .. }, Some(parsed)) => DecodingKey::from_rsa_der(parsed.bytes()),
-            (PublicKey::Rsa { n, e }, None) => DecodingKey::from_rsa_raw_components(n, e),
-            (PublicKey::Ed25519 { x }, _) => DecodingKey::from_ed_der(x),
-        };
         let kid = jwk.kid().map_or_else(|| jwk.thumbprint(), ToOwned::to_owned);
-        Self { kid, algorithm, key, _parsed: parsed }
+        Self { kid, algorithm: jwk.algorithm(), key: jwk.key().clone(), check: OnceLock::new() }
     }
 
     /// Whether `signature`, in base64url, is this key's over `message`, with its own algorithm whatever the token says.
     pub(super) fn verify(&self, message: &str, signature: &str) -> Result<(), JwtRefusal> {
-        let verified = jsonwebtoken::crypto::verify(signature, message.as_bytes(), &self.key, self.algorithm.into());
-        if verified.map_err(|error| refusal_of(&error))? { Ok(()) } else { Err(JwtRefusal::Signature) }
+        self.check.get_or_init(|| Check::new(&self.key, self.algorithm)).verify(message, signature, self.algorithm)
+    }
+}
+
+impl Check {
+    fn new(key: &PublicKey, algorithm: JwsAlgorithm) -> Self {
+        ParsedKey::new(key, algorithm).map_or_else(|| Self::stock(key), Self::Parsed)
+    }
+
+    fn stock(key: &PublicKey) -> Self {
+        Self::Stock(match key {
+            PublicKey::EcP256 { .. } => DecodingKey::from_ec_der(&key.sec1_point()),
+            PublicKey::Rsa { n, e } => DecodingKey::from_rsa_raw_components(n, e),
+            PublicKey::Ed25519 { x } => DecodingKey::from_ed_der(x),
+        })
+    }
+
+    fn verify(&self, message: &str, signature: &str, algorithm: JwsAlgorithm) -> Result<(), JwtRefusal> {
+        let is_right = match self {
+            Self::Parsed(key) => {
+                let verifier: &dyn JwtVerifier = key;
+                let signature = URL_SAFE_NO_PAD.decode(signature).map_err(|_| JwtRefusal::Malformed)?;
+                verifier.verify(message.as_bytes(), &signature).is_ok()
+            }
+            Self::Stock(key) => jsonwebtoken::crypto::verify(signature, message.as_bytes(), key, algorithm.into())
+                .map_err(|error| refusal_of(&error))?,
+        };
+        if is_right { Ok(()) } else { Err(JwtRefusal::Signature) }
     }
 }
 
 fn refusal_of(error: &Error) -> JwtRefusal {
     if matches!(error.kind(), ErrorKind::Base64(_)) { JwtRefusal::Malformed } else { JwtRefusal::Algorithm }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Check, VerificationKeys};
+    use crate::protocol::{
+        jwk::JwsAlgorithm,
+        jwt::{JwtRefusal, forge::Forge},
+    };
+    use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+
+    impl VerificationKeys {
+        /// How many of them were made ready to verify.
+        pub(in crate::protocol::jwt) fn ready(&self) -> usize {
+            self.0.iter().filter(|key| key.check.get().is_some()).count()
+        }
+    }
+
+    #[test]
+    fn a_parsed_key_and_the_same_key_unparsed_verify_the_same() {
+        for (forge, algorithm) in [(Forge::es256(), JwsAlgorithm::Es256), (Forge::rs256(), JwsAlgorithm::Rs256)] {
+            let parsed = Check::new(&forge.public_key(), algorithm);
+            assert!(matches!(parsed, Check::Parsed(_)), "{algorithm}");
+            let stock = Check::stock(&forge.public_key());
+            let good = forge.signature(b"message");
+            let mut odd = good.clone();
+            odd[5] ^= 1;
+            let signatures = [good.clone(), odd, good[1..].to_vec(), [&good[..], &[0]].concat(), vec![]];
+            let verdicts = |check: &Check| {
+                let verify = |signature: &str| check.verify("message", signature, algorithm);
+                let mut verdicts = signatures.each_ref().map(|it| verify(&URL_SAFE_NO_PAD.encode(it))).to_vec();
+                verdicts.push(verify("no base64url!"));
+                verdicts
+            };
+            let mut expected = vec![Err(JwtRefusal::Signature); 6];
+            (expected[0], expected[5]) = (Ok(()), Err(JwtRefusal::Malformed));
+            assert_eq!(verdicts(&parsed), expected, "{algorithm}");
+            assert_eq!(verdicts(&stock), expected, "{algorithm}");
+        }
+    }
 }

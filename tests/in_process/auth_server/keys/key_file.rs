@@ -4,7 +4,7 @@ use crate::auth_server::{
     ManualClock, TestServer,
     browser::{Browser, Form, form},
     database::for_each_database,
-    given::{SECRET, TOKEN, basic, confidential_client},
+    given::{SECRET, TOKEN, basic, confidential_client, kid_of},
     test_server::{RESOURCE, START},
     visitors::{Ask, PASSWORD, WEBSITE, brought, consent_form},
 };
@@ -19,7 +19,7 @@ use auth_server::{
 };
 use shared::{
     db::Store,
-    protocol::{jwt::key_id, token_algorithm::TokenAlgorithm},
+    protocol::token_algorithm::TokenAlgorithm,
     random::SystemRandom,
     sealing::{KeyEncryptionKeys, Sealing},
 };
@@ -206,7 +206,7 @@ async fn a_key_is_replaced_under_load_and_nobody_notices(store: &Store) {
     while visitors.join_next().await.is_some() {}
     while let Some(refresh_token) = tokens.join_next().await {
         let answer = hosts.next().refresh(&refresh_token.expect("no panic")).await;
-        assert_eq!(key_id(&answer.text("access_token")), Some(kid.clone()), "the grant lives on, under a new key");
+        assert_eq!(kid_of(&answer.text("access_token")), kid, "the grant lives on, under a new key");
     }
     let refused = hosts.refused.lock().expect("unpoisoned").clone();
     assert!(refused.is_empty(), "{refused:#?}");

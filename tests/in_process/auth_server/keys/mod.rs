@@ -9,7 +9,10 @@ mod sealed;
 mod silence;
 mod successor;
 
-use super::{TestServer, given::SECRET, given::TOKEN, given::basic};
+use super::{
+    TestServer,
+    given::{SECRET, TOKEN, basic, kid_of},
+};
 use auth_server::{
     key_lifecycle::{advance_signing_keys, times::Stage},
     store::{
@@ -17,10 +20,7 @@ use auth_server::{
         sweep_time,
     },
 };
-use shared::{
-    clock::Clock as _,
-    protocol::{jwt::key_id, token_algorithm::TokenAlgorithm},
-};
+use shared::{clock::Clock as _, protocol::token_algorithm::TokenAlgorithm};
 use std::collections::BTreeSet;
 
 const PERIOD_SECONDS: i64 = 30 * 24 * 3600;
@@ -69,7 +69,7 @@ async fn token(server: &TestServer) -> (String, String) {
     let answer = server.post_form_as(TOKEN, &basic("web", SECRET), &form).await;
     assert_eq!(answer.status, 200, "{answer:?}");
     let token = answer.text("access_token");
-    let kid = key_id(&token).expect("a kid");
+    let kid = kid_of(&token);
     (token, kid)
 }
 
