@@ -164,7 +164,7 @@ struct Failing(AtomicBool);
 
 impl Faults for Failing {
     fn at(&self, name: &'static str) -> Option<Fault> {
-        let concerns = ["refresh_token.find", "organization_member.find", "user_account.find"].contains(&name);
+        let concerns = ["refresh_token.find", "authorization_grant.find_by_code"].contains(&name);
         (concerns && self.0.load(Ordering::SeqCst)).then_some(Fault::Unavailable)
     }
 }
