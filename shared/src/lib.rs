@@ -3,7 +3,6 @@
 pub mod clock;
 pub mod config;
 pub mod db;
-mod decimal;
 pub mod ephemeral;
 pub mod http;
 pub mod metrics;

@@ -4,7 +4,6 @@
 use super::client_address::ClientAddress;
 use super::manner::Manner;
 use super::request_id::RequestId;
-use crate::decimal::Decimal;
 use crate::metrics::RequestMetrics;
 use crate::trace::{TraceContext, TraceId};
 use axum::extract::{MatchedPath, Request};
@@ -116,7 +115,7 @@ fn text_of(address: IpAddr) -> String {
         if !text.is_empty() {
             text.push('.');
         }
-        text.push_str(Decimal::of(octet.into()).as_str());
+        text.push_str(itoa::Buffer::new().format(octet));
     }
     text
 }

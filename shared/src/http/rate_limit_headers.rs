@@ -2,7 +2,6 @@
 //! `Retry-After` when refused.
 
 use crate::clock::UnixSeconds;
-use crate::decimal::Decimal;
 use crate::rate_limit::RateDecision;
 use bytes::BytesMut;
 use http::header::{HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
@@ -53,7 +52,8 @@ pub fn set_rate_limit_headers(headers: &mut HeaderMap, counted: &[(&'static str,
 
 fn push(text: &mut BytesMut, name: &str, number: impl Into<u64>) {
     text.extend_from_slice(name.as_bytes());
-    text.extend_from_slice(Decimal::of(number.into()).as_bytes());
+    let number: u64 = number.into();
+    text.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
 }
 
 /// Writes the parameters of each behind its name, separated by commas.

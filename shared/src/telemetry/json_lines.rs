@@ -4,7 +4,6 @@
 use super::batched_writer::BatchedWriter;
 use super::correlation;
 use super::timestamp::Timestamp;
-use crate::decimal::Decimal;
 use std::cell::RefCell;
 use std::fmt::{self, Write as _};
 use tracing::field::{Field, Visit};
@@ -123,7 +122,7 @@ impl Visit for Fields<'_> {
 
     fn record_u64(&mut self, field: &Field, value: u64) {
         self.name(field);
-        self.0.push_str(Decimal::of(value).as_str());
+        self.0.push_str(itoa::Buffer::new().format(value));
     }
 
     fn record_bool(&mut self, field: &Field, value: bool) {
