@@ -6,6 +6,7 @@
 use crate::bearer::principal::PrincipalKey;
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use futures_util::future::try_join_all;
+use http::HeaderName;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use shared::{
@@ -15,6 +16,8 @@ use shared::{
 use std::sync::Arc;
 use thiserror::Error;
 
+/// The header that names a legacy session.
+pub const SESSION_HEADER: HeaderName = HeaderName::from_static("mcp-session-id");
 /// A longer session id is nobody's.
 pub const SESSION_ID_MAX_BYTES: usize = 256;
 /// A use is noted when the one before is older than this part of the idle time: once a minute where that is half an hour.

@@ -1,6 +1,6 @@
 //! Steps "upstream" and "stream end": the call is timed, contained and cut by revocation, and so is its stream.
 
-use super::{Caller, Pipeline, SESSION_HEADER};
+use super::{Caller, Pipeline};
 use crate::{
     bearer::verified_token::Place,
     mcp::{
@@ -8,6 +8,7 @@ use crate::{
         envelope::Envelope,
         era::Era,
         request_id::RequestId,
+        sessions::SESSION_HEADER,
         tools_list::ToolsAnswer,
     },
     policy::rule_message::known_method,

@@ -1,8 +1,11 @@
 //! Step "session": one that is not this principal's does not exist, and only in a session is a client asked anything.
 
-use super::{Caller, Pipeline, SESSION_HEADER, request_id};
+use super::{Caller, Pipeline, request_id};
 use crate::{
-    mcp::{envelope::Kind, sessions::SessionError},
+    mcp::{
+        envelope::Kind,
+        sessions::{SESSION_HEADER, SessionError},
+    },
     refusal::{Refusal, no_such_session_error, nothing_asked_error},
     upstreams::Message,
 };
@@ -20,10 +23,7 @@ impl Pipeline {
         let once = message.headers.get_all(&SESSION_HEADER).iter().nth(1).is_none();
         let owner = &caller.identified.token.session_owner;
         let theirs = match id.to_str().ok().filter(|_| once) {
-            Some(id) => sessions
-                .touch(id, owner, now)
-                .await
-                .map_err(|cause| unknowable(cause).answering(request_id(message)))?,
+            Some(id) => sessions.touch(id, owner, now).await.map_err(unknowable)?,
             None => false,
         };
         let missing = || Refusal::NoSuchSession(no_such_session_error().answering(request_id(message)));

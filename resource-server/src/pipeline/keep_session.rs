@@ -1,9 +1,12 @@
 //! What a message does to the sessions of its principal: one that it opens is bound, one that it ends forgotten, and what is one too many closed.
 
-use super::{Caller, Pipeline, SESSION_HEADER, answer::Outline, check_session::unknowable};
+use super::{Caller, Pipeline, answer::Outline, check_session::unknowable};
 use crate::{
     bearer::verified_token::Place,
-    mcp::{era::Era, sessions::Sessions},
+    mcp::{
+        era::Era,
+        sessions::{SESSION_HEADER, Sessions},
+    },
     refusal::{Refusal, upstream_failed_error},
     upstreams::{Message, UpstreamReply},
 };

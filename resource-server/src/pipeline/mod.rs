@@ -34,7 +34,7 @@ use crate::{
     upstreams::{Message, Upstream},
 };
 use axum::{body::Body, extract::Request, response::Response};
-use http::{HeaderMap, HeaderName, request::Parts};
+use http::{HeaderMap, request::Parts};
 use shared::{
     clock::{SharedClock, UnixSeconds},
     http::set_rate_limit_headers,
@@ -49,8 +49,6 @@ pub use metrics::PipelineMetrics;
 use read_message::Incoming;
 pub use step_up::StepUps;
 
-/// The header that names a legacy session.
-pub const SESSION_HEADER: HeaderName = HeaderName::from_static("mcp-session-id");
 /// What counts the requests of principals.
 const PRINCIPAL_BUCKET: &str = "mcp";
 /// How the headers call that limit.
@@ -180,22 +178,35 @@ impl Pipeline {
                 return Box::pin(self.serve_batch(caller, messages, place, rates, now)).await;
             }
         };
-        let lists_tools = match self.judge(caller, &message) {
-            Err(Refusal::InsufficientScope { needed, error }) => {
-                let refusal = self.step_ups.refusal(&caller.identified.token.principal, &message, needed, error);
-                return Err(Box::pin(refusal).await);
-            }
-            judged => judged.map_err(|refusal| refusal.answering(request_id(&message)))?,
-        };
-        if self.sessions.is_some() {
-            Box::pin(self.check_session(caller, &message, now)).await?;
-        }
-        if lists_tools {
+        let allowed = self.allow(caller, &message, rates, now).await;
+        if allowed.map_err(|refusal| refusal.answering(request_id(&message)))? {
             return Ok(self.list_tools(caller, &message));
         }
-        let counted = self.count_call(caller, &message, rates).await;
-        counted.map_err(|refusal| refusal.answering(request_id(&message)))?;
         Box::pin(self.call_upstream(caller, message, place, now)).await
+    }
+
+    /// Scope policy → session → limit of the tool, for a message that came alone. Whether it is the list of tools, which is answered here.
+    async fn allow(
+        &self,
+        caller: &Caller,
+        message: &Message,
+        rates: &mut Rates,
+        now: UnixSeconds,
+    ) -> Result<bool, Refusal> {
+        let lists_tools = match self.judge(caller, message) {
+            Err(Refusal::InsufficientScope { needed, error }) => {
+                let refusal = self.step_ups.refusal(&caller.identified.token.principal, message, needed, error);
+                return Err(Box::pin(refusal).await);
+            }
+            judged => judged?,
+        };
+        if self.sessions.is_some() {
+            Box::pin(self.check_session(caller, message, now)).await?;
+        }
+        if !lists_tools {
+            self.count_call(caller, message, rates).await?;
+        }
+        Ok(lists_tools)
     }
 
     /// What must hold of every message, alone or in a batch. Whether it is the list of tools, which is answered here.

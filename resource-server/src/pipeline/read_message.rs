@@ -1,6 +1,6 @@
 //! Steps "bounded body" and "envelope and era": from bytes to a message that rules can look at.
 
-use super::{Pipeline, SESSION_HEADER};
+use super::{Pipeline, request_id};
 use crate::{
     bearer::extract::carries_token,
     mcp::{
@@ -8,6 +8,8 @@ use crate::{
         era::{self, Era},
         host_and_origin::requested_host,
         json_rpc_error::JsonRpcError,
+        request_id::RequestId,
+        sessions::SESSION_HEADER,
     },
     policy::rule_message::lists_tools,
     refusal::Refusal,
@@ -32,6 +34,13 @@ pub(super) enum Incoming {
     One(Message),
     /// Several, from a client of the revision that has batches.
     Batch(Vec<Message>),
+}
+
+impl Incoming {
+    /// The id to answer to; the messages of a batch have one each.
+    pub(super) fn request_id(&self) -> Option<&RequestId> {
+        if let Self::One(message) = self { request_id(message) } else { None }
+    }
 }
 
 impl Pipeline {

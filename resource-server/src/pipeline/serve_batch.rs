@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     bearer::verified_token::Place,
-    mcp::json_rpc_error::JsonRpcError,
+    mcp::{json_rpc_error::JsonRpcError, request_id::RequestId},
     refusal::{Refusal, unavailable_error, upstream_too_slow_error},
     upstreams::{Message, ReplyBody},
 };
@@ -21,6 +21,7 @@ use http_body::Frame;
 use http_body_util::{BodyStream, StreamBody, combinators::BoxBody};
 use shared::clock::UnixSeconds;
 use std::sync::Arc;
+use tokio::time::{Instant, timeout_at};
 
 /// A message, and whether it is the list of tools, or what it is answered instead of being run.
 type Judged = (Message, Result<bool, JsonRpcError>);
@@ -54,8 +55,7 @@ impl Pipeline {
                 self.count_call(caller, message, rates).await?;
             }
         }
-        let answers = tokio::time::timeout(self.limits.call_time, self.answer_each(caller, judged, &place)).await;
-        let answers = answers.map_err(|_| Refusal::UpstreamFailed(upstream_too_slow_error()))??;
+        let answers = self.answer_each(caller, judged, &place).await?;
         let mut response = no_store(Response::new(Body::empty()));
         if answers.is_empty() {
             *response.status_mut() = StatusCode::ACCEPTED;
@@ -76,6 +76,7 @@ impl Pipeline {
         judged: Vec<Judged>,
         place: &Arc<Place>,
     ) -> Result<Vec<ReplyBody>, Refusal> {
+        let deadline = Instant::now() + self.limits.call_time;
         let mut answers = Vec::with_capacity(judged.len());
         for (message, judgement) in judged {
             let id = message.envelope.as_ref().and_then(|envelope| envelope.id().cloned());
@@ -85,19 +86,36 @@ impl Pipeline {
                     let tools = self.tools_for(caller, &message);
                     ReplyBody::Whole(tools.map(|tools| tools.to_bytes()).unwrap_or_default())
                 }
-                Ok(false) => match self.call(caller, message, id.as_ref(), place).await {
-                    Ok(reply) => reply.body,
-                    Err(Refusal::UpstreamFailed(error)) => ReplyBody::Whole(error.body()),
-                    // Who heard 503 would send all again, and what has run would run twice.
-                    Err(Refusal::Unavailable) => ReplyBody::Whole(unavailable_error().answering(id.as_ref()).body()),
-                    Err(refusal) => return Err(refusal),
-                },
+                Ok(false) => self.answer_by(deadline, caller, message, id.as_ref(), place).await?,
             };
             if id.is_some() {
                 answers.push(answer);
             }
         }
         Ok(answers)
+    }
+
+    /// Calls the upstream for one message of several, which have together the time of one call. What keeps it from an answer is the answer: who
+    /// heard that all failed would send all again, and what has run would run twice.
+    async fn answer_by(
+        &self,
+        deadline: Instant,
+        caller: &Caller,
+        message: Message,
+        id: Option<&RequestId>,
+        place: &Arc<Place>,
+    ) -> Result<ReplyBody, Refusal> {
+        let error = |error: JsonRpcError| ReplyBody::Whole(error.answering(id).body());
+        if Instant::now() >= deadline {
+            return Ok(error(upstream_too_slow_error()));
+        }
+        match timeout_at(deadline, self.call(caller, message, id, place)).await {
+            Ok(Ok(reply)) => Ok(reply.body),
+            Ok(Err(Refusal::UpstreamFailed(failed))) => Ok(error(failed)),
+            Ok(Err(Refusal::Unavailable)) => Ok(error(unavailable_error())),
+            Ok(Err(refusal)) => Err(refusal),
+            Err(_elapsed) => Ok(error(upstream_too_slow_error())),
+        }
     }
 }
 

@@ -1,8 +1,12 @@
 //! A place among the principal's running calls. When all are taken, what ends one of them still passes: a session is deleted, a call is
 //! cancelled, a question that a call asked is answered. Such messages are short, few at a time, and counted like all requests.
 
-use super::{Caller, Pipeline, SESSION_HEADER, read_message::Incoming};
-use crate::{bearer::verified_token::Place, mcp::envelope::Kind, refusal::Refusal};
+use super::{Caller, Pipeline, read_message::Incoming};
+use crate::{
+    bearer::verified_token::Place,
+    mcp::{envelope::Kind, sessions::SESSION_HEADER},
+    refusal::Refusal,
+};
 use http::{Method, request::Parts};
 use std::sync::Arc;
 
@@ -36,7 +40,7 @@ impl Taken {
         match self {
             Self::Call(place) => Ok(place),
             Self::Aside(place) if ends_something(incoming) => Ok(place),
-            Self::Aside(_) => Err(Refusal::TooManyCalls),
+            Self::Aside(_) => Err(Refusal::TooManyCalls.answering(incoming.request_id())),
         }
     }
 }

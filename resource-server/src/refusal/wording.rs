@@ -17,7 +17,7 @@ const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
 pub(super) const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
 /// What is said before a message was read.
-pub(super) struct AtTheDoor {
+pub(super) struct PlainRefusal {
     status: StatusCode,
     /// RFC 6750 §3.1, and RFC 6749 §4.1.2.1 for what that has no word for.
     code: ErrorCode,
@@ -27,37 +27,37 @@ pub(super) struct AtTheDoor {
     advice: &'static str,
 }
 
-pub(super) const NO_TOKEN: AtTheDoor = AtTheDoor {
+pub(super) const NO_TOKEN: PlainRefusal = PlainRefusal {
     status: StatusCode::UNAUTHORIZED,
     code: ErrorCode::InvalidToken,
     words: "Missing authentication.",
     advice: " Send an access token in the Authorization header; resource_metadata in WWW-Authenticate says who gives one.",
 };
-pub(super) const INVALID_TOKEN: AtTheDoor = AtTheDoor {
+pub(super) const INVALID_TOKEN: PlainRefusal = PlainRefusal {
     status: StatusCode::UNAUTHORIZED,
     code: ErrorCode::InvalidToken,
     words: "Invalid or revoked MCP token",
     advice: ": refresh it, or have this resource authorized anew.",
 };
-pub(super) const TWO_TOKENS: AtTheDoor = AtTheDoor {
+pub(super) const TWO_TOKENS: PlainRefusal = PlainRefusal {
     status: StatusCode::BAD_REQUEST,
     code: ErrorCode::InvalidRequest,
     words: "Send the access token once, in the Authorization header",
     advice: ".",
 };
-pub(super) const RATE_LIMITED: AtTheDoor = AtTheDoor {
+pub(super) const RATE_LIMITED: PlainRefusal = PlainRefusal {
     status: StatusCode::TOO_MANY_REQUESTS,
     code: ErrorCode::TemporarilyUnavailable,
     words: "Rate limit exceeded.",
     advice: " Go on after the seconds of Retry-After.",
 };
-pub(super) const TOO_MANY_CALLS: AtTheDoor = AtTheDoor {
+pub(super) const TOO_MANY_CALLS: PlainRefusal = PlainRefusal {
     status: StatusCode::TOO_MANY_REQUESTS,
     code: ErrorCode::TemporarilyUnavailable,
     words: "Too many calls are running",
     advice: ": wait for one of them to end.",
 };
-pub(super) const TOO_MANY_STREAMS: AtTheDoor = AtTheDoor {
+pub(super) const TOO_MANY_STREAMS: PlainRefusal = PlainRefusal {
     status: StatusCode::TOO_MANY_REQUESTS,
     code: ErrorCode::TemporarilyUnavailable,
     words: "Too many streams are open",
@@ -74,8 +74,8 @@ pub(super) enum Form<'i> {
 }
 
 impl Form<'_> {
-    pub(super) fn say(self, what: &AtTheDoor) -> Response<Body> {
-        let AtTheDoor { status, code, words, advice } = what;
+    pub(super) fn say(self, what: &PlainRefusal) -> Response<Body> {
+        let PlainRefusal { status, code, words, advice } = what;
         match self {
             Self::Text => answer(*status, TEXT, Body::from(*words)),
             Self::Json => {

@@ -198,7 +198,7 @@ impl TokenIntrospection {
                 tracing::info!(issuer = %self.discovery.issuer(), %cause, "a trusted issuer will not look at a token");
                 Err(Unanswered::Declined)
             }
-            Err(Asking::Answer(cause)) if self.is_about_the_token_alone() => {
+            Err(Asking::Answer(cause)) if self.count_unreadable() <= UNREADABLE_MAX => {
                 tracing::info!(issuer = %self.discovery.issuer(), %cause, "what a trusted issuer says of a token cannot be read");
                 self.unreadable.insert(digest, now);
                 Err(Unanswered::NotNow)
@@ -212,9 +212,10 @@ impl TokenIntrospection {
         }
     }
 
-    /// Whether an answer that nobody can read is this token's own: unless so many came in a row that the issuer says nothing else.
-    fn is_about_the_token_alone(&self) -> bool {
-        self.unreadable_in_a_row.fetch_add(1, Ordering::AcqRel) < UNREADABLE_MAX
+    /// Counts one more answer that nobody can read; how many came in a row with this one. Few are about their tokens alone; when so many came, the
+    /// issuer says nothing else.
+    fn count_unreadable(&self) -> u32 {
+        self.unreadable_in_a_row.fetch_add(1, Ordering::AcqRel).saturating_add(1)
     }
 
     async fn exchange(&self, token: &str, now: UnixSeconds) -> Result<Answer, Asking> {

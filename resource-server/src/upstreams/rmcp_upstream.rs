@@ -12,9 +12,8 @@ use crate::{
         era::Era,
         host_and_origin::HostAndOrigin,
         json_rpc_error::{INVALID_REQUEST, JsonRpcError, REFUSED},
-        sessions::SessionError,
+        sessions::{SESSION_HEADER, SessionError},
     },
-    pipeline::SESSION_HEADER,
 };
 use async_trait::async_trait;
 use bytes::Bytes;

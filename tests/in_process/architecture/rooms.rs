@@ -42,7 +42,7 @@ const ARROWS: &[Below] = &[
         above: &["router", "pipeline", "app", "cli", "serve", "refusal"],
     },
     Below {
-        rooms: &["resource-server/src/mcp/", "resource-server/src/issuer/"],
+        rooms: &["resource-server/src/mcp/", "resource-server/src/issuer/", "resource-server/src/upstreams/"],
         above: &["router", "pipeline", "app", "cli", "serve"],
     },
     // identification → trusted issuers → issuer → bearer.

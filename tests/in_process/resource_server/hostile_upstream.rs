@@ -34,6 +34,8 @@ enum Manner {
     Stream,
     /// Answers the first message, and then no more.
     AnswerOnce,
+    /// The same, and hangs from then on.
+    AnswerOnceThenHang,
 }
 
 struct Hostile {
@@ -72,7 +74,8 @@ impl Upstream for Hostile {
             Manner::AnswerOnce if seen > 1 => {
                 Err(UpstreamError::Unavailable { cause: "secret-of-the-upstream".into() })
             }
-            Manner::AnswerOnce => Ok(UpstreamReply {
+            Manner::AnswerOnceThenHang if seen > 1 => std::future::pending().await,
+            Manner::AnswerOnce | Manner::AnswerOnceThenHang => Ok(UpstreamReply {
                 status: StatusCode::OK,
                 content_type: Some("application/json".parse().expect("a value")),
                 session_id: None,
@@ -134,6 +137,28 @@ async fn what_ran_of_a_batch_is_answered_though_the_next_call_cannot_be() {
     assert_eq!((&answers[1]["id"], &answers[1]["error"]["code"]), (&json!(2), &json!(-32000)), "{answers}");
     assert!(!answer.text().contains("secret"), "{}", answer.text());
     assert_eq!(hostile.seen.lock().expect("unpoisoned").len(), 2);
+}
+
+/// The messages of a batch have together the time of one call; what has run by then is answered.
+#[tokio::test]
+async fn what_ran_of_a_batch_is_answered_though_the_next_call_takes_too_long() {
+    let (server, hostile) = behind(Manner::AnswerOnceThenHang, "call_timeout = 1").await;
+    let numbered = |id: u32| {
+        let mut call = call("whoami", json!({}));
+        call["id"] = id.into();
+        call
+    };
+    let batch = json!([numbered(1), numbered(2), numbered(3)]);
+    let answer = server.post(&server.token("mcp.read"), &batch).await;
+    assert_eq!(answer.status, StatusCode::OK, "{}", answer.text());
+    let answers = answer.json();
+    assert_eq!((&answers[0]["id"], &answers[0]["result"]), (&json!(1), &json!({})), "{answers}");
+    for late in [1, 2] {
+        assert_eq!(answers[late]["id"], late + 1, "{answers}");
+        assert_eq!(answers[late]["error"]["code"], -32603, "{answers}");
+    }
+    assert_eq!(hostile.seen.lock().expect("unpoisoned").len(), 2, "the third was never begun");
+    assert_eq!(hostile.running.load(Ordering::SeqCst), 0);
 }
 
 #[tokio::test]

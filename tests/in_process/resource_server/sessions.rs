@@ -297,9 +297,12 @@ async fn with_all_places_taken_a_call_is_cancelled_and_a_session_deleted() {
     only(2, &server, &fixture).await;
     let initialized = json!({"jsonrpc": "2.0", "method": "notifications/initialized"});
     let ping = json!({"jsonrpc": "2.0", "id": 2, "method": "ping"});
-    for refused in [whoami(&token), post(&token, initialized.to_string()), post(&token, ping.to_string())] {
+    let notified = server.send(in_session(post(&token, initialized.to_string()), &first)).await;
+    assert_eq!(notified.status, StatusCode::TOO_MANY_REQUESTS, "{}", notified.text());
+    for (refused, id) in [(whoami(&token), 1), (post(&token, ping.to_string()), 2)] {
         let answer = server.send(in_session(refused, &first)).await;
         assert_eq!(answer.status, StatusCode::TOO_MANY_REQUESTS, "{}", answer.text());
+        assert_eq!(answer.json()["id"], id, "it was read, so the answer is its own");
     }
     let cancel =
         |request: u32| json!({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": request}});

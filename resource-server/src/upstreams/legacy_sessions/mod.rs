@@ -8,8 +8,10 @@ mod transport;
 
 use crate::{
     bearer::weak_map::WeakMap,
-    mcp::{envelope::Kind, sessions::SessionError},
-    pipeline::SESSION_HEADER,
+    mcp::{
+        envelope::Kind,
+        sessions::{SESSION_HEADER, SessionError},
+    },
     upstreams::Message,
 };
 use futures_util::{Stream, StreamExt as _, stream};
@@ -222,7 +224,7 @@ impl LegacySessions {
             };
             tokio::select! {
                 found = tokio::time::timeout(limit, look) => if let Ok(Some(answer)) = found {
-                    let _gone = sender.send(last_event(&format!("{process}.{event}"), answer)).await;
+                    let _gone = sender.send(ServerSseMessage::new(format!("{process}.{event}"), answer)).await;
                 },
                 () = sender.closed() => {}
             }
@@ -277,11 +279,6 @@ fn named(message: &Message) -> Option<&str> {
 fn call_number(event: &str) -> Option<u64> {
     let (index, call) = event.split_once('/')?;
     index.parse::<u64>().ok().and_then(|_| call.parse().ok())
-}
-
-/// The event that ends the stream of a call.
-fn last_event(after: &str, answer: ServerJsonRpcMessage) -> ServerSseMessage {
-    ServerSseMessage::new(after, answer)
 }
 
 impl SessionManager for LegacySessions {
@@ -364,7 +361,7 @@ impl SessionManager for LegacySessions {
         let own = self.shared.as_ref().map_or("", |shared| shared.name());
         let Some(number) = call_number(event) else { return Err(cause) };
         match self.answers.find(id, own, number).await {
-            Ok(Kept::Answer(answer)) => Ok(self.marked(stream::iter([last_event(event, *answer)]))),
+            Ok(Kept::Answer(answer)) => Ok(self.marked(stream::iter([ServerSseMessage::new(event, *answer)]))),
             Ok(Kept::Another | Kept::Nothing) => Err(cause),
             Err(unknown) => {
                 tracing::warn!(cause = %unknown, "it is not known what a call was answered");

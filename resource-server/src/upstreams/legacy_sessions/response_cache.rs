@@ -1,5 +1,5 @@
-//! ResponseCache that may not have arrived: kept for a while, for whoever lost the connection just then and takes the stream up again. Few for a session,
-//! none that is large.
+//! Answers that may not have arrived: kept for a while, for whoever lost the connection just then and takes the stream up again. Few for a
+//! session, none that is large.
 
 use rmcp::model::{CustomResult, JsonRpcError, JsonRpcResponse, RequestId, ServerJsonRpcMessage, ServerResult};
 use serde_json::{Value, json};
