@@ -40,9 +40,11 @@ pub async fn serve(settings: Settings, surroundings: Surroundings) -> Result<(),
     let data_dir = auth_server.shared.data_dir.clone();
     let (resource, origin) =
         (resource_server.resource(), resource_server.resource_server.public_url.origin().to_owned());
+    // Opening migrates the database and makes keys: only for whoever may serve from here.
+    auth_server.shared.make_data_dir(random.as_ref()).map_err(StartError::from)?;
+    let _lock = DataLock::take(&data_dir)?;
     let authorization = AuthServer::open(auth_server, clock.clone(), random.clone(), stop.clone()).await?;
     let app = Arc::clone(authorization.app());
-    let _lock = DataLock::take(&data_dir)?;
 
     let signer = Arc::new(AssertionSigner::generate(random.as_ref())?);
     let jwks = JwkSet::new(vec![signer.public_jwk().clone()])?;

@@ -178,10 +178,13 @@ async fn a_second_postern_does_not_serve_from_the_same_directory() -> anyhow::Re
     let resources = home.json(&["resource", "list"]).await?;
     // On ports that are free: it would take the resource of the first for one that is gone.
     let mut second = other.command(&[])?;
+    let database = other.folder().join("second.sqlite");
     second.env("POSTERN__SHARED__DATA_DIR", home.data());
+    second.env("POSTERN__AUTH_SERVER__DATABASE_URL", format!("sqlite:{}", database.display()));
     let ended = system_tests::process::run(second, "", Duration::from_secs(20)).await?;
     assert_refused(&ended, &home.data().to_string_lossy());
     assert_refused(&ended, "another postern");
+    assert!(!database.exists(), "what is refused opened, and migrated, a database");
     assert_eq!(home.json(&["resource", "list"]).await?, resources, "the first is as it was");
     Ok(())
 }
