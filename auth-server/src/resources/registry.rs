@@ -90,13 +90,13 @@ impl ResourceRegistry {
         if self.follower.silence() > CACHE_MAX_SILENCE {
             return Err(TargetError::OutOfDate);
         }
-        let default = self.default();
         let known = self.snapshot();
         if let [written] = asked
             && let Some(resource) = known.by_id.get(*written)
         {
             return Ok(Arc::clone(resource));
         }
+        let default = self.default();
         let mut texts = asked.iter().copied();
         let text = texts.next().or(default.as_deref()).ok_or(TargetError::Missing)?;
         let indicator = ResourceIndicator::parse(text).map_err(|_| TargetError::Malformed)?;
