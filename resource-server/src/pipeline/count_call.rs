@@ -1,7 +1,10 @@
 //! The limit of a single tool, where the operator set one. It is counted for each principal, once the policy has let the call through: a call
 //! that is refused for another reason costs nothing of it.
 
-use super::{Caller, PRINCIPAL_LIMIT, Pipeline, refuse_over_limit};
+use super::{
+    Caller, Pipeline,
+    count_requests::{PRINCIPAL_LIMIT, refuse_over_limit},
+};
 use crate::{refusal::Refusal, upstreams::Message};
 use http::HeaderMap;
 use shared::{clock::UnixSeconds, http::set_rate_limit_headers, rate_limit::RateDecision};

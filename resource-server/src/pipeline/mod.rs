@@ -1,8 +1,10 @@
-//! What every MCP request goes through, in this order. Each step has a file of its own; `handle` is the list.
+//! What every MCP request goes through, in this order: `handle`, and what it calls here, is the list. Each step has a file of its own.
 
 mod answer;
+mod check_policy;
 mod check_session;
 mod count_call;
+mod count_requests;
 mod identify_caller;
 mod keep_session;
 mod limits;
@@ -26,11 +28,8 @@ use crate::{
         sessions::Sessions,
         tools_list::ToolsList,
     },
-    policy::{
-        rule_message::{Ruling, rule},
-        scope_policy::ScopePolicy,
-    },
-    refusal::{Refusal, RefusalWriter, insufficient_scope_error},
+    policy::scope_policy::ScopePolicy,
+    refusal::{Refusal, RefusalWriter},
     upstreams::{Message, Upstream},
 };
 use axum::{body::Body, extract::Request, response::Response};
@@ -38,22 +37,19 @@ use http::{HeaderMap, request::Parts};
 use shared::{
     clock::{SharedClock, UnixSeconds},
     http::set_rate_limit_headers,
-    rate_limit::{FailureBudget, RateDecision, RateLimiter},
+    rate_limit::{FailureBudget, RateLimiter},
 };
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 use count_call::Rates;
+use count_requests::refuse_over_limit;
 pub use limits::{PipelineLimits, ToolLimits, tool_limits};
 pub use metrics::PipelineMetrics;
 use read_message::Incoming;
 pub use step_up::StepUps;
 
-/// What counts the requests of principals.
-const PRINCIPAL_BUCKET: &str = "mcp";
-/// How the headers call that limit.
-const PRINCIPAL_LIMIT: &str = "principal";
-/// And that of tokens that were never ours.
+/// How the headers call the limit of tokens that were never ours.
 const FORGED_LIMIT: &str = "forged-tokens";
 
 /// One MCP endpoint with everything it needs.
@@ -157,7 +153,7 @@ impl Pipeline {
         Ok(Caller { identified, trust })
     }
 
-    /// Bounded body → envelope and era → scope policy → session → upstream → stream end.
+    /// Place → method → bounded body → envelope and era → scope policy → session → limit of the tool → upstream → stream end.
     async fn serve(
         self: &Arc<Self>,
         caller: &Caller,
@@ -208,39 +204,6 @@ impl Pipeline {
         }
         Ok(lists_tools)
     }
-
-    /// What must hold of every message, alone or in a batch. Whether it is the list of tools, which is answered here.
-    fn judge(&self, caller: &Caller, message: &Message) -> Result<bool, Refusal> {
-        let lists_tools = self.check_policy(caller, message)?;
-        self.check_asked(message)?;
-        Ok(lists_tools)
-    }
-
-    /// So many more requests of this principal.
-    async fn count_requests(&self, caller: &Caller, times: u32) -> Result<RateDecision, Refusal> {
-        let (counter, limit) = (&caller.identified.token.share.counter, self.limits.requests);
-        self.rate_limiter.check_many(PRINCIPAL_BUCKET, counter, times, limit).await.map_err(|cause| {
-            tracing::error!(%cause, "requests cannot be counted");
-            Refusal::Unavailable
-        })
-    }
-
-    fn check_policy(&self, caller: &Caller, message: &Message) -> Result<bool, Refusal> {
-        let Some(envelope) = &message.envelope else {
-            // GET and DELETE of a session name no operation.
-            return if caller.trust == Trust::Full { Ok(false) } else { Err(Refusal::Unavailable) };
-        };
-        match rule(&self.policy, &caller.identified.token.principal, envelope, message.era) {
-            Ruling::ListTools => Ok(true),
-            Ruling::Forward { read_only } if read_only || caller.trust == Trust::Full => Ok(false),
-            Ruling::Forward { .. } => Err(Refusal::Unavailable),
-            Ruling::NeedsScopes(needed) => {
-                let error = insufficient_scope_error(&needed).answering(envelope.id());
-                Err(Refusal::InsufficientScope { needed, error })
-            }
-            Ruling::Refuse(error) => Err(Refusal::Protocol(error)),
-        }
-    }
 }
 
 /// The map of a request's headers has room for those of its answer: a map that grows as they are set is allocated again and again.
@@ -252,9 +215,4 @@ fn emptied(mut headers: HeaderMap) -> HeaderMap {
 /// The id to answer to.
 fn request_id(message: &Message) -> Option<&RequestId> {
     message.envelope.as_ref().and_then(|envelope| envelope.id())
-}
-
-fn refuse_over_limit(rate: &RateDecision) -> Result<(), Refusal> {
-    let retry_after_seconds = u64::from(rate.reset_seconds);
-    if rate.allowed { Ok(()) } else { Err(Refusal::RateLimited { retry_after_seconds }) }
 }
