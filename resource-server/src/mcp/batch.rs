@@ -1,7 +1,7 @@
 //! A batch of messages in one body (JSON-RPC 2.0 §6). Of all revisions 2025-03-26 alone has them.
 
 use super::{
-    envelope::{self, JSON_DEPTH_MAX},
+    envelope,
     json_rpc_error::{INVALID_REQUEST, JsonRpcError, PARSE_ERROR},
 };
 use bytes::Bytes;
@@ -24,12 +24,10 @@ pub fn is_batch(body: &[u8]) -> bool {
 /// The messages of a batch, each a part of `body`: nothing is copied, and nothing of them is judged yet.
 ///
 /// # Errors
-/// The JSON-RPC answer to send, with HTTP status 400: -32700 for what is no JSON or too deep, -32600 for an empty batch and one with
-/// more than [`BATCH_MESSAGES_MAX`] messages.
+/// The JSON-RPC answer to send, with HTTP status 400: -32700 for what is no JSON, too deep or of too many values together, -32600 for an empty
+/// batch and one with more than [`BATCH_MESSAGES_MAX`] messages.
 pub fn split(body: &Bytes) -> Result<Vec<Bytes>, JsonRpcError> {
-    if envelope::deeper_than(body, JSON_DEPTH_MAX) {
-        return Err(refused(PARSE_ERROR, "Parse error: nested too deeply"));
-    }
+    envelope::check_shape(body)?;
     let Members(members) = serde_json::from_slice(body).map_err(|cause| match cause.classify() {
         Category::Data => refused(INVALID_REQUEST, "Invalid Request: too many messages in a batch"),
         _ => refused(PARSE_ERROR, "Parse error"),

@@ -13,6 +13,9 @@ use serde_json::value::RawValue;
 
 /// Brackets inside brackets beyond this are refused before anything parses them.
 pub const JSON_DEPTH_MAX: usize = 64;
+/// A body has no more values; empty brackets count twice. Its length alone does not bound what it costs: as a tree a small value takes a
+/// hundred times the bytes that it takes here, and whoever tells methods apart by trying each keeps several trees.
+pub const JSON_VALUES_MAX: usize = 20_000;
 /// A method name is never longer.
 pub const METHOD_MAX_BYTES: usize = 256;
 
@@ -111,12 +114,10 @@ fn is_object<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Erro
 /// Reads the envelope of `body`.
 ///
 /// # Errors
-/// The JSON-RPC answer to send, always with HTTP status 400: -32700 for what is no JSON (or too deep), -32600 for
+/// The JSON-RPC answer to send, always with HTTP status 400: -32700 for what is no JSON (or too deep, or of too many values), -32600 for
 /// batches (which [`super::batch`] takes apart) and for what is no JSON-RPC 2.0 message, -32602 for `params` that are no object.
 pub fn parse(body: &[u8]) -> Result<Envelope, JsonRpcError> {
-    if deeper_than(body, JSON_DEPTH_MAX) {
-        return Err(refused(PARSE_ERROR, "Parse error: nested too deeply"));
-    }
+    check_shape(body)?;
     match body.iter().find(|byte| !byte.is_ascii_whitespace()) {
         Some(b'{') => {}
         Some(b'[') => return Err(refused(INVALID_REQUEST, "Invalid Request: batches are not supported")),
@@ -164,9 +165,10 @@ fn refused(code: i64, message: &'static str) -> JsonRpcError {
     JsonRpcError::new(StatusCode::BAD_REQUEST, code, message)
 }
 
-/// Whether brackets nest deeper than `max`; one pass, no recursion, brackets in strings do not count.
-pub(super) fn deeper_than(body: &[u8], max: usize) -> bool {
-    let (mut depth, mut in_string, mut escaped) = (0_usize, false, false);
+/// Whether `body` may be parsed: no deeper than [`JSON_DEPTH_MAX`], no more values than [`JSON_VALUES_MAX`]. One pass, no recursion; what is
+/// in strings does not count.
+pub(super) fn check_shape(body: &[u8]) -> Result<(), JsonRpcError> {
+    let (mut depth, mut values, mut in_string, mut escaped) = (0_usize, 1_usize, false, false);
     for byte in body {
         if in_string {
             match byte {
@@ -179,17 +181,23 @@ pub(super) fn deeper_than(body: &[u8], max: usize) -> bool {
         }
         match byte {
             b'"' => in_string = true,
+            // Every value but the first comes after a comma or a bracket.
+            b',' => values += 1,
             b'{' | b'[' => {
+                values += 1;
                 depth += 1;
-                if depth > max {
-                    return true;
+                if depth > JSON_DEPTH_MAX {
+                    return Err(refused(PARSE_ERROR, "Parse error: nested too deeply"));
                 }
             }
             b'}' | b']' => depth = depth.saturating_sub(1),
             _ => {}
         }
     }
-    false
+    if values > JSON_VALUES_MAX {
+        return Err(refused(PARSE_ERROR, "Parse error: too many values"));
+    }
+    Ok(())
 }
 
 impl Envelope {
@@ -209,7 +217,7 @@ impl Envelope {
 
 #[cfg(test)]
 mod tests {
-    use super::{INVALID_PARAMS, INVALID_REQUEST, JSON_DEPTH_MAX, Kind, PARSE_ERROR, parse};
+    use super::{INVALID_PARAMS, INVALID_REQUEST, JSON_DEPTH_MAX, JSON_VALUES_MAX, Kind, PARSE_ERROR, parse};
 
     fn code(body: &str) -> i64 {
         parse(body.as_bytes()).map(|envelope| panic!("{envelope:?}")).unwrap_or_else(|error| error.code)
@@ -291,6 +299,22 @@ mod tests {
         assert_eq!(code(&nested(JSON_DEPTH_MAX - 1)), PARSE_ERROR);
         assert_eq!(code(&nested(100_000)), PARSE_ERROR);
         let text = format!(r#"{{"jsonrpc":"2.0","id":1,"method":"m","params":{{"a":"\"{}"}}}}"#, "[".repeat(500));
+        assert!(parse(text.as_bytes()).is_ok());
+    }
+
+    #[test]
+    fn bounds_the_number_of_values_but_not_commas_in_text() {
+        let listed = |values: usize| {
+            format!(r#"{{"jsonrpc":"2.0","id":1,"method":"m","params":{{"a":[{}0]}}}}"#, "0,".repeat(values - 1))
+        };
+        // The three brackets, and the three other members.
+        let others = 1 + 3 + 3;
+        assert!(parse(listed(JSON_VALUES_MAX - others + 1).as_bytes()).is_ok());
+        for body in [listed(JSON_VALUES_MAX - others + 2), listed(500_000)] {
+            let error = parse(body.as_bytes()).expect_err("too many");
+            assert_eq!((error.code, &*error.message), (PARSE_ERROR, "Parse error: too many values"));
+        }
+        let text = format!(r#"{{"jsonrpc":"2.0","id":1,"method":"m","params":{{"a":"\"{}"}}}}"#, ",[".repeat(50_000));
         assert!(parse(text.as_bytes()).is_ok());
     }
 }
