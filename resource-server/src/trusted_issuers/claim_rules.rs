@@ -21,6 +21,11 @@ const NAME_MAX_BYTES: usize = 512;
 const ROLES_MAX: usize = 100;
 /// Claims that access tokens never have: those of ID tokens (OpenID Connect Core §2) and of events (RFC 8417 §2.2).
 const CLAIMS_OF_OTHER_TOKENS: [&str; 3] = ["at_hash", "c_hash", "events"];
+/// Where issuers say what a token is for: Ory Hydra, Amazon Cognito and HubSpot; OpenIddict; ForgeRock. Introspection knows refresh tokens, too, and
+/// by most of these words alone are they told apart.
+const USES: [&str; 3] = ["token_use", "token_usage", "tokenName"];
+/// What they call an access token (Cognito the second).
+const USES_OF_ACCESS_TOKENS: [&str; 2] = ["access_token", "access"];
 
 /// What came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -142,14 +147,17 @@ impl ClaimRules {
 
 /// What is bound to a key is no bearer token, and an ID, refresh or event token is no access token.
 fn check_kind(claims: &Map<String, Value>) -> Result<(), JwtRefusal> {
-    let is = |name: &str, word: &str| {
-        claims.get(name).is_none_or(|value| value.as_str().is_some_and(|text| text.eq_ignore_ascii_case(word)))
+    let is = |name: &str, words: &[&str]| {
+        let one_of = |text: &str| words.iter().any(|word| text.eq_ignore_ascii_case(word));
+        claims.get(name).is_none_or(|value| value.as_str().is_some_and(one_of))
     };
-    if claims.contains_key("cnf") || !is("token_type", "bearer") {
+    if claims.contains_key("cnf") || !is("token_type", &["bearer"]) {
         return Err(JwtRefusal::SenderConstrained);
     }
     // Keycloak says of each of its tokens what it is.
-    let other = !is("typ", "bearer") || CLAIMS_OF_OTHER_TOKENS.iter().any(|claim| claims.contains_key(*claim));
+    let other = !is("typ", &["bearer"])
+        || USES.iter().any(|claim| !is(claim, &USES_OF_ACCESS_TOKENS))
+        || CLAIMS_OF_OTHER_TOKENS.iter().any(|claim| claims.contains_key(*claim));
     if other { Err(JwtRefusal::Type) } else { Ok(()) }
 }
 
@@ -297,6 +305,11 @@ mod tests {
             ("token_type", json!("DPoP"), JwtRefusal::SenderConstrained),
             ("typ", json!("ID"), JwtRefusal::Type),
             ("typ", json!("Refresh"), JwtRefusal::Type),
+            ("token_use", json!("refresh_token"), JwtRefusal::Type),
+            ("token_use", json!("id"), JwtRefusal::Type),
+            ("token_use", json!(["access_token"]), JwtRefusal::Type),
+            ("token_usage", json!("refresh_token"), JwtRefusal::Type),
+            ("tokenName", json!("refresh_token"), JwtRefusal::Type),
             ("at_hash", json!("x"), JwtRefusal::Type),
             ("events", json!({}), JwtRefusal::Type),
         ] {
@@ -312,6 +325,18 @@ mod tests {
             let mut claims = keycloak();
             claims.as_object_mut().expect("an object").remove(claim);
             assert_eq!(judge(&claims, Statement::Introspection), Err(JwtRefusal::Claim(refusal)), "{claim}");
+        }
+    }
+
+    #[test]
+    fn what_says_that_it_is_an_access_token_is_one() {
+        for (claim, word) in
+            [("token_use", "access_token"), ("token_use", "access"), ("token_usage", "access_token"), ("typ", "bearer")]
+        {
+            let mut claims = keycloak();
+            claims[claim] = json!(word);
+            assert!(judge(&claims, Statement::Jwt).is_ok(), "{claim} {word}");
+            assert!(judge(&claims, Statement::Introspection).is_ok(), "{claim} {word}");
         }
     }
 

@@ -7,7 +7,9 @@ use crate::auth_server::{
     given::{Given, SECRET, TOKEN, VERIFIER, basic, confidential_client},
     visitors::PASSWORD,
 };
-use axum::{body::Body, extract::Request};
+use crate::resource_server::{foreign_issuer, opaque_tokens::ASKING, server::RESOURCE, trusted_issuers::in_place};
+use axum::{body::Body, extract::Request, http::StatusCode};
+use serde_json::json;
 use shared::protocol::{
     jwt::CLIENT_ASSERTION_TYPE,
     opaque_token::{OpaqueToken, TokenKind},
@@ -119,4 +121,31 @@ async fn an_access_token_for_a_resource_is_nothing_to_another() {
         ("code_verifier", VERIFIER),
     ];
     assert_eq!(server.post_form(TOKEN, &form).await.refusal(), (400, "invalid_target".to_owned()));
+}
+
+/// An issuer that is asked about a refresh token knows it, and whose it is, and for what (RFC 7662 §2.2): all that an access token would be.
+#[tokio::test]
+async fn a_refresh_token_of_a_trusted_issuer_is_no_access_token() {
+    let foreign = foreign_issuer::start().await;
+    let server = in_place(&[&foreign], ASKING).await;
+    for (number, (claim, word, status)) in [
+        ("token_use", "access_token", StatusCode::OK),
+        ("token_use", "access", StatusCode::OK),
+        ("token_use", "refresh_token", StatusCode::UNAUTHORIZED),
+        ("token_use", "id", StatusCode::UNAUTHORIZED),
+        ("token_usage", "access_token", StatusCode::OK),
+        ("token_usage", "refresh_token", StatusCode::UNAUTHORIZED),
+        ("tokenName", "access_token", StatusCode::OK),
+        ("tokenName", "refresh_token", StatusCode::UNAUTHORIZED),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let mut claims = foreign.claims(RESOURCE, server.now());
+        claims[claim] = json!(word);
+        let opaque = format!("ory_rt_{number}.secret");
+        foreign.know(&opaque, &claims);
+        assert_eq!(server.list(&opaque).await.status, status, "{claim} {word}");
+        assert_eq!(server.list(&foreign.sign(&claims)).await.status, status, "{claim} {word} in a JWT");
+    }
 }

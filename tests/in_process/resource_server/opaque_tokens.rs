@@ -92,6 +92,7 @@ async fn each_fault_of_an_answer_is_401() {
         ("cnf", json!({"jkt": "x"})),
         ("token_type", json!("DPoP")),
         ("typ", json!("Refresh")),
+        ("token_use", json!("refresh_token")),
     ]
     .into_iter()
     .enumerate()
