@@ -293,9 +293,9 @@ fn follower(
     Follower { enrolment, feed, revocations, cache, clock, tracer }
 }
 
-fn introspection(follower: &Follower, clock: &SharedClock) -> Introspection {
+fn introspection(follower: &Follower, clock: &SharedClock) -> Arc<Introspection> {
     let EventFeed { endpoints, fetcher, tokens, .. } = &follower.feed;
-    Introspection::new(endpoints.clone(), fetcher.clone(), tokens.clone(), clock.clone())
+    Arc::new(Introspection::new(endpoints.clone(), fetcher.clone(), tokens.clone(), clock.clone()))
 }
 
 fn trusted_issuers(

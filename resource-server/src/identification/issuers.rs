@@ -9,7 +9,7 @@ use crate::{
         principal::{Principal, PrincipalKey},
         verify_signature::verify_signature,
     },
-    issuer::{find_keys::find_keys, introspection::Asked, jwks::JwksCache},
+    issuer::{find_keys::find_keys, jwks::JwksCache, questions::Asked},
     trusted_issuers::TrustedIssuer,
 };
 use serde_json::{Map, Value};

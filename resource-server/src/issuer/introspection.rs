@@ -4,15 +4,16 @@ use super::{
     endpoints::IssuerEndpoints,
     fetch::{FetchError, Fetcher},
     machine_token::MachineTokens,
+    questions::{Asked, Questions},
 };
 use crate::bearer::cache::TokenDigest;
 use serde::Deserialize;
 use shared::{
     clock::{SharedClock, UnixSeconds},
-    metrics::{Counter, Page},
+    metrics::Page,
     protocol::jwt::CLIENT_ASSERTION_TYPE,
 };
-use std::{sync::Arc, time::Duration};
+use std::{convert::Infallible, sync::Arc, time::Duration};
 
 /// An answer is believed this long.
 pub const ANSWER_MAX_AGE_SECONDS: i64 = 10;
@@ -26,18 +27,8 @@ pub struct Introspection {
     tokens: Arc<MachineTokens>,
     clock: SharedClock,
     answers: moka::sync::Cache<TokenDigest, (bool, UnixSeconds)>,
-    asked: Asked,
-}
-
-/// How often an issuer was to be asked about a token.
-#[derive(Debug, Default)]
-pub struct Asked {
-    /// And was not, because its answer was remembered.
-    pub remembered: Counter,
-    /// And answered.
-    pub answered: Counter,
-    /// And could not be, or said nothing that could be used.
-    pub failed: Counter,
+    /// None where it could not be asked.
+    questions: Arc<Questions<Option<bool>>>,
 }
 
 #[derive(Deserialize)]
@@ -52,35 +43,63 @@ impl Introspection {
             .max_capacity(ANSWERS_MAX)
             .time_to_live(Duration::from_secs(ANSWER_MAX_AGE_SECONDS.unsigned_abs()))
             .build();
-        Self { endpoints, fetcher, tokens, clock, answers, asked: Asked::default() }
+        let questions = Arc::new(Questions::new(clock.clone()));
+        Self { endpoints, fetcher, tokens, clock, answers, questions }
     }
 
-    /// Whether `token`, whose digest is `digest`, is active.
-    ///
-    /// # Errors
-    /// [`FetchError`] when the issuer cannot be asked.
-    pub async fn is_active(&self, token: &str, digest: &TokenDigest) -> Result<bool, FetchError> {
-        let now = self.clock.now();
-        if let Some((active, at)) = self.answers.get(digest)
-            && (0..ANSWER_MAX_AGE_SECONDS).contains(&(now - at))
-        {
-            self.asked.remembered.increment();
-            return Ok(active);
+    /// Whether the token with this digest was active when the issuer was asked a moment ago; `None` when it was not asked.
+    pub fn recall(&self, digest: &TokenDigest, now: UnixSeconds) -> Option<bool> {
+        let (active, at) = self.answers.get(digest)?;
+        let recalled = (0..ANSWER_MAX_AGE_SECONDS).contains(&(now - at)).then_some(active);
+        if recalled.is_some() {
+            self.questions.asked.remembered.increment();
         }
-        let asked = self.ask(token, now).await;
-        let counter = if asked.is_ok() { &self.asked.answered } else { &self.asked.failed };
-        counter.increment();
-        let active = asked?;
-        self.answers.insert(*digest, (active, now));
-        Ok(active)
+        recalled
+    }
+
+    /// Asks whether `token`, whose digest is `digest`, is active; `None` when nobody can tell just now.
+    pub async fn ask(self: &Arc<Self>, token: &str, digest: TokenDigest) -> Option<bool> {
+        let (asking, token) = (self.clone(), token.to_owned());
+        let question = async move { Ok::<_, Infallible>(asking.ask_alone(&token, digest).await) };
+        let Ok(active) = self.questions.once(digest, question).await?;
+        active
     }
 
     /// The issuer, and how often it was to be asked.
     pub fn asked(&self) -> (&str, &Asked) {
-        (&self.endpoints.issuer, &self.asked)
+        (&self.endpoints.issuer, &self.questions.asked)
     }
 
-    async fn ask(&self, token: &str, now: UnixSeconds) -> Result<bool, FetchError> {
+    async fn ask_alone(&self, token: &str, digest: TokenDigest) -> Option<bool> {
+        let questions = &*self.questions;
+        let Some(_place) = questions.place().await else {
+            questions.asked.failed.increment();
+            return None;
+        };
+        let now = self.clock.now();
+        match self.exchange(token, now).await {
+            Ok(active) => {
+                questions.asked.answered.increment();
+                self.answers.insert(digest, (active, now));
+                if questions.succeeded() {
+                    tracing::info!(
+                        issuer = self.endpoints.issuer,
+                        "the authorization server answers about tokens again"
+                    );
+                }
+                Some(active)
+            }
+            Err(cause) => {
+                questions.asked.failed.increment();
+                if questions.failed() {
+                    tracing::warn!(issuer = self.endpoints.issuer, %cause, "the authorization server cannot be asked about tokens");
+                }
+                None
+            }
+        }
+    }
+
+    async fn exchange(&self, token: &str, now: UnixSeconds) -> Result<bool, FetchError> {
         let assertion = self.tokens.assertion(now)?;
         let form = [
             ("token", token),

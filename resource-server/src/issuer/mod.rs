@@ -12,3 +12,4 @@ pub mod held_document;
 pub mod introspection;
 pub mod jwks;
 pub mod machine_token;
+pub mod questions;

@@ -16,17 +16,18 @@ use shared::{
 };
 
 impl Pipeline {
-    /// The caller's token and its text.
-    pub(super) async fn identify_caller<'p>(
-        &self,
-        parts: &'p Parts,
-        now: UnixSeconds,
-    ) -> Result<(Identified, &'p str), Refusal> {
-        let text = self.identify.text(parts).map_err(refusal)?;
+    /// The text of the caller's token.
+    pub(super) fn text_of<'p>(&self, parts: &'p Parts) -> Result<&'p str, Refusal> {
+        self.identify.text(parts).map_err(refusal)
+    }
+
+    /// The caller's token.
+    pub(super) async fn identify_caller(&self, parts: &Parts, now: UnixSeconds) -> Result<Identified, Refusal> {
+        let text = self.text_of(parts)?;
         let digest = match self.identify.remembered(text, now) {
             Ok(identified) => {
                 self.metrics.cache_hits.increment();
-                return Ok((identified, text));
+                return Ok(identified);
             }
             Err(digest) => digest,
         };
@@ -42,7 +43,7 @@ impl Pipeline {
         // A future of kilobytes, in a box so that it is not moved about with requests that need none of it.
         let verified = Box::pin(self.identify.verify(text, digest, guesser.as_ref(), now));
         let cause = match begin("verify a token", SpanKind::Internal).run(verified).await {
-            Ok(identified) => return Ok((identified, text)),
+            Ok(identified) => return Ok(identified),
             Err(cause) => cause,
         };
         if let Some(guesser) = guesser.filter(|_| cause.is_guess()) {

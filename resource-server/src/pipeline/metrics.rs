@@ -1,7 +1,7 @@
 //! What the pipeline counts of its steps.
 
 use super::Pipeline;
-use crate::issuer::introspection::{self, Introspection};
+use crate::issuer::introspection;
 use shared::metrics::{Counter, Histogram, Page};
 
 /// Counted where it happens.
@@ -25,7 +25,7 @@ impl Pipeline {
             .value(&[("outcome", "hit")], counted.cache_hits.get())
             .value(&[("outcome", "miss")], counted.cache_misses.get());
         self.signatures.write_metrics(page);
-        let own = self.introspection.iter().map(Introspection::asked);
+        let own = self.introspection.iter().map(|own| own.asked());
         introspection::write_metrics(own.chain(self.identify.issuers.asked()), page);
         page.histogram("postern_upstream_duration_seconds", "From a call to the head of its answer.")
             .durations(&[], &counted.upstream);

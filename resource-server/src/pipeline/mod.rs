@@ -17,7 +17,7 @@ mod take_place;
 use crate::{
     bearer::{revocations::Revocations, signature_budget::SignatureBudgets},
     identification::{
-        check_revocation::{Distrust, Trust, check_revocation},
+        check_revocation::{Distrust, Doubt, Trust, check_revocation},
         identify::{Identified, Identify},
     },
     issuer::introspection::Introspection,
@@ -63,7 +63,7 @@ pub struct Pipeline {
     /// What is revoked.
     pub revocations: Arc<Revocations>,
     /// Asks our own issuer, where there is one, when that cannot be known.
-    pub introspection: Option<Introspection>,
+    pub introspection: Option<Arc<Introspection>>,
     /// Tokens that were never ours, by block of addresses.
     pub failures: FailureBudget,
     /// Wrong signatures, by block of addresses.
@@ -104,8 +104,8 @@ impl Pipeline {
     pub async fn handle(self: &Arc<Self>, request: Request) -> Response {
         let (parts, body) = request.into_parts();
         let now = self.clock.now();
-        let caller = match self.admit(&parts, now).await {
-            Ok(caller) => caller,
+        let (mut caller, doubt) = match self.admit(&parts, now).await {
+            Ok(admitted) => admitted,
             Err(refusal) => return self.refuse_at_the_door(&parts.headers, &refusal, now),
         };
         let principal = match self.count_requests(&caller, 1).await {
@@ -114,7 +114,10 @@ impl Pipeline {
         };
         let mut rates = Rates { principal, tool: None };
         let served = match refuse_over_limit(&principal) {
-            Ok(()) => self.serve(&caller, &parts, body, &mut rates, now).await,
+            Ok(()) => match self.settle(doubt, &mut caller, &parts).await {
+                Ok(()) => self.serve(&caller, &parts, body, &mut rates, now).await,
+                Err(refusal) => Err(refusal),
+            },
             Err(refusal) => Err(refusal),
         };
         let mut response = served.unwrap_or_else(|refusal| self.refusals.write_to(&parts.headers, &refusal));
@@ -134,23 +137,36 @@ impl Pipeline {
         response
     }
 
-    /// Host and Origin → token → revocation.
-    async fn admit(&self, parts: &Parts, now: UnixSeconds) -> Result<Caller, Refusal> {
+    /// Host and Origin → token → revocation, as far as it is known here.
+    async fn admit(&self, parts: &Parts, now: UnixSeconds) -> Result<(Caller, Option<Doubt>), Refusal> {
         self.host_and_origin.check(&parts.uri, &parts.headers).map_err(|foreign| match foreign {
             Foreign::Host => Refusal::ForeignHost,
             Foreign::Origin => Refusal::ForeignOrigin,
         })?;
-        let (identified, text) = self.identify_caller(parts, now).await?;
-        let trust = check_revocation(&self.revocations, self.introspection.as_ref(), &identified, text, now).await;
-        let trust = trust.map_err(|distrust| match distrust {
+        let identified = self.identify_caller(parts, now).await?;
+        let checked = check_revocation(&self.revocations, self.introspection.as_ref(), &identified, now);
+        let doubt = checked.map_err(|distrust| self.refuse_distrusted(&identified, distrust))?;
+        Ok((Caller { identified, trust: Trust::Full }, doubt))
+    }
+
+    /// Revocation, where the issuer must be asked.
+    async fn settle(&self, doubt: Option<Doubt>, caller: &mut Caller, parts: &Parts) -> Result<(), Refusal> {
+        let Some(doubt) = doubt else { return Ok(()) };
+        let text = self.text_of(parts)?;
+        let settled = Box::pin(doubt.settle(&caller.identified, text)).await;
+        caller.trust = settled.map_err(|distrust| self.refuse_distrusted(&caller.identified, distrust))?;
+        Ok(())
+    }
+
+    fn refuse_distrusted(&self, identified: &Identified, distrust: Distrust) -> Refusal {
+        match distrust {
             Distrust::Revoked => {
                 self.identify.cache.forget(&identified.digest);
                 tracing::info!(cause = "it was revoked", "a token is refused");
                 Refusal::InvalidToken
             }
             Distrust::Unknowable => Refusal::Unavailable,
-        })?;
-        Ok(Caller { identified, trust })
+        }
     }
 
     /// Place → method → bounded body → envelope and era → scope policy → session → limit of the tool → upstream → stream end.

@@ -1,13 +1,13 @@
-//! Asking a foreign issuer about a token (RFC 7662): once for all who wait for the same answer, a few at a time, and what it does not know
-//! is remembered shortly. What it does know goes to the cache of verified tokens.
+//! Asking a foreign issuer about a token (RFC 7662). What it does not know is remembered shortly; what it does know goes to the cache of
+//! verified tokens.
 
 use super::client_at_issuer::ClientAtIssuer;
 use crate::{
-    bearer::{cache::TokenDigest, guesser::Guesser, weak_map::WeakMap},
+    bearer::{cache::TokenDigest, guesser::Guesser},
     issuer::{
         discovery::Discovery,
-        fetch::{FetchError, Fetcher, PATIENCE, patiently, refused},
-        introspection::Asked,
+        fetch::{FetchError, Fetcher, refused},
+        questions::{Asked, FAILURE_PAUSE_SECONDS, Questions},
     },
 };
 use http::StatusCode;
@@ -20,25 +20,19 @@ use shared::{
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicI64, AtomicU32, Ordering},
+        atomic::{AtomicU32, Ordering},
     },
     time::Duration,
 };
-use tokio::sync::{OnceCell, Semaphore};
 
 /// What the issuer does not know is not asked about again for this long.
 pub const UNKNOWN_MAX_AGE_SECONDS: i64 = 10;
 /// More unknown tokens than this are not remembered (about 100 bytes each).
 pub const UNKNOWN_MAX_TOKENS: u64 = 10_000;
-/// So many questions may be on the way to the issuer at a time.
-pub const QUESTIONS_AT_ONCE: usize = 32;
-/// After a failure nobody asks again for this long; after an answer that cannot be read, nobody about that token.
-pub const FAILURE_PAUSE_SECONDS: i64 = 1;
 /// So many answers in a row that nobody can read are the issuer's fault, and no longer that of the tokens.
 pub const UNREADABLE_MAX: u32 = 8;
 /// A longer answer is none.
 pub const ANSWER_MAX_BYTES: usize = 64 * 1024;
-const NEVER: i64 = i64::MIN;
 
 /// Why nothing is known of a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,8 +56,6 @@ enum Asking {
     Answer(FetchError),
 }
 
-type Waiting = OnceCell<Result<Answer, Unanswered>>;
-
 /// Asks one issuer.
 pub struct TokenIntrospection {
     discovery: Arc<Discovery>,
@@ -71,14 +63,11 @@ pub struct TokenIntrospection {
     client: ClientAtIssuer,
     clock: SharedClock,
     unknown: moka::sync::Cache<TokenDigest, UnixSeconds>,
+    /// Nobody asks about these for as long as about any after a failure.
     unreadable: moka::sync::Cache<TokenDigest, UnixSeconds>,
     /// Since the last one that could be read.
     unreadable_in_a_row: AtomicU32,
-    in_flight: WeakMap<TokenDigest, Waiting>,
-    places: Semaphore,
-    failed_at: AtomicI64,
-    /// How that went.
-    pub asked: Asked,
+    questions: Arc<Questions<Result<Answer, Unanswered>>>,
 }
 
 impl TokenIntrospection {
@@ -92,15 +81,17 @@ impl TokenIntrospection {
             discovery,
             fetcher,
             client,
+            questions: Arc::new(Questions::new(clock.clone())),
             clock,
             unknown: remembered(UNKNOWN_MAX_AGE_SECONDS),
             unreadable: remembered(FAILURE_PAUSE_SECONDS),
             unreadable_in_a_row: AtomicU32::new(0),
-            in_flight: WeakMap::default(),
-            places: Semaphore::new(QUESTIONS_AT_ONCE),
-            failed_at: AtomicI64::new(NEVER),
-            asked: Asked::default(),
         }
+    }
+
+    /// How often it was to be asked.
+    pub fn asked(&self) -> &Asked {
+        &self.questions.asked
     }
 
     /// Whether the issuer was asked lately about the token with this digest, and did not know it.
@@ -112,7 +103,7 @@ impl TokenIntrospection {
     pub fn recalls(&self, digest: &TokenDigest, now: UnixSeconds) -> bool {
         let recalled = self.is_unknown(digest, now);
         if recalled {
-            self.asked.remembered.increment();
+            self.asked().remembered.increment();
         }
         recalled
     }
@@ -143,25 +134,21 @@ impl TokenIntrospection {
             return Ok(None);
         }
         if self.unreadable.get(digest).is_some_and(|at| (0..FAILURE_PAUSE_SECONDS).contains(&(now - at))) {
-            self.asked.remembered.increment();
+            self.asked().remembered.increment();
             return Err(Unanswered::NotNow);
         }
-        let waiting = self.in_flight.get_or_make(digest, |_| Waiting::new());
-        // One guesser's budget is not another's: whoever else waits for the answer asks then.
-        let answer = waiting.get_or_try_init(|| async {
-            let (asking, token, digest, guesser) = (self.clone(), token.to_owned(), *digest, guesser.cloned());
-            let asked = patiently(async move { asking.ask_alone(&token, digest, guesser).await }).await;
-            let answer = asked.unwrap_or(Err(Unanswered::NotNow));
+        let (asking, token, digest, guesser) = (self.clone(), token.to_owned(), *digest, guesser.cloned());
+        let question = async move {
+            let answer = asking.ask_alone(&token, digest, guesser).await;
             match answer {
+                // One guesser's budget is not another's: whoever else waits for the answer asks then.
                 Err(Unanswered::Spent(counted)) => return Err(Unanswered::Spent(counted)),
-                Err(Unanswered::NotNow) => self.asked.failed.increment(),
-                Ok(_) | Err(Unanswered::Declined) => self.asked.answered.increment(),
+                Err(Unanswered::NotNow) => asking.asked().failed.increment(),
+                Ok(_) | Err(Unanswered::Declined) => asking.asked().answered.increment(),
             }
             Ok(answer)
-        });
-        let answer = answer.await.and_then(Clone::clone);
-        self.in_flight.forget(digest);
-        answer
+        };
+        self.questions.once(digest, question).await.unwrap_or(Ok(Err(Unanswered::NotNow))).flatten()
     }
 
     async fn ask_alone(
@@ -170,13 +157,8 @@ impl TokenIntrospection {
         digest: TokenDigest,
         guesser: Option<Guesser>,
     ) -> Result<Answer, Unanswered> {
-        let place = tokio::time::timeout(PATIENCE, self.places.acquire()).await;
-        let Ok(Ok(_place)) = place else { return Err(Unanswered::NotNow) };
+        let Some(_place) = self.questions.place().await else { return Err(Unanswered::NotNow) };
         let now = self.clock.now();
-        let failed_at = self.failed_at.load(Ordering::Acquire);
-        if failed_at != NEVER && (0..FAILURE_PAUSE_SECONDS).contains(&(now - failed_at)) {
-            return Err(Unanswered::NotNow);
-        }
         if let Some(guesser) = guesser
             && let Some(counted) = guesser.refusal().await
         {
@@ -185,7 +167,7 @@ impl TokenIntrospection {
         match self.exchange(token, now).await {
             Ok(answer) => {
                 self.unreadable_in_a_row.store(0, Ordering::Release);
-                if self.failed_at.swap(NEVER, Ordering::AcqRel) != NEVER {
+                if self.questions.succeeded() {
                     tracing::info!(issuer = %self.discovery.issuer(), "a trusted issuer answers about tokens again");
                 }
                 if answer.is_none() {
@@ -204,7 +186,7 @@ impl TokenIntrospection {
                 Err(Unanswered::NotNow)
             }
             Err(Asking::Answer(cause) | Asking::Issuer(cause)) => {
-                if self.failed_at.swap(self.clock.now(), Ordering::AcqRel) == NEVER {
+                if self.questions.failed() {
                     tracing::warn!(issuer = %self.discovery.issuer(), %cause, "a trusted issuer cannot be asked about tokens");
                 }
                 Err(Unanswered::NotNow)

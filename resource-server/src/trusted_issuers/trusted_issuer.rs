@@ -15,8 +15,8 @@ use crate::{
         discovery::Discovery,
         fetch::Fetcher,
         find_keys::find_keys,
-        introspection::Asked,
         jwks::{JwksCache, KeySource},
+        questions::Asked,
     },
 };
 use shared::{
@@ -88,7 +88,7 @@ impl TrustedIssuer {
 
     /// How often it was to be asked about a token; none for one that never is.
     pub fn asked(&self) -> Option<(&str, &Asked)> {
-        self.introspection.as_ref().map(|introspection| (self.name(), &introspection.asked))
+        self.introspection.as_ref().map(|introspection| (self.name(), introspection.asked()))
     }
 
     /// Whether it was asked lately about the token with this digest, and did not know it.

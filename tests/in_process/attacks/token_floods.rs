@@ -2,19 +2,22 @@
 
 use crate::resource_server::{
     foreign_issuer::{self, Instead},
+    issuer::Introspection,
     opaque_tokens::from,
-    server::{RESOURCE, Server},
+    server::{IN_TIME, RESOURCE, Server},
     trusted_issuers::{beside, in_place},
 };
 use axum::http::StatusCode;
 use futures_util::future::join_all;
-use resource_server::trusted_issuers::token_introspection::QUESTIONS_AT_ONCE;
+use resource_server::issuer::questions::QUESTIONS_AT_ONCE;
 use serde_json::{Value, json};
 use shared::{protocol::jwt::AssertionSigner, random::SystemRandom};
 use std::{
+    pin::pin,
     sync::atomic::Ordering,
     time::{Duration, Instant},
 };
+use system_tests::poll::until;
 
 /// Tokens of `claims`, each naming another key that nobody ever published.
 fn forged(claims: &Value, count: usize) -> Vec<String> {
@@ -291,4 +294,83 @@ async fn who_is_known_here_is_not_learned_from_wrong_signatures() {
         assert_eq!(known.header("retry-after"), unknown.header("retry-after"));
     }
     assert_ne!(looked_at(), before, "some were looked at");
+}
+
+/// A server whose authorization server tells nobody any more what was revoked.
+async fn in_silence(settings: &str) -> Server {
+    let server = Server::start_with(settings).await;
+    server.issuer.break_feed(true);
+    server.advance(31);
+    server
+}
+
+fn introspected(server: &Server) -> usize {
+    server.issuer.introspected.load(Ordering::SeqCst)
+}
+
+async fn wait_until_introspected(server: &Server, count: usize) -> anyhow::Result<()> {
+    until("they are asked about", IN_TIME, || async { (introspected(server) >= count).then_some(()) }).await
+}
+
+#[tokio::test]
+async fn a_flood_of_one_good_token_asks_a_silent_authorization_server_once() {
+    let server = in_silence("requests_per_minute = 100000\nconcurrent_calls = 1000").await;
+    let token = server.token("mcp.read");
+    let flood = || async {
+        let answers = join_all((0..200).map(|_| server.list(&token))).await;
+        assert!(
+            answers.iter().all(|answer| answer.status == StatusCode::OK),
+            "it is good, and reading needs no answer"
+        );
+    };
+    flood().await;
+    assert_eq!(introspected(&server), 1, "one question for all who wait");
+    server.issuer.answer_introspection(Introspection::Broken);
+    server.advance(10);
+    flood().await;
+    flood().await;
+    assert_eq!(server.list(&server.token_of("bob", "client", "mcp.read")).await.status, StatusCode::OK);
+    assert_eq!(introspected(&server), 2, "after a failure nobody asks, about any token");
+    server.advance(1);
+    flood().await;
+    assert_eq!(introspected(&server), 3, "for a second");
+}
+
+#[tokio::test]
+async fn nobody_asks_a_silent_authorization_server_about_more_tokens_than_they_may_send() {
+    let server = in_silence("requests_per_minute = 5").await;
+    let mut served = 0;
+    for number in 0..50 {
+        let mut claims = server.claims("mcp.read");
+        claims["jti"] = json!(format!("jti-{number}"));
+        served += usize::from(server.list(&server.sign(&claims)).await.status == StatusCode::OK);
+    }
+    assert_eq!((served, introspected(&server)), (5, 5));
+}
+
+#[tokio::test]
+async fn a_silent_authorization_server_that_hangs_holds_few_questions_and_each_once() {
+    let server = in_silence("").await;
+    server.issuer.answer_introspection(Introspection::Held);
+    let token = server.token("mcp.read");
+    for _ in 0..3 {
+        let mut hangs_up = pin!(server.list(&token));
+        tokio::select! {
+            biased;
+            answer = &mut hangs_up => panic!("{}", answer.text()),
+            asked = wait_until_introspected(&server, 1) => asked.expect("asked"),
+        }
+    }
+    let tokens: Vec<String> =
+        (0..100).map(|number| server.token_of(&format!("user-{number}"), "client", "mcp.read")).collect();
+    let release = async {
+        wait_until_introspected(&server, QUESTIONS_AT_ONCE).await.expect("asked");
+        server.issuer.gate.close();
+    };
+    let (answers, one, ()) =
+        tokio::join!(join_all(tokens.iter().map(|token| server.list(token))), server.list(&token), release);
+    assert!(answers.iter().all(|answer| answer.status == StatusCode::OK));
+    assert_eq!(one.status, StatusCode::OK);
+    assert_eq!(introspected(&server), 101, "also about the one that whose senders hung up");
+    assert!(server.issuer.most_waiting.load(Ordering::SeqCst) <= QUESTIONS_AT_ONCE);
 }

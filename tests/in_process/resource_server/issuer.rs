@@ -25,7 +25,7 @@ use std::{
     },
     time::Duration,
 };
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore};
 
 /// The client that the resource server under test is.
 pub const RECEIVER: &str = "resource-server";
@@ -53,6 +53,11 @@ pub struct Play {
     changed: Notify,
     pub introspection: Mutex<Introspection>,
     pub introspected: AtomicUsize,
+    /// How many questions about tokens waited for their answers, and how many of them at once at most.
+    pub waiting: AtomicUsize,
+    pub most_waiting: AtomicUsize,
+    /// Closed, it answers the questions that are held.
+    pub gate: Semaphore,
     /// What the last question about a token came with.
     pub introspection_headers: Mutex<HeaderMap>,
 }
@@ -63,6 +68,8 @@ pub enum Introspection {
     Active,
     Inactive,
     Broken,
+    /// [`Introspection::Active`] when the gate is closed.
+    Held,
 }
 
 /// Starts one on a port of its own; it lives as long as the runtime of the test.
@@ -86,6 +93,9 @@ pub async fn start() -> Arc<Play> {
         changed: Notify::new(),
         introspection: Mutex::new(Introspection::Active),
         introspected: AtomicUsize::new(0),
+        waiting: AtomicUsize::new(0),
+        most_waiting: AtomicUsize::new(0),
+        gate: Semaphore::new(0),
         introspection_headers: Mutex::default(),
     });
     let router = Router::new()
@@ -121,6 +131,11 @@ impl Play {
     pub fn break_feed(&self, broken: bool) {
         self.feed_broken.store(broken, Ordering::SeqCst);
         self.changed.notify_waiters();
+    }
+
+    /// Answers questions about tokens with this from now on.
+    pub fn answer_introspection(&self, what: Introspection) {
+        *self.introspection.lock().expect("unpoisoned") = what;
     }
 
     /// Answers the next poll with this; polls that wait end at once.
@@ -184,6 +199,13 @@ async fn introspect(State(play): State<Arc<Play>>, headers: HeaderMap, form: Str
         Introspection::Active => Json(json!({"active": true})).into_response(),
         Introspection::Inactive => Json(json!({"active": false})).into_response(),
         Introspection::Broken => StatusCode::BAD_GATEWAY.into_response(),
+        Introspection::Held => {
+            let waiting = play.waiting.fetch_add(1, Ordering::SeqCst) + 1;
+            play.most_waiting.fetch_max(waiting, Ordering::SeqCst);
+            let _closed = play.gate.acquire().await;
+            play.waiting.fetch_sub(1, Ordering::SeqCst);
+            Json(json!({"active": true})).into_response()
+        }
     }
 }
 

@@ -9,7 +9,7 @@ use super::{
 use axum::http::StatusCode;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use futures_util::future::join_all;
-use resource_server::trusted_issuers::token_introspection::{QUESTIONS_AT_ONCE, UNREADABLE_MAX};
+use resource_server::{issuer::questions::QUESTIONS_AT_ONCE, trusted_issuers::token_introspection::UNREADABLE_MAX};
 use serde_json::{Value, json};
 use shared::{
     http::PeerAddress,
