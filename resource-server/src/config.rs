@@ -62,7 +62,8 @@ shared::settings! {
         /// Limits of single tools, within that: how many calls of a tool one user may make in a minute with one client. Tools that are not listed
         /// have no limit of their own.
         tool_limits: Vec<ToolLimit> = "" where |limits: &Vec<ToolLimit>| check_tool_limits(limits),
-        /// How many calls one user may have running at a time with one client.
+        /// How many calls one user may have running at a time with one client. An answer of more than 64 KiB counts as well, until its client has
+        /// taken it or `call_timeout` is over.
         concurrent_calls: u32 = "32" where between(1, 10_000),
         /// How many streams that listen one user may have open at a time with one client.
         open_streams: u32 = "16" where between(1, 10_000),

@@ -205,6 +205,12 @@ pub fn unavailable_error() -> JsonRpcError {
     JsonRpcError::new(StatusCode::SERVICE_UNAVAILABLE, REFUSED, message)
 }
 
+/// A message of a batch that was not run, because the answers to those before it are large.
+pub fn answers_too_large_error() -> JsonRpcError {
+    let message = "The answers of this batch are too large together: send this message alone";
+    JsonRpcError::new(StatusCode::PAYLOAD_TOO_LARGE, REFUSED, message)
+}
+
 /// A call whose upstream did not answer in time.
 pub fn upstream_too_slow_error() -> JsonRpcError {
     JsonRpcError::new(StatusCode::GATEWAY_TIMEOUT, INTERNAL_ERROR, "The tool's server did not answer in time")

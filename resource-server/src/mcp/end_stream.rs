@@ -1,5 +1,5 @@
 //! Open streams end: listening ones with the token and with the server, running calls with their time, all of them on revocation, and
-//! those that nobody reads.
+//! those that nobody reads. So do large answers that are no streams.
 
 use crate::bearer::{
     revocations::Revocations,
@@ -21,6 +21,10 @@ use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 /// A stream whose client takes nothing of what it is sent ends after this long. (A client of HTTP/1.1 that does so loses its connection
 /// then; one of HTTP/2 may go on with its other streams.)
 pub const UNREAD_MAX: Duration = Duration::from_secs(30);
+
+/// More is handed out in pieces of so many bytes, each a copy: what was handed out and is not taken stays in memory for as long as the connection
+/// (HTTP/2 may keep it for a stream that is given no leave to send), whatever ended the stream.
+const PIECE_MAX_BYTES: usize = 16 * 1024;
 
 /// A subscription has this long to end with its result once the server stops (MCP 2026-07-28, Subscriptions). A stream of the revisions before is
 /// just closed.
@@ -51,6 +55,8 @@ pub struct EndingStream {
 
 struct Live {
     inner: BoxBody<Bytes, Infallible>,
+    /// What of its last frame is not handed out yet.
+    rest: Bytes,
     /// The place among the principal's; given back when the stream ends.
     place: Option<Arc<Place>>,
     reader: Option<Waker>,
@@ -63,7 +69,7 @@ impl EndingStream {
     /// `inner`, holding `place`, until `end`.
     pub fn new(inner: BoxBody<Bytes, Infallible>, place: Arc<Place>, end: StreamEnd) -> Self {
         let unread_since = Some(Instant::now());
-        let live = Live { inner, place: Some(place), reader: None, unread_since, ended: false };
+        let live = Live { inner, rest: Bytes::new(), place: Some(place), reader: None, unread_since, ended: false };
         let live = Arc::new(Mutex::new(live));
         let watched = Arc::clone(&live);
         let watch = tokio::spawn(async move {
@@ -92,10 +98,33 @@ impl Live {
     fn end(&mut self) {
         self.ended = true;
         // The upstream learns now that nobody listens, not when the connection closes.
-        (self.inner, self.place) = (BoxBody::default(), None);
+        (self.inner, self.rest, self.place) = (BoxBody::default(), Bytes::new(), None);
         if let Some(reader) = self.reader.take() {
             reader.wake();
         }
+    }
+
+    fn poll_piece(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        if !self.rest.is_empty() {
+            return Poll::Ready(Some(Ok(Frame::data(self.next_piece()))));
+        }
+        let polled = Pin::new(&mut self.inner).poll_frame(context);
+        polled.map(|frame| frame.map(|Ok(frame)| Ok(self.first_piece(frame))))
+    }
+
+    fn first_piece(&mut self, frame: Frame<Bytes>) -> Frame<Bytes> {
+        match frame.into_data() {
+            Ok(data) if data.len() > PIECE_MAX_BYTES => {
+                self.rest = data;
+                Frame::data(self.next_piece())
+            }
+            Ok(data) => Frame::data(data),
+            Err(trailers) => trailers,
+        }
+    }
+
+    fn next_piece(&mut self) -> Bytes {
+        Bytes::copy_from_slice(&self.rest.split_to(self.rest.len().min(PIECE_MAX_BYTES)))
     }
 }
 
@@ -124,7 +153,7 @@ impl Body for EndingStream {
         if live.ended {
             return Poll::Ready(None);
         }
-        let frame = Pin::new(&mut live.inner).poll_frame(context);
+        let frame = live.poll_piece(context);
         live.unread_since = frame.is_ready().then(Instant::now);
         match &frame {
             Poll::Ready(None) => live.end(),
@@ -136,11 +165,19 @@ impl Body for EndingStream {
 
     fn is_end_stream(&self) -> bool {
         let live = lock(&self.live);
-        live.ended || live.inner.is_end_stream()
+        live.ended || (live.rest.is_empty() && live.inner.is_end_stream())
     }
 
+    /// Whoever was told how long an answer is knows that one which ended early is not whole.
     fn size_hint(&self) -> SizeHint {
-        SizeHint::default()
+        let live = lock(&self.live);
+        let (rest, inner) = (live.rest.len() as u64, live.inner.size_hint());
+        let mut hint = SizeHint::new();
+        hint.set_lower(rest + inner.lower());
+        if let Some(upper) = inner.upper() {
+            hint.set_upper(rest + upper);
+        }
+        hint
     }
 }
 

@@ -22,7 +22,7 @@ use http::{
     HeaderMap, HeaderValue, Method,
     header::{CACHE_CONTROL, CONTENT_TYPE},
 };
-use http_body_util::combinators::BoxBody;
+use http_body_util::{Full, combinators::BoxBody};
 use shared::{
     clock::UnixSeconds,
     trace::{Span, SpanContext, SpanKind, TraceContext, TraceState, begin, begin_remote},
@@ -35,6 +35,8 @@ use std::{
 };
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
+/// A longer answer that is no stream holds the place of its call until it is taken, as a stream does: in memory it costs as much as the call did.
+const UNHELD_MAX_BYTES: u64 = 64 * 1024;
 
 /// The type of a stream.
 pub(super) fn event_stream() -> HeaderValue {
@@ -49,9 +51,16 @@ pub(super) fn no_store(mut response: Response) -> Response {
 
 impl Pipeline {
     /// `tools/list`, cut to what the caller may see.
-    pub(super) fn list_tools(&self, caller: &Caller, message: &Message) -> Response {
+    pub(super) fn list_tools(
+        &self,
+        caller: &Caller,
+        message: &Message,
+        place: Arc<Place>,
+        now: UnixSeconds,
+    ) -> Response {
         let tools = self.tools_for(caller, message);
-        let mut response = no_store(Response::new(tools.map_or_else(Body::empty, Body::new)));
+        let body = tools.map_or_else(Body::empty, |tools| self.hold(caller, tools, place, now));
+        let mut response = no_store(Response::new(body));
         response.headers_mut().insert(CONTENT_TYPE, JSON);
         response
     }
@@ -84,13 +93,24 @@ impl Pipeline {
         headers.extend(reply.content_type.map(|value| (CONTENT_TYPE, value)));
         headers.extend(reply.session_id.map(|value| (SESSION_HEADER, value)));
         match reply.body {
-            ReplyBody::Whole(bytes) => *response.body_mut() = Body::from(bytes),
+            ReplyBody::Whole(bytes) => *response.body_mut() = self.hold(caller, Full::new(bytes), place, now),
             ReplyBody::Stream(stream) => {
                 let end = self.end_of_stream(caller, outline.listens, now);
                 self.stream(&mut response, stream, listening.unwrap_or(place), end);
             }
         }
         Ok(response)
+    }
+
+    /// The body of an answer that is there. A long one holds `place` until it is taken, or its time is up.
+    pub(super) fn hold<B>(&self, caller: &Caller, answer: B, place: Arc<Place>, now: UnixSeconds) -> Body
+    where
+        B: http_body::Body<Data = Bytes, Error = Infallible> + Send + Sync + 'static,
+    {
+        if answer.size_hint().upper().is_some_and(|bytes| bytes <= UNHELD_MAX_BYTES) {
+            return Body::new(answer);
+        }
+        Body::new(EndingStream::new(BoxBody::new(answer), place, self.end_of_stream(caller, None, now)))
     }
 
     /// Makes `stream` the body of an answer: it holds `place` until its end, and no proxy holds it back.

@@ -192,7 +192,7 @@ impl Pipeline {
         };
         let allowed = self.allow(caller, &message, rates, now).await;
         if allowed.map_err(|refusal| refusal.answering(request_id(&message)))? {
-            return Ok(self.list_tools(caller, &message));
+            return Ok(self.list_tools(caller, &message, place, now));
         }
         Box::pin(self.call_upstream(caller, message, place, now)).await
     }

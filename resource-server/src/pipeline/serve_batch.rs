@@ -10,7 +10,7 @@ use super::{
 use crate::{
     bearer::verified_token::Place,
     mcp::{json_rpc_error::JsonRpcError, request_id::RequestId},
-    refusal::{Refusal, unavailable_error, upstream_too_slow_error},
+    refusal::{Refusal, answers_too_large_error, unavailable_error, upstream_too_slow_error},
     upstreams::{Message, ReplyBody},
 };
 use axum::{body::Body, response::Response};
@@ -18,10 +18,13 @@ use bytes::{Bytes, BytesMut};
 use futures_util::{StreamExt as _, future::Either, stream};
 use http::{HeaderValue, StatusCode, header::CONTENT_TYPE};
 use http_body::Frame;
-use http_body_util::{BodyStream, StreamBody, combinators::BoxBody};
+use http_body_util::{BodyStream, Full, StreamBody, combinators::BoxBody};
 use shared::clock::UnixSeconds;
 use std::sync::Arc;
 use tokio::time::{Instant, timeout_at};
+
+/// Once its answers have so many bytes together, no further request of a batch is run: they are all in memory until the last one is there.
+const BATCH_ANSWERS_MAX_BYTES: usize = 1024 * 1024;
 
 /// A message, and whether it is the list of tools, or what it is answered instead of being run.
 type Judged = (Message, Result<bool, JsonRpcError>);
@@ -61,7 +64,7 @@ impl Pipeline {
             *response.status_mut() = StatusCode::ACCEPTED;
         } else if answers.iter().all(|answer| matches!(answer, ReplyBody::Whole(_))) {
             response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-            *response.body_mut() = Body::from(array(answers));
+            *response.body_mut() = self.hold(caller, Full::new(array(answers)), place, now);
         } else {
             response.headers_mut().insert(CONTENT_TYPE, event_stream());
             self.stream(&mut response, events(answers), place, self.end_of_stream(caller, None, now));
@@ -77,11 +80,14 @@ impl Pipeline {
         place: &Arc<Place>,
     ) -> Result<Vec<ReplyBody>, Refusal> {
         let deadline = Instant::now() + self.limits.call_time;
-        let mut answers = Vec::with_capacity(judged.len());
+        let (mut answers, mut bytes) = (Vec::with_capacity(judged.len()), 0);
         for (message, judgement) in judged {
             let id = message.envelope.as_ref().and_then(|envelope| envelope.id().cloned());
             let answer = match judgement {
                 Err(error) => ReplyBody::Whole(error.body()),
+                Ok(_) if id.is_some() && bytes > BATCH_ANSWERS_MAX_BYTES => {
+                    ReplyBody::Whole(answers_too_large_error().answering(id.as_ref()).body())
+                }
                 Ok(true) => {
                     let tools = self.tools_for(caller, &message);
                     ReplyBody::Whole(tools.map(|tools| tools.to_bytes()).unwrap_or_default())
@@ -89,6 +95,7 @@ impl Pipeline {
                 Ok(false) => self.answer_by(deadline, caller, message, id.as_ref(), place).await?,
             };
             if id.is_some() {
+                bytes += if let ReplyBody::Whole(answer) = &answer { answer.len() } else { 0 };
                 answers.push(answer);
             }
         }
@@ -120,11 +127,12 @@ impl Pipeline {
 }
 
 fn array(answers: Vec<ReplyBody>) -> Bytes {
-    let mut text = BytesMut::with_capacity(1024);
-    for answer in &answers {
+    let lengths = answers.iter().map(|answer| if let ReplyBody::Whole(answer) = answer { answer.len() + 1 } else { 0 });
+    let mut text = BytesMut::with_capacity(lengths.sum::<usize>() + 1);
+    for answer in answers {
         let ReplyBody::Whole(answer) = answer else { continue };
         text.extend_from_slice(if text.is_empty() { b"[" } else { b"," });
-        text.extend_from_slice(answer);
+        text.extend_from_slice(&answer);
     }
     text.extend_from_slice(b"]");
     text.freeze()

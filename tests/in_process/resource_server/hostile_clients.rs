@@ -14,30 +14,57 @@ use hyper::client::conn::http2;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use resource_server::{
     bearer::principal::Principal,
+    mcp::request_id::RequestId,
     upstreams::{Message, ReplyBody, ToolDefinition, Upstream, UpstreamError, UpstreamReply},
 };
-use serde_json::json;
-use shared::http::{ConnectionCap, ServeLimits, bind, serve_within};
+use serde_json::{Value, json};
+use shared::{
+    http::{ConnectionCap, ServeLimits, bind, serve_within},
+    protocol::security_event::RevocationKind,
+};
 use std::{convert::Infallible, net::SocketAddr, sync::Arc, time::Duration};
 use system_tests::poll::until;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
-    sync::Notify,
+    sync::{Notify, oneshot},
     task::JoinHandle,
 };
 
-/// Streams without end when it is called, one event and silence when it is listened to, and answers `held` when it is released.
+/// Streams without end when it is called, one event and silence when it is listened to, answers `large` with a mebibyte and `held` when it is
+/// released.
 struct Talkative {
     held: Notify,
     entered: Notify,
+    /// One for itself, and one for each large answer in memory.
+    large: Arc<()>,
+}
+
+/// A large answer.
+struct Large {
+    text: String,
+    _kept: Arc<()>,
+}
+
+impl Large {
+    fn new(id: Option<&RequestId>, kept: &Arc<()>) -> Self {
+        let (id, text) = (id.map_or("null", RequestId::as_json), "x".repeat(1024 * 1024));
+        let text = format!(r#"{{"jsonrpc":"2.0","id":{id},"result":{{"text":"{text}"}}}}"#);
+        Self { text, _kept: kept.clone() }
+    }
+}
+
+impl AsRef<[u8]> for Large {
+    fn as_ref(&self) -> &[u8] {
+        self.text.as_bytes()
+    }
 }
 
 #[async_trait]
 impl Upstream for Talkative {
     fn tools(&self) -> Vec<ToolDefinition> {
         let tool = |name: &str| ToolDefinition { name: name.into(), json: "{}".into(), read_only: true };
-        vec![tool("whoami"), tool("held")]
+        vec![tool("whoami"), tool("held"), tool("large")]
     }
 
     async fn call(&self, _: &Arc<Principal>, message: Message) -> Result<UpstreamReply, UpstreamError> {
@@ -48,6 +75,10 @@ impl Upstream for Talkative {
                 self.entered.notify_one();
                 self.held.notified().await;
                 ReplyBody::Whole(Bytes::from_static(b"{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{}}"))
+            }
+            Some("large") => {
+                let id = message.envelope.as_ref().and_then(|envelope| envelope.id());
+                ReplyBody::Whole(Bytes::from_owner(Large::new(id, &self.large)))
             }
             Some(_) => ReplyBody::Stream(BoxBody::new(StreamBody::new(stream::repeat_with(event)))),
             None => {
@@ -69,7 +100,7 @@ struct OnPort {
 }
 
 async fn on_port(settings: &str, limits: ServeLimits, drain: Duration) -> OnPort {
-    let upstream = Arc::new(Talkative { held: Notify::new(), entered: Notify::new() });
+    let upstream = Arc::new(Talkative { held: Notify::new(), entered: Notify::new(), large: Arc::new(()) });
     let server = Server::start_around(issuer::start().await, settings, Some(upstream.clone())).await;
     server.wait_until_ready().await;
     let listeners = bind(&["127.0.0.1:0".parse().expect("an address")]).expect("a port");
@@ -139,8 +170,16 @@ async fn whoever_does_not_read_holds_a_place_for_a_while_and_no_longer() {
     drop(unread);
 }
 
-/// Calls `tool` over HTTP/2 with room for `window` bytes of each answer, and keeps the connection alive. What is returned ends with the connection.
-async fn over_http2(server: &OnPort, tool: &str, window: u32) -> JoinHandle<()> {
+/// A call whose answer nobody takes.
+struct Unread {
+    /// Ends with the connection.
+    driven: JoinHandle<()>,
+    /// Told when the head of the answer is there.
+    begun: oneshot::Receiver<StatusCode>,
+}
+
+/// Sends `message` over HTTP/2 with room for `window` bytes of each answer, and keeps the connection alive.
+async fn over_http2(server: &OnPort, message: &Value, window: u32) -> Unread {
     let connection = TcpStream::connect(server.address).await.expect("a connection");
     let (mut sender, connection) = http2::Builder::new(TokioExecutor::new())
         .timer(TokioTimer::new())
@@ -155,15 +194,19 @@ async fn over_http2(server: &OnPort, tool: &str, window: u32) -> JoinHandle<()> 
     let request = http::Request::post("http://localhost:9500/mcp")
         .header("authorization", format!("Bearer {}", server.server.token("mcp.read")))
         .header("content-type", "application/json")
-        .body(Full::from(call(tool, json!({})).to_string()))
+        .body(Full::from(message.to_string()))
         .expect("a request");
     let answer = sender.send_request(request);
+    let (head, begun) = oneshot::channel();
     tokio::spawn(async move {
         // Held as long as the connection lasts, and never read.
-        let _held = (answer.await, sender);
+        let held = (answer.await, sender);
+        if let Ok(answer) = &held.0 {
+            let _unheard = head.send(answer.status());
+        }
         std::future::pending::<()>().await;
     });
-    driven
+    Unread { driven, begun }
 }
 
 #[tokio::test]
@@ -172,8 +215,8 @@ async fn whoever_gives_no_leave_to_send_is_cut_off_however_lively_the_connection
     let limits = ServeLimits { write_timeout: short, idle_timeout: short, ..ServeLimits::default() };
     let server = on_port("", limits, IN_TIME).await;
     for window in [0, 1, 70_000] {
-        let driven = over_http2(&server, "whoami", window).await;
-        tokio::time::timeout(IN_TIME, driven)
+        let unread = over_http2(&server, &call("whoami", json!({})), window).await;
+        tokio::time::timeout(IN_TIME, unread.driven)
             .await
             .unwrap_or_else(|_| panic!("{window}: still open"))
             .expect("it ended");
@@ -182,10 +225,60 @@ async fn whoever_gives_no_leave_to_send_is_cut_off_however_lively_the_connection
         });
         free.await.expect("given back");
     }
-    let working = over_http2(&server, "held", 0).await;
-    let ended = tokio::time::timeout(short * 10, working).await;
+    let working = over_http2(&server, &call("held", json!({})), 0).await;
+    let ended = tokio::time::timeout(short * 10, working.driven).await;
     assert!(ended.is_err(), "an answer that is not there yet is withheld by nobody");
     server.upstream.held.notify_one();
+}
+
+/// What a call left behind is held as long as it is in memory, and no longer than a stream would be.
+#[tokio::test]
+async fn a_large_answer_that_nobody_takes_holds_its_place_and_is_let_go_however_lively_the_connection_is() {
+    let large = call("large", json!({}));
+    for (message, window) in [(large.clone(), 0), (large.clone(), 1), (large.clone(), 70_000), (json!([large]), 1)] {
+        let server = on_port("concurrent_calls = 1", ServeLimits::default(), IN_TIME).await;
+        let unread = over_http2(&server, &message, window).await;
+        let begun = tokio::time::timeout(IN_TIME, unread.begun).await.expect("in time").expect("a head");
+        assert_eq!((begun, server.told("postern_running_calls")), (StatusCode::OK, Some(1.0)), "{window}");
+        let refused = server.server.call(&server.server.token("mcp.read"), "large", json!({})).await;
+        assert_eq!(refused.status, StatusCode::TOO_MANY_REQUESTS, "the one place is taken");
+        server.server.issuer.revoke(RevocationKind::Grant, "grant-1", server.server.now());
+        let gone = until("place and memory come back", IN_TIME, || async {
+            let in_memory = Arc::strong_count(&server.upstream.large) - 1;
+            (server.told("postern_running_calls") == Some(0.0) && in_memory == 0).then_some(())
+        });
+        gone.await.unwrap_or_else(|_| panic!("{window}: given back"));
+        assert!(!unread.driven.is_finished(), "the connection is as good as ever");
+        unread.driven.abort();
+    }
+    let server = on_port("call_timeout = 1", ServeLimits::default(), IN_TIME).await;
+    let unread = over_http2(&server, &large, 1).await;
+    tokio::time::timeout(IN_TIME, unread.begun).await.expect("in time").expect("a head");
+    let gone = until("its time is up", IN_TIME, || async {
+        (server.told("postern_running_calls") == Some(0.0) && Arc::strong_count(&server.upstream.large) == 1)
+            .then_some(())
+    });
+    gone.await.expect("given back");
+    assert!(!unread.driven.is_finished(), "the connection is as good as ever");
+}
+
+#[tokio::test]
+async fn a_batch_whose_answers_are_large_runs_no_further() {
+    let server = on_port("", ServeLimits::default(), IN_TIME).await;
+    let numbered = |id: u32| {
+        let mut large = call("large", json!({}));
+        large["id"] = id.into();
+        large
+    };
+    let batch: Value = (1..=32).map(numbered).collect();
+    let answer = server.server.post(&server.server.token("mcp.read"), &batch).await;
+    assert_eq!(answer.status, StatusCode::OK, "{}", answer.text());
+    let answers = answer.json();
+    assert!(answers[0]["id"] == 1 && answers[0]["result"]["text"].is_string());
+    for late in 1..32 {
+        assert_eq!((&answers[late]["id"], &answers[late]["error"]["code"]), (&json!(late + 1), &json!(-32000)));
+    }
+    assert_eq!(server.told("postern_upstream_duration_seconds_count"), Some(1.0), "the others were not run");
 }
 
 #[tokio::test]

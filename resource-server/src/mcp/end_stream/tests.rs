@@ -1,4 +1,4 @@
-use super::{EndingStream, StreamEnd};
+use super::{EndingStream, PIECE_MAX_BYTES, StreamEnd};
 use crate::bearer::{
     principal::Principal,
     revocations::Revocations,
@@ -6,8 +6,8 @@ use crate::bearer::{
 };
 use bytes::Bytes;
 use futures_util::{StreamExt as _, stream};
-use http_body::Frame;
-use http_body_util::{BodyExt as _, StreamBody, combinators::BoxBody};
+use http_body::{Body as _, Frame};
+use http_body_util::{BodyExt as _, Full, StreamBody, combinators::BoxBody};
 use shared::protocol::scope::ScopeSet;
 use std::{convert::Infallible, sync::Arc, time::Duration};
 use tokio_util::sync::CancellationToken;
@@ -119,4 +119,37 @@ async fn a_stream_that_ends_by_itself_at_a_stop_says_its_last_word() {
     let said = tokio::time::timeout(DEADLINE, stream.collect()).await.expect("in time").expect("no error");
     assert_eq!(said.to_bytes(), "data: over\n\n");
     is_given_back(&token).await;
+}
+
+/// Knows whether its bytes are still somewhere.
+struct Kept {
+    bytes: Vec<u8>,
+    _kept: Arc<()>,
+}
+
+impl AsRef<[u8]> for Kept {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+#[tokio::test]
+async fn a_long_answer_is_handed_out_in_pieces_and_let_go_with_its_end() {
+    let (kept, stop) = (Arc::new(()), CancellationToken::new());
+    let text: Vec<u8> = (0..3 * PIECE_MAX_BYTES + 1).map(|index| (index % 251) as u8).collect();
+    let long = || BoxBody::new(Full::new(Bytes::from_owner(Kept { bytes: text.clone(), _kept: kept.clone() })));
+    let (whole, token) = open(long(), DEADLINE, &stop);
+    assert_eq!(whole.size_hint().exact(), Some(text.len() as u64));
+    assert_eq!(whole.collect().await.expect("no error").to_bytes(), text);
+    is_given_back(&token).await;
+    assert_eq!(Arc::strong_count(&kept), 1, "none of it is left");
+    let (mut unread, token) = open(long(), DEADLINE, &stop);
+    let piece = unread.frame().await.expect("the first").expect("a frame").into_data().expect("data");
+    assert_eq!(piece, text[..PIECE_MAX_BYTES]);
+    assert_eq!(unread.size_hint().exact(), Some((text.len() - PIECE_MAX_BYTES) as u64));
+    assert!(!unread.is_end_stream());
+    stop.cancel();
+    is_given_back(&token).await;
+    assert_eq!(Arc::strong_count(&kept), 1, "what was handed out holds nothing but itself");
+    assert!(unread.frame().await.is_none());
 }
