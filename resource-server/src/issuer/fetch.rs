@@ -2,7 +2,10 @@
 
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
-use shared::trace::{SpanKind, begin, carried, propagation_headers};
+use shared::{
+    http::carried,
+    trace::{SpanKind, begin, propagation_headers},
+};
 use std::time::Duration;
 
 /// Time to connect.

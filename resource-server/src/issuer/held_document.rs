@@ -4,7 +4,7 @@
 use super::fetch::{FetchError, patiently};
 use shared::{
     clock::{SharedClock, UnixSeconds},
-    trace::carried,
+    http::carried,
 };
 use std::sync::{Arc, PoisonError, RwLock};
 

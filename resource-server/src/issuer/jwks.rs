@@ -11,12 +11,12 @@ use http::{
 };
 use shared::{
     clock::{SharedClock, UnixSeconds},
+    http::carried,
     metrics::{Counter, Page},
     protocol::{
         jwk::JwkSet,
         jwt::{FUTURE_TOLERANCE_SECONDS, VerificationKeys},
     },
-    trace::carried,
 };
 use std::sync::{Arc, PoisonError, RwLock};
 

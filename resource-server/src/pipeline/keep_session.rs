@@ -12,7 +12,7 @@ use crate::{
 };
 use bytes::Bytes;
 use http::{HeaderValue, Method};
-use shared::{clock::UnixSeconds, trace::carried};
+use shared::{clock::UnixSeconds, http::carried};
 use std::sync::Arc;
 use tokio::sync::oneshot;
 

@@ -35,7 +35,7 @@ pub use metrics_router::{METRICS_PATH, metrics_router};
 pub use rate_limit_headers::set_rate_limit_headers;
 #[cfg(test)]
 pub(crate) use request_id::on_behalf_of;
-pub use request_id::{CurrentRequest, RequestId, RequestIds, X_REQUEST_ID, current_request};
+pub use request_id::{CurrentRequest, RequestId, RequestIds, X_REQUEST_ID, carried, current_request};
 pub use security_headers::{NoStore, SecurityHeaders, set_content_security_policy, set_no_store};
 pub use serve::{DRAIN, HEADER_LINES_MAX, ServeLimits, serve, serve_within};
 pub use signal::cancel_on_signal;

@@ -74,6 +74,17 @@ pub(crate) fn on_behalf_of<T>(request: CurrentRequest, work: impl FnOnce() -> T)
     CURRENT.sync_scope(request, work)
 }
 
+/// `work`, for another task, on behalf of the request and the step of a trace that it is started for.
+pub fn carried<F: Future>(work: F) -> impl Future<Output = F::Output> {
+    let (request, work) = (current_request(), trace::carried(work));
+    async move {
+        match request {
+            Some(request) => CURRENT.scope(request, work).await,
+            None => work.await,
+        }
+    }
+}
+
 /// Gives each request its id and its place in a trace.
 pub struct RequestIds {
     /// Ids are a keyed hash of how many there were before: as hard to guess as this is, and no request asks the system for randomness.
@@ -172,7 +183,10 @@ impl Manner for RequestIds {
 
 #[cfg(test)]
 mod tests {
-    use super::{ID_CHARACTERS, RequestId, RequestIds, X_REQUEST_ID, current_request};
+    use super::{
+        ClientAddress, CurrentRequest, ID_CHARACTERS, RequestId, RequestIds, X_REQUEST_ID, carried, current_request,
+        on_behalf_of,
+    };
     use crate::http::manner::Manner as _;
     use crate::random::SystemRandom;
     use crate::trace::Tracer;
@@ -181,6 +195,19 @@ mod tests {
     use axum::extract::Request;
     use axum::routing::get;
     use tower::ServiceExt as _;
+
+    #[tokio::test]
+    async fn work_for_another_task_is_on_behalf_of_the_request_that_started_it() {
+        let begun = || tokio::spawn(carried(async { current_request().map(|current| current.id) }));
+        assert_eq!(begun().await.unwrap(), None);
+        let request = CurrentRequest {
+            id: RequestId([b'a'; ID_CHARACTERS]),
+            client: ClientAddress::new([203, 0, 113, 9].into()),
+            trace_id: None,
+        };
+        let work = on_behalf_of(request, begun);
+        assert_eq!(work.await.unwrap(), Some(request.id));
+    }
 
     #[tokio::test]
     async fn each_request_has_an_id_of_its_own_whatever_the_caller_says() {

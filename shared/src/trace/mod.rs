@@ -12,8 +12,9 @@ mod state;
 
 pub use context::{SpanId, TraceContext, TraceId};
 pub use export::Exporter;
+pub(crate) use span::carried;
 pub use span::{
-    Span, SpanContext, SpanKind, TRACEPARENT, TRACESTATE, Traced, begin, begin_remote, carried, current_trace_id,
+    Span, SpanContext, SpanKind, TRACEPARENT, TRACESTATE, Traced, begin, begin_remote, current_trace_id,
     propagation_headers,
 };
 pub use state::TraceState;

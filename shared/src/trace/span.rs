@@ -81,8 +81,8 @@ pub fn propagation_headers() -> HeaderMap {
     headers
 }
 
-/// `work`, for another task, on behalf of what it is started for.
-pub fn carried<F: Future>(work: F) -> impl Future<Output = F::Output> {
+/// `work`, for another task, as a part of the step that it is started for. [`crate::http::carried`] does that for a whole request.
+pub(crate) fn carried<F: Future>(work: F) -> impl Future<Output = F::Output> {
     CURRENT.scope(current(), work)
 }
 

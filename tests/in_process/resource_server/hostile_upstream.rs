@@ -3,6 +3,7 @@
 use super::{
     issuer,
     server::{IN_TIME, Server, call, post},
+    sessions,
 };
 use async_trait::async_trait;
 use axum::{body::Body, http::StatusCode};
@@ -15,7 +16,7 @@ use resource_server::{
     upstreams::{Message, ReplyBody, ToolDefinition, Upstream, UpstreamError, UpstreamReply},
 };
 use serde_json::json;
-use shared::protocol::security_event::RevocationKind;
+use shared::{http::current_request, protocol::security_event::RevocationKind};
 use std::{
     convert::Infallible,
     sync::{
@@ -25,6 +26,7 @@ use std::{
     time::Duration,
 };
 use system_tests::poll::until;
+use tracing_subscriber::{layer::SubscriberExt as _, util::SubscriberInitExt as _};
 
 #[derive(Clone, Copy)]
 enum Manner {
@@ -106,6 +108,30 @@ async fn behind(manner: Manner, settings: &str) -> (Server, Arc<Hostile>) {
     let server = Server::start_around(issuer::start().await, settings, Some(hostile.clone())).await;
     server.wait_until_ready().await;
     (server, hostile)
+}
+
+/// On behalf of which request each error of the log was written.
+#[derive(Clone, Default)]
+struct Errors(Arc<Mutex<Vec<Option<String>>>>);
+
+impl<S: tracing::Subscriber> tracing_subscriber::Layer<S> for Errors {
+    fn on_event(&self, event: &tracing::Event<'_>, _: tracing_subscriber::layer::Context<'_, S>) {
+        if *event.metadata().level() == tracing::Level::ERROR {
+            let request = current_request().map(|request| request.id.to_string());
+            self.0.lock().expect("unpoisoned").push(request);
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_log_says_of_which_handshake_it_was_that_the_upstream_failed() {
+    let (server, _) = behind(Manner::Fail, sessions::SETTINGS).await;
+    let errors = Errors::default();
+    let _listening = tracing_subscriber::registry().with(errors.clone()).set_default();
+    let answer = server.send(sessions::initialize(&server.token("mcp.read"), &json!({}))).await;
+    assert_eq!(answer.status, StatusCode::BAD_GATEWAY, "{}", answer.text());
+    let written = errors.0.lock().expect("unpoisoned").clone();
+    assert_eq!(written, [Some(answer.header("x-request-id").to_owned())]);
 }
 
 #[tokio::test]
