@@ -1,6 +1,6 @@
 //! The scope policy on one message: may it go on, and is it declared to change nothing?
 
-use super::scope_policy::{ScopePolicy, ToolRuling};
+use super::scope_policy::{ScopePolicy, ScopeRuling};
 use crate::{
     bearer::principal::Principal,
     mcp::{
@@ -27,7 +27,8 @@ enum Needs {
 struct Method {
     name: &'static str,
     needs: Needs,
-    /// Whether it is declared to change nothing; such a message may pass while the issuer is silent.
+    /// Whether it is declared to change nothing; such a message may pass while the issuer is silent. Of what needs the scopes of a tool that
+    /// tool says it.
     read_only: bool,
 }
 
@@ -103,44 +104,36 @@ fn find(method: &str) -> Option<&'static Method> {
 
 /// Applies `policy` to the message of `principal`, whose client speaks as in `era`.
 pub fn rule(policy: &ScopePolicy, principal: &Principal, envelope: &Envelope, era: Era) -> Ruling {
-    match &*envelope.method {
-        "tools/list" if lists_tools(envelope) => match envelope.params.cursor {
+    if lists_tools(envelope) {
+        return match envelope.params.cursor {
             None => Ruling::ListTools,
             Some(_) => Ruling::Refuse(invalid("Invalid params: unknown cursor", envelope)),
-        },
-        "tools/call" => {
+        };
+    }
+    // What the client answers to a question names no method; whether anything was asked is the session's business.
+    if envelope.kind == Kind::Response {
+        return Ruling::Forward { read_only: false };
+    }
+    // What nobody wrote a rule for does not exist; neither does what this principal could never do.
+    let absent = || Ruling::Refuse(method_not_found(envelope, era));
+    let Some(&Method { needs, read_only, .. }) = find(&envelope.method) else { return absent() };
+    let (ruling, read_only) = match needs {
+        Needs::Nothing => (ScopeRuling::Allowed, read_only),
+        Needs::Reading => (policy.rule_reading(principal), read_only),
+        Needs::ItsTool => {
             let Some(name) = envelope.params.name.as_deref() else {
                 return Ruling::Refuse(invalid("Invalid params: name must be a string", envelope));
             };
             match policy.rule_call(principal, name) {
-                ToolRuling::Allowed { read_only } => Ruling::Forward { read_only },
-                ToolRuling::NeedsScopes(needed) => Ruling::NeedsScopes(policy.to_ask_for(principal, needed)),
-                ToolRuling::NotFound => Ruling::Refuse(tool_not_found(name, envelope)),
+                (ScopeRuling::NotFound, _) => return Ruling::Refuse(tool_not_found(name, envelope)),
+                ruling => ruling,
             }
         }
-        // What the client answers to a question names no method; whether anything was asked is the session's business.
-        _ if envelope.kind == Kind::Response => Ruling::Forward { read_only: false },
-        method => rule_method(policy, principal, find(method), envelope, era),
-    }
-}
-
-fn rule_method(
-    policy: &ScopePolicy,
-    principal: &Principal,
-    method: Option<&Method>,
-    envelope: &Envelope,
-    era: Era,
-) -> Ruling {
-    // What nobody wrote a rule for does not exist; neither does what this principal could never do.
-    let Some(Method { needs, read_only, .. }) = method else { return Ruling::Refuse(method_not_found(envelope, era)) };
-    let forward = Ruling::Forward { read_only: *read_only };
-    if *needs != Needs::Reading {
-        return forward;
-    }
-    match policy.rule_reading(principal) {
-        ToolRuling::Allowed { .. } => forward,
-        ToolRuling::NeedsScopes(needed) => Ruling::NeedsScopes(policy.to_ask_for(principal, needed)),
-        ToolRuling::NotFound => Ruling::Refuse(method_not_found(envelope, era)),
+    };
+    match ruling {
+        ScopeRuling::Allowed => Ruling::Forward { read_only },
+        ScopeRuling::NeedsScopes(needed) => Ruling::NeedsScopes(policy.to_ask_for(principal, needed)),
+        ScopeRuling::NotFound => absent(),
     }
 }
 

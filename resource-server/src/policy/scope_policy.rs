@@ -5,17 +5,14 @@ use crate::{bearer::principal::Principal, mcp::tools_list::Selection, upstreams:
 use shared::protocol::{resource_document::ResourceScope, scope::ScopeSet};
 use std::collections::{BTreeSet, HashMap};
 
-/// What the policy says about calling one tool, or about reading what is beside tools.
+/// What the policy says about an operation, by the scopes that it needs.
 #[derive(Debug, PartialEq, Eq)]
-pub enum ToolRuling<'p> {
-    /// The principal may call it.
-    Allowed {
-        /// Whether the tool declares that it changes nothing.
-        read_only: bool,
-    },
-    /// It could be granted; these are all the scopes that the operation needs.
+pub enum ScopeRuling<'p> {
+    /// The principal holds them.
+    Allowed,
+    /// It could be granted them; these are all that the operation needs.
     NeedsScopes(&'p ScopeSet),
-    /// It does not exist, or might as well not exist for this principal.
+    /// There is no such operation, or might as well be none for this principal.
     NotFound,
 }
 
@@ -74,26 +71,26 @@ impl ScopePolicy {
         Self { tools, needs, tool_by_name, scopes, reading }
     }
 
-    /// May `principal` call the tool of this name?
-    pub fn rule_call(&self, principal: &Principal, tool: &str) -> ToolRuling<'_> {
-        let Some(rule) = self.tool_by_name.get(tool).and_then(|at| self.tools.get(*at)) else {
-            return ToolRuling::NotFound;
-        };
-        self.rule_scopes(principal, &rule.needs, rule.definition.read_only)
+    /// May `principal` call the tool of this name? And whether the tool declares that it changes nothing.
+    pub fn rule_call(&self, principal: &Principal, tool: &str) -> (ScopeRuling<'_>, bool) {
+        match self.tool_by_name.get(tool).and_then(|at| self.tools.get(*at)) {
+            Some(rule) => (self.rule_scopes(principal, &rule.needs), rule.definition.read_only),
+            None => (ScopeRuling::NotFound, false),
+        }
     }
 
     /// May `principal` read what is beside tools: resources, prompts and what belongs to them?
-    pub fn rule_reading(&self, principal: &Principal) -> ToolRuling<'_> {
-        self.rule_scopes(principal, &self.reading, true)
+    pub fn rule_reading(&self, principal: &Principal) -> ScopeRuling<'_> {
+        self.rule_scopes(principal, &self.reading)
     }
 
-    fn rule_scopes<'p>(&self, principal: &Principal, needs: &'p ScopeSet, read_only: bool) -> ToolRuling<'p> {
+    fn rule_scopes<'p>(&self, principal: &Principal, needs: &'p ScopeSet) -> ScopeRuling<'p> {
         if needs.iter().all(|scope| self.holds(principal, scope)) {
-            ToolRuling::Allowed { read_only }
+            ScopeRuling::Allowed
         } else if self.could_hold_all(principal, needs) {
-            ToolRuling::NeedsScopes(needs)
+            ScopeRuling::NeedsScopes(needs)
         } else {
-            ToolRuling::NotFound
+            ScopeRuling::NotFound
         }
     }
 
@@ -160,7 +157,7 @@ fn held_by(scope: &str, definitions: &[ResourceScope]) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{ScopePolicy, ToolRuling};
+    use super::{ScopePolicy, ScopeRuling};
     use crate::{bearer::principal::Principal, mcp::tools_list::Selection, upstreams::ToolDefinition};
     use shared::protocol::{resource_document::ResourceScope, scope::ScopeSet};
 
@@ -255,8 +252,8 @@ mod tests {
             ("mcp.read mcp.write", "copy", true),
             ("mcp.read.all", "list", false),
         ] {
-            let ruling = policy.rule_call(&principal(scopes, &["administrator"], false), tool);
-            assert_eq!(matches!(ruling, ToolRuling::Allowed { .. }), allowed, "{scopes} {tool}");
+            let (ruling, _) = policy.rule_call(&principal(scopes, &["administrator"], false), tool);
+            assert_eq!(ruling == ScopeRuling::Allowed, allowed, "{scopes} {tool}");
         }
     }
 
@@ -264,7 +261,7 @@ mod tests {
     fn a_step_up_names_every_scope_of_the_operation() {
         let policy = policy();
         let member = principal("mcp.read", &["member"], false);
-        let ToolRuling::NeedsScopes(needed) = policy.rule_call(&member, "copy") else { panic!("a step-up") };
+        let (ScopeRuling::NeedsScopes(needed), _) = policy.rule_call(&member, "copy") else { panic!("a step-up") };
         assert_eq!(needed.to_string(), "mcp.read mcp.write");
         let holder = principal("mcp.root openid", &["member"], false);
         assert_eq!(policy.to_ask_for(&holder, needed).to_string(), "mcp.read mcp.root mcp.write");
@@ -275,7 +272,7 @@ mod tests {
         let policy = policy();
         let member = principal("mcp.read", &["member"], false);
         for tool in ["clear", "absent", "forgotten", ""] {
-            assert_eq!(policy.rule_call(&member, tool), ToolRuling::NotFound, "{tool}");
+            assert_eq!(policy.rule_call(&member, tool).0, ScopeRuling::NotFound, "{tool}");
         }
         assert_eq!(visible(&policy, &member), ["list", "create", "copy"]);
         let administrator = principal("", &["administrator"], false);
@@ -288,14 +285,14 @@ mod tests {
         let policy = policy();
         let mut machine = principal("mcp.read", &["administrator"], true);
         assert_eq!(visible(&policy, &machine), ["list"]);
-        assert_eq!(policy.rule_call(&machine, "create"), ToolRuling::NotFound);
-        assert_eq!(policy.rule_call(&machine, "list"), ToolRuling::Allowed { read_only: true });
+        assert_eq!(policy.rule_call(&machine, "create"), (ScopeRuling::NotFound, false));
+        assert_eq!(policy.rule_call(&machine, "list"), (ScopeRuling::Allowed, true));
         machine.registered_scopes = "mcp.read mcp.write".parse().expect("scopes");
         assert_eq!(visible(&policy, &machine), ["list", "create", "copy"]);
-        let ToolRuling::NeedsScopes(needed) = policy.rule_call(&machine, "copy") else { panic!("a challenge") };
+        let (ScopeRuling::NeedsScopes(needed), _) = policy.rule_call(&machine, "copy") else { panic!("a challenge") };
         assert_eq!(needed.to_string(), "mcp.read mcp.write");
-        assert_eq!(policy.rule_call(&machine, "clear"), ToolRuling::NotFound);
+        assert_eq!(policy.rule_call(&machine, "clear").0, ScopeRuling::NotFound);
         machine.registered_scopes = "mcp.root".parse().expect("scopes");
-        assert!(matches!(policy.rule_call(&machine, "clear"), ToolRuling::NeedsScopes(_)), "the broader holds it");
+        assert!(matches!(policy.rule_call(&machine, "clear").0, ScopeRuling::NeedsScopes(_)), "the broader holds it");
     }
 }
