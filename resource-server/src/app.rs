@@ -164,27 +164,27 @@ pub async fn open_store(settings: &Settings, random: &dyn Random) -> Result<Stor
 /// # Errors
 /// Settings that contradict each other, a Redis URL or HTTP client that cannot be used.
 pub fn build(parts: Parts) -> Result<App, StartError> {
-    let allowed = host_and_origin(&parts.settings)?;
-    let ephemeral = open_ephemeral(&parts.settings, &parts.clock)?;
-    let upstream = builtin_tools(&parts, &allowed, &ephemeral);
-    assemble(upstream, builtin_resource::scopes(), parts, ephemeral)
+    let tools = |parts: &Parts, limits: &RmcpLimits| -> (Arc<dyn Upstream>, _) {
+        let Parts { store, clock, random, stop, .. } = parts;
+        let upstream = builtin(store.clone(), clock.clone(), random.clone(), limits, stop.child_token());
+        (Arc::new(upstream), builtin_resource::scopes())
+    };
+    build_around(tools, parts)
 }
 
-/// Puts everything together around `upstream`, whose tools `scopes` name.
+/// Puts everything together around the upstream that `make` makes, with the scopes that name its tools. One that is written on rmcp is to be
+/// set to the limits that `make` is given.
 ///
 /// # Errors
 /// As [`build`].
-pub fn build_around(upstream: Arc<dyn Upstream>, scopes: Vec<ResourceScope>, parts: Parts) -> Result<App, StartError> {
-    let ephemeral = open_ephemeral(&parts.settings, &parts.clock)?;
-    assemble(upstream, scopes, parts, ephemeral)
-}
-
-fn assemble(
-    upstream: Arc<dyn Upstream>,
-    scopes: Vec<ResourceScope>,
+pub fn build_around(
+    make: impl FnOnce(&Parts, &RmcpLimits) -> (Arc<dyn Upstream>, Vec<ResourceScope>),
     parts: Parts,
-    ephemeral: Arc<dyn Ephemeral>,
 ) -> Result<App, StartError> {
+    let host_and_origin = host_and_origin(&parts.settings)?;
+    let ephemeral = open_ephemeral(&parts.settings, &parts.clock)?;
+    let limits = rmcp_limits(&parts, &host_and_origin, &ephemeral);
+    let (upstream, scopes) = make(&parts, &limits);
     let Parts { settings, store, clock, random, identity, stop, tracer } = parts;
     let own = &settings.resource_server;
     let fetcher = Fetcher::new()?;
@@ -200,15 +200,11 @@ fn assemble(
     let refusals =
         RefusalWriter::new(&protected_resource_url(&own.public_url, settings.endpoint_path()), &first_scopes);
     let rate_limiter = RateLimiter::new(ephemeral.clone()).with_local_fallback(clock.clone());
-    let own_issuer = follower.as_ref().map(|follower| OwnIssuer {
-        name: own.issuer.as_str().to_owned(),
-        audience: settings.resource(),
-        jwks: follower.feed.jwks.clone(),
-    });
+    let own_issuer = follower.as_ref().map(|follower| own_issuer(follower, &settings));
     let introspection = follower.as_ref().map(|follower| introspection(follower, &clock));
     let pipeline = Arc::new(Pipeline {
         clock: clock.clone(),
-        host_and_origin: host_and_origin(&settings)?,
+        host_and_origin,
         identify: Identify { cache, issuers: Issuers::new(own_issuer, &trusted), shares: shares.clone() },
         revocations: revocations.clone(),
         introspection,
@@ -293,6 +289,11 @@ fn follower(
     Follower { enrolment, feed, revocations, cache, clock, tracer }
 }
 
+fn own_issuer(follower: &Follower, settings: &Settings) -> OwnIssuer {
+    let name = settings.resource_server.issuer.as_str().to_owned();
+    OwnIssuer { name, audience: settings.resource(), jwks: follower.feed.jwks.clone() }
+}
+
 fn introspection(follower: &Follower, clock: &SharedClock) -> Arc<Introspection> {
     let EventFeed { endpoints, fetcher, tokens, .. } = &follower.feed;
     Arc::new(Introspection::new(endpoints.clone(), fetcher.clone(), tokens.clone(), clock.clone()))
@@ -340,30 +341,17 @@ fn sessions(settings: &Settings, ephemeral: &Arc<dyn Ephemeral>) -> Option<Sessi
     own.legacy_sessions.then(|| Sessions::new(limits, ephemeral.clone(), settings.resource()))
 }
 
-/// How an upstream written on rmcp keeps legacy sessions, where they are on, in what [`ephemeral::open`] opened.
-pub fn session_settings(
-    settings: &Settings,
-    ephemeral: &Arc<dyn Ephemeral>,
-    clock: &SharedClock,
-    random: &dyn Random,
-) -> Option<SessionSettings> {
+/// What an upstream written on rmcp is set to, for requests that `allowed` lets through.
+fn rmcp_limits(parts: &Parts, allowed: &HostAndOrigin, ephemeral: &Arc<dyn Ephemeral>) -> RmcpLimits {
+    let Parts { settings, clock, random, .. } = parts;
     let own = &settings.resource_server;
-    own.legacy_sessions.then(|| SessionSettings {
+    let process = || SharingProcess { name: random_id(random.as_ref()), clock: clock.clone() };
+    let sessions = own.legacy_sessions.then(|| SessionSettings {
         idle: own.legacy_session_idle.duration(),
         lifetime_seconds: u32::try_from(own.legacy_session_lifetime.seconds()).unwrap_or(u32::MAX),
         call_time: own.call_timeout.duration(),
         ephemeral: ephemeral.clone(),
-        process: settings
-            .shared
-            .redis_url
-            .is_some()
-            .then(|| SharingProcess { name: random_id(random), clock: clock.clone() }),
-    })
-}
-
-fn builtin_tools(parts: &Parts, allowed: &HostAndOrigin, ephemeral: &Arc<dyn Ephemeral>) -> Arc<dyn Upstream> {
-    let Parts { settings, store, clock, random, stop, .. } = parts;
-    let sessions = session_settings(settings, ephemeral, clock, random.as_ref());
-    let limits = RmcpLimits::new(&settings.resource_server, allowed, sessions);
-    Arc::new(builtin(store.clone(), clock.clone(), random.clone(), &limits, stop.child_token()))
+        process: settings.shared.redis_url.is_some().then(process),
+    });
+    RmcpLimits::new(own, allowed, sessions)
 }

@@ -6,18 +6,19 @@ use std::time::Duration;
 use anyhow::Context as _;
 use axum::Router;
 use resource_server::{
-    app::{Parts, build_around, open_store, session_settings},
+    app::{Parts, build_around, open_store},
     config::Settings,
     issuer::machine_token::EnrolledIdentity,
-    mcp::host_and_origin::HostAndOrigin,
-    upstreams::rmcp_upstream::{RmcpLimits, RmcpUpstream},
+    upstreams::{
+        Upstream,
+        rmcp_upstream::{RmcpLimits, RmcpUpstream},
+    },
 };
 use rmcp::{ServerHandler, model::Tool};
 use serde::{Deserialize, Serialize};
 use shared::{
-    clock::{SharedClock, SystemClock},
-    config::{RedisUrl, Sources},
-    ephemeral,
+    clock::SystemClock,
+    config::Sources,
     http::{ConnectionCap, bind},
     protocol::{jwt::AssertionSigner, resource_document::ResourceScope},
     random::SystemRandom,
@@ -93,13 +94,7 @@ impl Enrolled {
     ) -> anyhow::Result<Unserved> {
         shared::protocol::jwt::install_stock_provider();
         let settings = Settings::load(&Sources::new().with_file_text("enrolled", &self.settings)?)?;
-        let own = &settings.resource_server;
-        let allowed = HostAndOrigin::new(&own.public_url, &[], &[]).map_err(anyhow::Error::msg)?;
-        let (clock, random): (SharedClock, _) = (Arc::new(SystemClock), Arc::new(SystemRandom));
-        let redis_url = settings.shared.redis_url.as_ref().map(RedisUrl::expose);
-        let sessions =
-            session_settings(&settings, &ephemeral::open(redis_url, "tools", &clock)?, &clock, random.as_ref());
-        let limits = RmcpLimits::new(own, &allowed, sessions);
+        let random = Arc::new(SystemRandom);
         let scope = ResourceScope {
             name: "mcp.read".to_owned(),
             description: "Call the tools".to_owned(),
@@ -107,13 +102,16 @@ impl Enrolled {
             roles: vec!["member".to_owned()],
             tools: tools.iter().map(|tool| tool.name.to_string()).collect(),
         };
-        let upstream = RmcpUpstream::new(server, tools, &limits, stop.child_token());
+        let around = |parts: &Parts, limits: &RmcpLimits| -> (Arc<dyn Upstream>, _) {
+            (Arc::new(RmcpUpstream::new(server, tools, limits, parts.stop.child_token())), vec![scope])
+        };
         let store = open_store(&settings, random.as_ref()).await?;
-        let (listeners, cap) = (bind(&own.listen)?, ConnectionCap::of(&settings.shared));
+        let (listeners, cap) = (bind(&settings.resource_server.listen)?, ConnectionCap::of(&settings.shared));
         let signer = Arc::new(AssertionSigner::from_pkcs8_pem(&self.key)?);
         let identity = Some(EnrolledIdentity { client_id: self.client_id.clone(), signer });
-        let parts = Parts { settings, store, clock, random, identity, stop, tracer: Tracer::default() };
-        let (router, _follower) = build_around(Arc::new(upstream), vec![scope], parts)?.start();
+        let (clock, tracer) = (Arc::new(SystemClock), Tracer::default());
+        let parts = Parts { settings, store, clock, random, identity, stop, tracer };
+        let (router, _follower) = build_around(around, parts)?.start();
         Ok(Unserved { listeners, router, cap })
     }
 

@@ -13,14 +13,13 @@ use resource_server::{
     config::Settings,
     issuer::machine_token::EnrolledIdentity,
     metrics::Metrics,
-    upstreams::Upstream,
+    upstreams::{Upstream, rmcp_upstream::RmcpLimits},
 };
 use serde_json::{Value, json};
 use shared::{
     clock::{Clock, SharedClock, UnixSeconds},
-    config::{RedisUrl, Sources},
+    config::Sources,
     db::{DatabaseUrl, PoolLimits, Store},
-    ephemeral::{self, Ephemeral},
     protocol::{jwt::AssertionSigner, resource_document::ResourceScope},
     random::{SharedRandom, SystemRandom},
     trace::Tracer,
@@ -39,6 +38,9 @@ use tower::ServiceExt as _;
 pub const RESOURCE: &str = "http://localhost:9500/mcp";
 pub const NOW: UnixSeconds = 1_800_000_000;
 pub const IN_TIME: Duration = Duration::from_secs(10);
+
+/// Makes what answers in the place of the built-in tools.
+pub type MakeUpstream = Box<dyn FnOnce(&RmcpLimits) -> Arc<dyn Upstream>>;
 
 /// A clock that stands still until it is moved.
 pub struct SetClock(pub AtomicI64);
@@ -105,7 +107,7 @@ pub async fn start_app(
     issuer: &str,
     settings: &str,
     signer: Arc<AssertionSigner>,
-    upstream: Option<Arc<dyn Upstream>>,
+    upstream: Option<MakeUpstream>,
     store: Store,
 ) -> (Router, Arc<SetClock>, CancellationToken) {
     let clock = Arc::new(SetClock(NOW.into()));
@@ -118,7 +120,7 @@ pub async fn start_app_at(
     issuer: &str,
     settings: &str,
     signer: Arc<AssertionSigner>,
-    upstream: Option<Arc<dyn Upstream>>,
+    upstream: Option<MakeUpstream>,
     store: Store,
     clock: SharedClock,
 ) -> (Router, CancellationToken) {
@@ -131,7 +133,7 @@ fn build_app(
     issuer: &str,
     settings: &str,
     signer: Arc<AssertionSigner>,
-    upstream: Option<Arc<dyn Upstream>>,
+    upstream: Option<MakeUpstream>,
     store: Store,
     clock: SharedClock,
 ) -> (App, CancellationToken) {
@@ -147,9 +149,13 @@ fn build_app(
     let parts = Parts { settings, store, clock, random, identity, stop: stop.clone(), tracer };
     let app = match upstream {
         None => build(parts),
-        Some(upstream) => {
-            let scopes = scopes_around(&*upstream);
-            build_around(upstream, scopes, parts)
+        Some(make) => {
+            let around = |_: &Parts, limits: &RmcpLimits| {
+                let upstream = make(limits);
+                let scopes = scopes_around(&*upstream);
+                (upstream, scopes)
+            };
+            build_around(around, parts)
         }
     };
     (app.expect("an app"), stop)
@@ -193,22 +199,18 @@ impl Server {
     /// The same, with another upstream than the built-in tools.
     pub async fn start_around(issuer: Arc<Play>, settings: &str, upstream: Option<Arc<dyn Upstream>>) -> Self {
         let signer = Arc::new(AssertionSigner::generate(&SystemRandom).expect("a key"));
-        Self::start_with_store(issuer, settings, signer, upstream, in_memory().await)
+        let make = upstream.map(|upstream| -> MakeUpstream { Box::new(move |_| upstream) });
+        Self::start_with_store(issuer, settings, signer, make, in_memory().await)
     }
 
-    /// The same, with an upstream that is made for these settings, with what may vanish and the clock.
+    /// The same, with an upstream that is made for these settings.
     pub async fn start_before(
         issuer: Arc<Play>,
         settings: &str,
-        upstream: impl FnOnce(&Settings, &Arc<dyn Ephemeral>, &SharedClock) -> Arc<dyn Upstream>,
+        make: impl FnOnce(&RmcpLimits) -> Arc<dyn Upstream> + 'static,
     ) -> Self {
-        let clock = Arc::new(SetClock(NOW.into()));
-        let (loaded, shared): (Settings, SharedClock) = (load(&issuer.url, settings), clock.clone());
-        let redis_url = loaded.shared.redis_url.as_ref().map(RedisUrl::expose);
-        let ephemeral = ephemeral::open(redis_url, "test", &shared).expect("a store");
-        let upstream = upstream(&loaded, &ephemeral, &shared);
         let signer = Arc::new(AssertionSigner::generate(&SystemRandom).expect("a key"));
-        Self::start_at(issuer, settings, signer, Some(upstream), (in_memory().await, clock))
+        Self::start_with_store(issuer, settings, signer, Some(Box::new(make)), in_memory().await)
     }
 
     /// A ready one over this store.
@@ -224,7 +226,7 @@ impl Server {
         issuer: Arc<Play>,
         settings: &str,
         signer: Arc<AssertionSigner>,
-        upstream: Option<Arc<dyn Upstream>>,
+        upstream: Option<MakeUpstream>,
         store: Store,
     ) -> Self {
         Self::start_at(issuer, settings, signer, upstream, (store, Arc::new(SetClock(NOW.into()))))
@@ -234,7 +236,7 @@ impl Server {
         issuer: Arc<Play>,
         settings: &str,
         signer: Arc<AssertionSigner>,
-        upstream: Option<Arc<dyn Upstream>>,
+        upstream: Option<MakeUpstream>,
         (store, clock): (Store, Arc<SetClock>),
     ) -> Self {
         let (app, stop) = build_app(&issuer.url, settings, signer, upstream, store, clock.clone());

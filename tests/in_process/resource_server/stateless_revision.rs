@@ -12,15 +12,11 @@ use axum::{
 use futures_util::FutureExt as _;
 use http_body_util::BodyExt as _;
 use resource_server::{
-    app::session_settings,
     bearer::principal::Principal,
-    upstreams::{
-        Message, ToolDefinition, Upstream, UpstreamError, UpstreamReply,
-        rmcp_upstream::{RmcpLimits, RmcpUpstream},
-    },
+    upstreams::{Message, ToolDefinition, Upstream, UpstreamError, UpstreamReply, rmcp_upstream::RmcpUpstream},
 };
 use serde_json::{Value, json};
-use shared::{protocol::security_event::RevocationKind, random::SystemRandom};
+use shared::protocol::security_event::RevocationKind;
 use std::{net::TcpListener, sync::Arc};
 use system_tests::{
     conformance_server::{ConformanceServer, ENDLESS, tools},
@@ -38,16 +34,9 @@ pub async fn behind(settings: &str) -> (Server, ConformanceServer) {
 /// The same in front of this issuer.
 pub async fn behind_at(issuer: Arc<Play>, settings: &str) -> (Server, ConformanceServer) {
     let fixture = ConformanceServer::default();
-    let server = Server::start_before(issuer, settings, |settings, ephemeral, clock| {
-        let limits = RmcpLimits {
-            allowed_hosts: vec!["localhost:9500".into()],
-            allowed_origins: vec![],
-            body_max_bytes: 1024 * 1024,
-            sessions: session_settings(settings, ephemeral, clock, &SystemRandom),
-        };
-        Arc::new(RmcpUpstream::new(fixture.clone(), &tools(), &limits, fixture.stop.clone()))
-    });
-    let server = server.await;
+    let (served, stop) = (fixture.clone(), fixture.stop.clone());
+    let make = move |limits: &_| Arc::new(RmcpUpstream::new(served, &tools(), limits, stop)) as Arc<dyn Upstream>;
+    let server = Server::start_before(issuer, settings, make).await;
     server.wait_until_ready().await;
     (server, fixture)
 }
