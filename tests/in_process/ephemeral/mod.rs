@@ -242,6 +242,8 @@ async fn refuses_what_is_too_large(Backend { store, .. }: Backend) -> anyhow::Re
     assert!(too_large(store.put(&long_key, b"", 60).await));
     assert!(too_large(store.get(&long_key).await.map(drop)));
     assert!(too_large(store.take(&long_key).await.map(drop)));
+    assert!(too_large(store.compare_and_set("k", None, &[0; MAX_VALUE_BYTES + 1], 60).await.map(drop)));
+    assert!(too_large(store.compare_and_set(&long_key, None, b"", 60).await.map(drop)));
     assert!(too_large(store.count(&long_key, 1, 60).await.map(drop)));
     assert!(too_large(store.counted(&long_key).await.map(drop)));
     assert!(too_large(store.uncount(&long_key).await));

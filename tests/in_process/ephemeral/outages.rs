@@ -15,6 +15,7 @@ async fn all_say_unavailable(store: &RedisEphemeral) -> anyhow::Result<()> {
             store.put("k", b"v", 60).await,
             store.get("k").await.map(drop),
             store.take("k").await.map(drop),
+            store.compare_and_set("k", None, b"v", 60).await.map(drop),
             store.count("k", 1, 60).await.map(drop),
             store.counted("k").await.map(drop),
             store.uncount("k").await,
