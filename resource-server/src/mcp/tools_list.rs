@@ -2,7 +2,6 @@
 //! for all who see the same tools, and is written once.
 
 use super::{era::Era, request_id::RequestId};
-use crate::upstreams::ToolDefinition;
 use bytes::{Bytes, BytesMut};
 use http_body::{Body, Frame, SizeHint};
 use std::{
@@ -14,6 +13,17 @@ use std::{
 
 /// As many lists are kept; who sees yet another selection of tools has it written anew.
 const KEPT_MAX: usize = 32;
+
+/// A tool as a list shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ToolDefinition {
+    /// Its name.
+    pub name: String,
+    /// The JSON object of the tool in `tools/list`.
+    pub json: String,
+    /// Whether it declares that it changes nothing (`readOnlyHint`).
+    pub read_only: bool,
+}
 
 /// Which tools are in a list: of two lists with the same number, each has the tools of the other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -134,11 +144,8 @@ impl Body for ToolsAnswer {
 
 #[cfg(test)]
 mod tests {
-    use super::{KEPT_MAX, Selection, ToolsList};
-    use crate::{
-        mcp::{era::Era, request_id::RequestId},
-        upstreams::ToolDefinition,
-    };
+    use super::{KEPT_MAX, Selection, ToolDefinition, ToolsList};
+    use crate::mcp::{era::Era, request_id::RequestId};
     use http_body::Body as _;
     use http_body_util::BodyExt as _;
     use serde_json::{Value, json, value::RawValue};

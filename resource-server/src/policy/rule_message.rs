@@ -160,9 +160,8 @@ mod tests {
     use crate::{
         bearer::principal::{Principal, tests::principal},
         builtin_resource,
-        mcp::{envelope::parse, era::Era, json_rpc_error::METHOD_NOT_FOUND},
+        mcp::{envelope::parse, era::Era, json_rpc_error::METHOD_NOT_FOUND, tools_list::ToolDefinition},
         policy::scope_policy::ScopePolicy,
-        upstreams::ToolDefinition,
     };
 
     /// Every method that a client sends, of 2024-11-05 to 2026-07-28 with the tasks extension: whether it needs a scope to read, and whether it may

@@ -1,7 +1,10 @@
 //! Which scopes a tool needs, who holds them, who could be granted them, and who never hears of the tool.
 
 use super::security_schemes::security_schemes;
-use crate::{bearer::principal::Principal, mcp::tools_list::Selection, upstreams::ToolDefinition};
+use crate::{
+    bearer::principal::Principal,
+    mcp::tools_list::{Selection, ToolDefinition},
+};
 use shared::protocol::{resource_document::ResourceScope, scope::ScopeSet};
 use std::collections::{BTreeSet, HashMap};
 
@@ -158,7 +161,10 @@ fn held_by(scope: &str, definitions: &[ResourceScope]) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::{ScopePolicy, ScopeRuling};
-    use crate::{bearer::principal::Principal, mcp::tools_list::Selection, upstreams::ToolDefinition};
+    use crate::{
+        bearer::principal::Principal,
+        mcp::tools_list::{Selection, ToolDefinition},
+    };
     use shared::protocol::{resource_document::ResourceScope, scope::ScopeSet};
 
     fn scope(name: &str, implies: &[&str], roles: &[&str], tools: &[&str]) -> ResourceScope {

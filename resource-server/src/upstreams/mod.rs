@@ -15,19 +15,9 @@ use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use http_body_util::combinators::BoxBody;
 use std::{convert::Infallible, sync::Arc};
 
+pub use crate::mcp::tools_list::ToolDefinition;
 pub use leased::Lease;
 pub use legacy_sessions::{SessionSettings, SharingProcess};
-
-/// A tool as a list shows it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ToolDefinition {
-    /// Its name.
-    pub name: String,
-    /// The JSON object of the tool in `tools/list`.
-    pub json: String,
-    /// Whether it declares that it changes nothing (`readOnlyHint`).
-    pub read_only: bool,
-}
 
 /// One allowed HTTP request of the MCP endpoint.
 #[derive(Debug)]

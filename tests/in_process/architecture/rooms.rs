@@ -45,6 +45,10 @@ const ARROWS: &[Below] = &[
         rooms: &["resource-server/src/mcp/", "resource-server/src/issuer/", "resource-server/src/upstreams/"],
         above: &["router", "pipeline", "app", "cli", "serve"],
     },
+    Below {
+        rooms: &["resource-server/src/mcp/"],
+        above: &["upstreams", "policy", "identification", "issuer", "trusted_issuers"],
+    },
     // identification → trusted issuers → issuer → bearer.
     Below { rooms: &["resource-server/src/bearer/"], above: &["issuer", "trusted_issuers", "identification"] },
     Below { rooms: &["resource-server/src/issuer/"], above: &["trusted_issuers", "identification"] },
@@ -110,6 +114,7 @@ fn an_arrow_that_points_back_is_found() {
     assert_eq!(found("auth-server/src/store/client.rs", "fn a() -> crate::app::App {}"), 1);
     assert_eq!(found("resource-server/src/bearer/cache.rs", "use crate::pipeline::Pipeline;"), 1);
     assert_eq!(found("resource-server/src/bearer/cache.rs", "use crate::issuer::jwks::JwksCache;"), 1);
+    assert_eq!(found("resource-server/src/mcp/tools_list.rs", "use crate::upstreams::ToolDefinition;"), 1);
 }
 
 #[test]
