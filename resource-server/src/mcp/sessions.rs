@@ -31,12 +31,9 @@ pub enum SessionError {
     /// What is kept of it cannot be read or written now.
     #[error(transparent)]
     Store(#[from] EphemeralError),
-    /// Too many do something with the sessions of one principal at once, or too much waits for one session.
+    /// Too many do something with the sessions of one principal at once.
     #[error("too much happens at once in the sessions of one principal")]
     Busy,
-    /// A message is too large to be handed to the process that it concerns.
-    #[error("a message is too large for another process")]
-    TooLarge,
 }
 
 /// How long sessions live, and how many there are.

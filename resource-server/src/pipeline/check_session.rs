@@ -40,9 +40,9 @@ impl Pipeline {
 
 /// A session that cannot be looked up may be there: whoever hears 404 forgets it.
 pub(super) fn unknowable(cause: SessionError) -> Refusal {
-    match cause {
+    match &cause {
         SessionError::Store(cause) => tracing::error!(%cause, "sessions cannot be looked up"),
-        cause @ (SessionError::Busy | SessionError::TooLarge) => tracing::warn!(%cause, "a session cannot be had now"),
+        SessionError::Busy => tracing::warn!(%cause, "a session cannot be had now"),
     }
     Refusal::Unavailable
 }

@@ -3,7 +3,7 @@
 use super::{
     Message, ReplyBody, SessionSettings, ToolDefinition, Upstream, UpstreamError, UpstreamReply,
     leased::Leased,
-    legacy_sessions::{HANDSHAKE_MAX_BYTES, LegacySessions},
+    legacy_sessions::{HANDSHAKE_MAX_BYTES, LegacySessions, PostError},
 };
 use crate::{
     bearer::principal::Principal,
@@ -12,7 +12,7 @@ use crate::{
         era::Era,
         host_and_origin::HostAndOrigin,
         json_rpc_error::{INVALID_REQUEST, JsonRpcError, REFUSED},
-        sessions::{SESSION_HEADER, SessionError},
+        sessions::SESSION_HEADER,
     },
 };
 use async_trait::async_trait;
@@ -27,7 +27,7 @@ use rmcp::{
     },
 };
 use shared::http::DRAIN;
-use std::{convert::Infallible, sync::Arc, time::Duration};
+use std::{convert::Infallible, error::Error, sync::Arc, time::Duration};
 use tokio_util::sync::CancellationToken;
 
 const JSON: &str = "application/json";
@@ -161,19 +161,19 @@ impl<S: ServerHandler + Clone + Sync> Sessions<S> {
         match self.held.hand_over(&message).await {
             Ok(false) => {}
             Ok(true) => return Ok(InSession::NotHere(without_body(StatusCode::ACCEPTED))),
-            Err(SessionError::TooLarge) => {
+            Err(PostError::TooLarge) => {
                 let words = "The answer is too large for the process that asked, which is another one";
                 return Ok(InSession::NotHere(too_large(&message, words)));
             }
             Err(cause) => return Err(unavailable(&cause)),
         }
         let alone = self.held.restore_lock(&message).await;
-        let _alone = alone.map_err(|cause| unavailable(&SessionError::Store(cause)))?;
+        let _alone = alone.map_err(|cause| unavailable(&cause))?;
         Ok(InSession::Answered(self.service.handle(request(principal, message)).await))
     }
 }
 
-fn unavailable(cause: &SessionError) -> UpstreamError {
+fn unavailable(cause: &dyn Error) -> UpstreamError {
     UpstreamError::Unavailable { cause: cause.to_string() }
 }
 

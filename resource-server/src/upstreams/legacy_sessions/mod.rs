@@ -8,10 +8,7 @@ mod transport;
 
 use crate::{
     bearer::weak_map::WeakMap,
-    mcp::{
-        envelope::Kind,
-        sessions::{SESSION_HEADER, SessionError},
-    },
+    mcp::{envelope::Kind, sessions::SESSION_HEADER},
     upstreams::Message,
 };
 use futures_util::{Stream, StreamExt as _, stream};
@@ -29,6 +26,7 @@ use shared::{
     clock::SharedClock,
     ephemeral::{Ephemeral, EphemeralError},
 };
+pub(super) use shared_sessions::PostError;
 use shared_sessions::{SharedSessions, Whose};
 use std::{
     collections::HashMap,
@@ -133,7 +131,7 @@ impl LegacySessions {
     }
 
     /// Hands `message` to the process that waits for it, where that is another one. Whether it did.
-    pub(super) async fn hand_over(&self, message: &Message) -> Result<bool, SessionError> {
+    pub(super) async fn hand_over(&self, message: &Message) -> Result<bool, PostError> {
         let (Some(shared), Some(session), Some(envelope)) = (&self.shared, named(message), &message.envelope) else {
             return Ok(false);
         };

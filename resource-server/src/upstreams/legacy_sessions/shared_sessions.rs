@@ -1,7 +1,6 @@
 //! What several processes share of a session: the handshake, with which any of them brings it back; and what arrives at one and concerns another.
 
 use super::SharingProcess;
-use crate::mcp::sessions::SessionError;
 use async_trait::async_trait;
 use rmcp::{
     model::{ClientJsonRpcMessage, RequestId},
@@ -14,6 +13,7 @@ use shared::{
     ephemeral::{Ephemeral, EphemeralError},
 };
 use std::{fmt::Display, sync::Arc};
+use thiserror::Error;
 
 /// A message that is longer is not handed over.
 const LETTER_MAX_BYTES: usize = 32 * 1024;
@@ -30,6 +30,20 @@ pub(super) struct SharedSessions {
     ephemeral: Arc<dyn Ephemeral>,
     process: SharingProcess,
     lifetime_seconds: u32,
+}
+
+/// Why a message is not left for the process that it concerns.
+#[derive(Debug, Error)]
+pub(in crate::upstreams) enum PostError {
+    /// What waits for that process cannot be read or written now.
+    #[error(transparent)]
+    Store(#[from] EphemeralError),
+    /// Too much waits for one session, or too many put something there at once.
+    #[error("too much waits for one session at another process")]
+    Busy,
+    /// The message is too large.
+    #[error("a message is too large for another process")]
+    TooLarge,
 }
 
 /// Whose an event or a question is.
@@ -112,9 +126,9 @@ impl SharedSessions {
     }
 
     /// Leaves a message of the client for whichever process it concerns.
-    pub(super) async fn post(&self, session: &str, message: &[u8]) -> Result<(), SessionError> {
+    pub(super) async fn post(&self, session: &str, message: &[u8]) -> Result<(), PostError> {
         if message.len() > LETTER_MAX_BYTES {
-            return Err(SessionError::TooLarge);
+            return Err(PostError::TooLarge);
         }
         // What is no JSON concerns nobody.
         let Ok(message) = serde_json::from_slice::<Box<RawValue>>(message) else { return Ok(()) };
@@ -128,13 +142,13 @@ impl SharedSessions {
             mail.letters.push(Letter { number: mail.last, posted_at: now, message: message.clone() });
             let after = serde_json::to_vec(&mail).unwrap_or_default();
             if mail.letters.len() > LETTERS_MAX || after.len() > MAILBOX_MAX_BYTES {
-                return Err(SessionError::Busy);
+                return Err(PostError::Busy);
             }
             if self.ephemeral.compare_and_set(&key, before.as_deref(), &after, LETTER_SECONDS).await? {
                 return Ok(());
             }
         }
-        Err(SessionError::Busy)
+        Err(PostError::Busy)
     }
 
     /// What there is to know of a session since the message `seen`.
