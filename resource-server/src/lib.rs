@@ -20,3 +20,4 @@ mod router;
 pub mod serve;
 pub mod trusted_issuers;
 pub mod upstreams;
+mod weak_map;

@@ -9,4 +9,3 @@ pub mod revocations;
 pub mod signature_budget;
 pub mod verified_token;
 pub mod verify_signature;
-pub mod weak_map;

@@ -1,9 +1,7 @@
 //! A token that verified: the principal, and what must be asked again on each call.
 
-use super::{
-    principal::{Principal, PrincipalKey},
-    weak_map::WeakMap,
-};
+use super::principal::{Principal, PrincipalKey};
+use crate::weak_map::WeakMap;
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use sha2::{Digest as _, Sha256};
 use shared::clock::UnixSeconds;

@@ -2,7 +2,7 @@
 //! a failure.
 
 use super::fetch::{PATIENCE, patiently};
-use crate::bearer::{cache::TokenDigest, weak_map::WeakMap};
+use crate::{bearer::cache::TokenDigest, weak_map::WeakMap};
 use shared::{clock::SharedClock, metrics::Counter};
 use std::sync::{
     Arc,

@@ -7,9 +7,9 @@ mod shared_sessions;
 mod transport;
 
 use crate::{
-    bearer::weak_map::WeakMap,
     mcp::{envelope::Kind, sessions::SESSION_HEADER},
     upstreams::Message,
+    weak_map::WeakMap,
 };
 use futures_util::{Stream, StreamExt as _, stream};
 use local_session::{Listening, LocalSession};
