@@ -26,8 +26,6 @@ pub struct VerifiedToken {
     pub verified_at: UnixSeconds,
     /// What all tokens of this principal share.
     pub share: Arc<PrincipalShare>,
-    /// Whose sessions it may use.
-    pub session_owner: PrincipalKey,
     /// The generation of the revocations it was last held against.
     pub checked_generation: AtomicU64,
 }
@@ -43,8 +41,12 @@ impl VerifiedToken {
     ) -> Self {
         let share = shares.share_of(&principal.key());
         let checked_generation = AtomicU64::new(NO_GENERATION);
-        let session_owner = principal.session_owner(&share.key);
-        Self { principal: Arc::new(principal), key_id, own, verified_at, share, session_owner, checked_generation }
+        Self { principal: Arc::new(principal), key_id, own, verified_at, share, checked_generation }
+    }
+
+    /// Whose sessions it may use.
+    pub fn session_owner(&self) -> PrincipalKey {
+        self.principal.session_owner(&self.share.key)
     }
 }
 

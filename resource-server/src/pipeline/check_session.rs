@@ -21,9 +21,9 @@ impl Pipeline {
     ) -> Result<(), Refusal> {
         let (Some(sessions), Some(id)) = (&self.sessions, message.headers.get(&SESSION_HEADER)) else { return Ok(()) };
         let once = message.headers.get_all(&SESSION_HEADER).iter().nth(1).is_none();
-        let owner = &caller.identified.token.session_owner;
+        let owner = caller.identified.token.session_owner();
         let theirs = match id.to_str().ok().filter(|_| once) {
-            Some(id) => sessions.touch(id, owner, now).await.map_err(unknowable)?,
+            Some(id) => sessions.touch(id, &owner, now).await.map_err(unknowable)?,
             None => false,
         };
         let missing = || Refusal::NoSuchSession(no_such_session_error().answering(request_id(message)));

@@ -65,15 +65,15 @@ impl Pipeline {
         reply: &UpstreamReply,
         now: UnixSeconds,
     ) -> Result<(), Refusal> {
-        let owner = &caller.identified.token.session_owner;
+        let owner = caller.identified.token.session_owner();
         if outline.http_method == Method::DELETE
             && reply.status.is_success()
             && let Some(id) = outline.session.as_ref().and_then(|id| id.to_str().ok())
         {
-            sessions.end(id, owner).await.map_err(unknowable)?;
+            sessions.end(id, &owner).await.map_err(unknowable)?;
         }
         let Some(opened) = opened(reply) else { return Ok(()) };
-        match sessions.bind(opened, owner, now).await {
+        match sessions.bind(opened, &owner, now).await {
             Ok(over) => {
                 self.close_sessions(caller, outline, &over).await;
                 Ok(())
@@ -88,7 +88,7 @@ impl Pipeline {
     /// Ends the session of an answer that nobody heard.
     async fn abandon(&self, caller: &Caller, outline: &Outline, unheard: &UpstreamReply) {
         let (Some(sessions), Some(id)) = (&self.sessions, opened(unheard)) else { return };
-        if let Err(cause) = sessions.end(id, &caller.identified.token.session_owner).await {
+        if let Err(cause) = sessions.end(id, &caller.identified.token.session_owner()).await {
             tracing::debug!(%cause, "a session that nobody heard of stays bound until it is idle");
         }
         self.close_sessions(caller, outline, &[id.to_owned()]).await;

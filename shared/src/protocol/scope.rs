@@ -1,15 +1,15 @@
 //! Scopes: RFC 6749 §3.3, as a sorted set without duplicates.
 
-use std::{collections::BTreeSet, fmt, str::FromStr};
+use std::{fmt, str::FromStr};
 
 /// More characters than this in one scope parameter are refused.
 pub const SCOPE_MAX_BYTES: usize = 4096;
 /// More scopes than this in one parameter are refused.
 pub const SCOPE_MAX_COUNT: usize = 100;
 
-/// A set of scope tokens; prints sorted, separated by one space.
+/// A set of scope tokens, few and in order; prints sorted, separated by one space.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct ScopeSet(BTreeSet<String>);
+pub struct ScopeSet(Vec<String>);
 
 /// Why a text is no scope.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -29,14 +29,15 @@ impl FromStr for ScopeSet {
         if text.len() > SCOPE_MAX_BYTES {
             return Err(ScopeError::TooLong);
         }
-        let mut set = BTreeSet::new();
+        let mut tokens = Vec::new();
         for token in text.split(' ').filter(|token| !token.is_empty()) {
             if !token.bytes().all(|b| matches!(b, 0x21 | 0x23..=0x5B | 0x5D..=0x7E)) {
                 return Err(ScopeError::Character);
             }
-            set.insert(token.to_owned());
+            tokens.push(token.to_owned());
         }
-        if set.len() > SCOPE_MAX_COUNT { Err(ScopeError::TooLong) } else { Ok(Self(set)) }
+        let set = Self::of(tokens);
+        if set.len() > SCOPE_MAX_COUNT { Err(ScopeError::TooLong) } else { Ok(set) }
     }
 }
 
@@ -55,11 +56,25 @@ impl fmt::Display for ScopeSet {
 impl<T: Into<String>> FromIterator<T> for ScopeSet {
     /// Collects tokens that are known to be well formed (constants, or parts of another set).
     fn from_iter<I: IntoIterator<Item = T>>(tokens: I) -> Self {
-        Self(tokens.into_iter().map(Into::into).collect())
+        Self::of(tokens.into_iter().map(Into::into).collect())
     }
 }
 
 impl ScopeSet {
+    fn of(mut tokens: Vec<String>) -> Self {
+        tokens.sort_unstable();
+        tokens.dedup();
+        Self(tokens)
+    }
+
+    fn place(&self, scope: &str) -> Result<usize, usize> {
+        self.0.binary_search_by(|held| held.as_str().cmp(scope))
+    }
+
+    fn filtered(&self, keep: impl Fn(&str) -> bool) -> Self {
+        Self(self.0.iter().filter(|scope| keep(scope)).cloned().collect())
+    }
+
     /// Whether it holds no scope.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
@@ -72,32 +87,35 @@ impl ScopeSet {
 
     /// Whether it holds exactly this scope (hierarchies are the resource's business).
     pub fn contains(&self, scope: &str) -> bool {
-        self.0.contains(scope)
+        self.place(scope).is_ok()
     }
 
     /// Whether all of it is in `other`.
     pub fn is_subset(&self, other: &Self) -> bool {
-        self.0.is_subset(&other.0)
+        self.iter().all(|scope| other.contains(scope))
     }
 
     /// What both hold.
     pub fn intersection(&self, other: &Self) -> Self {
-        Self(self.0.intersection(&other.0).cloned().collect())
+        self.filtered(|scope| other.contains(scope))
     }
 
     /// What either holds.
     pub fn union(&self, other: &Self) -> Self {
-        Self(self.0.union(&other.0).cloned().collect())
+        self.iter().chain(other.iter()).collect()
     }
 
     /// What it holds and `other` does not.
     pub fn difference(&self, other: &Self) -> Self {
-        Self(self.0.difference(&other.0).cloned().collect())
+        self.filtered(|scope| !other.contains(scope))
     }
 
     /// Adds one scope.
     pub fn insert(&mut self, scope: impl Into<String>) {
-        self.0.insert(scope.into());
+        let scope = scope.into();
+        if let Err(place) = self.place(&scope) {
+            self.0.insert(place, scope);
+        }
     }
 
     /// The scopes in order.
