@@ -19,7 +19,7 @@ pub struct VerifiedToken {
     /// Who calls.
     pub principal: Arc<Principal>,
     /// `kid` of the key that signed it; empty for one that is no JWT.
-    pub key_id: String,
+    pub key_id: Arc<str>,
     /// Whether our own issuer made it, so that its revocations concern it.
     pub own: bool,
     /// When it was verified.
@@ -34,7 +34,7 @@ impl VerifiedToken {
     /// A token that verified at `verified_at`, not yet held against any revocation.
     pub fn new(
         principal: Principal,
-        key_id: String,
+        key_id: Arc<str>,
         own: bool,
         verified_at: UnixSeconds,
         shares: &PrincipalShares,

@@ -1,10 +1,9 @@
 //! The one place where the signature of a caller's token is looked at.
 
 use super::{guesser::Guesser, not_identified::NotIdentified, principal::PrincipalKey, signature_budget::Payer};
-use serde_json::{Map, Value};
 use shared::{
     clock::UnixSeconds,
-    protocol::jwt::{JwsProfile, UnverifiedJws, VerificationKeys, VerifiedJws},
+    protocol::jwt::{JwsProfile, Members, UnverifiedJws, VerificationKeys, VerifiedJws},
 };
 
 /// Checks header and signature of `jws`, if whoever sent it may have one more looked at; `claimed` says whose it claims to be, given its claims.
@@ -16,7 +15,7 @@ pub fn verify_signature(
     jws: UnverifiedJws<'_>,
     keys: &VerificationKeys,
     profile: &JwsProfile<'_>,
-    claimed: impl FnOnce(&Map<String, Value>) -> Option<PrincipalKey>,
+    claimed: impl FnOnce(&Members) -> Option<PrincipalKey>,
     guesser: Option<&Guesser>,
     now: UnixSeconds,
 ) -> Result<VerifiedJws, NotIdentified> {

@@ -12,12 +12,15 @@ use crate::{
     issuer::{find_keys::find_keys, jwks::JwksCache, questions::Asked},
     trusted_issuers::TrustedIssuer,
 };
-use serde_json::{Map, Value};
+use serde_json::Value;
 use shared::{
     clock::UnixSeconds,
     protocol::{
         access_token_claims::EXPIRY_LEEWAY_SECONDS,
-        jwt::{Audience, Expectation, JwsProfile, JwtRefusal, UnverifiedJws, VerifiedAccessToken, read_access_token},
+        jwt::{
+            Audience, Expectation, JwsProfile, JwtRefusal, Members, UnverifiedJws, VerifiedAccessToken,
+            read_access_token,
+        },
     },
 };
 use std::{collections::HashMap, sync::Arc};
@@ -47,7 +50,7 @@ pub struct Identity {
     /// Who.
     pub principal: Principal,
     /// `kid` of the key that signed the token; empty for one that is no JWT.
-    pub key_id: String,
+    pub key_id: Arc<str>,
     /// Whether our own issuer made it.
     pub own: bool,
 }
@@ -84,8 +87,8 @@ impl Issuers {
         now: UnixSeconds,
     ) -> Result<Identity, NotIdentified> {
         if let Some(issuer) = self.asked_about(text) {
-            let principal = issuer.ask(text, digest, guesser, now).await?;
-            return Ok(Identity { principal, key_id: String::new(), own: false });
+            let principal = Box::pin(issuer.ask(text, digest, guesser, now)).await?;
+            return Ok(Identity { principal, key_id: "".into(), own: false });
         }
         let refused = NotIdentified::Refused;
         let jws = UnverifiedJws::parse(text).map_err(refused)?;
@@ -95,7 +98,7 @@ impl Issuers {
             return Ok(Identity { principal, key_id, own: true });
         }
         let issuer = self.trusted.get(named).ok_or(refused(JwtRefusal::Issuer))?;
-        let (principal, key_id) = issuer.verify(jws, text, digest, guesser, now).await?;
+        let (principal, key_id) = Box::pin(issuer.verify(jws, text, digest, guesser, now)).await?;
         Ok(Identity { principal, key_id, own: false })
     }
 
@@ -111,10 +114,10 @@ impl OwnIssuer {
         jws: UnverifiedJws<'_>,
         guesser: Option<&Guesser>,
         now: UnixSeconds,
-    ) -> Result<(Principal, String), NotIdentified> {
+    ) -> Result<(Principal, Arc<str>), NotIdentified> {
         let profile = JwsProfile::ACCESS_TOKEN;
         let keys = find_keys(&self.jwks, &jws, &profile, now).await?;
-        let claimed = |claims: &Map<String, Value>| {
+        let claimed = |claims: &Members| {
             let text = |name: &str| claims.get(name).and_then(Value::as_str);
             Some(PrincipalKey::new(&self.name, text("sub")?, text("client_id")?))
         };

@@ -174,8 +174,12 @@ impl Fetcher {
 
 /// Does `work` to its end, also when nobody waits for it any more: callers that give up must not keep it from ever being done. `None` after
 /// [`PATIENCE`].
-pub async fn patiently<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> Option<T> {
-    tokio::time::timeout(PATIENCE, tokio::spawn(carried(work))).await.ok()?.ok()
+pub fn patiently<T: Send + 'static>(
+    work: impl Future<Output = T> + Send + 'static,
+) -> impl Future<Output = Option<T>> + Send {
+    // Kilobytes that those who need not wait would move about with them.
+    let work = Box::pin(work);
+    async move { tokio::time::timeout(PATIENCE, tokio::spawn(carried(work))).await.ok()?.ok() }
 }
 
 /// The refusal in `fetched`, with its OAuth error code if it looks like one.

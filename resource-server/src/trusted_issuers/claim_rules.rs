@@ -4,12 +4,12 @@ use crate::{
     bearer::principal::{Principal, PrincipalKey},
     config::TrustedIssuerSettings,
 };
-use serde_json::{Map, Value};
+use serde_json::Value;
 use shared::{
     clock::UnixSeconds,
     protocol::{
         access_token_claims::EXPIRY_LEEWAY_SECONDS,
-        jwt::{FUTURE_TOLERANCE_SECONDS, JwtRefusal, time_claim},
+        jwt::{FUTURE_TOLERANCE_SECONDS, JwtRefusal, Members, time_claim},
         resource_document::MEMBER_ROLE,
         scope::ScopeSet,
     },
@@ -67,12 +67,7 @@ impl ClaimRules {
     ///
     /// # Errors
     /// The first refusal.
-    pub fn judge(
-        &self,
-        claims: &Map<String, Value>,
-        statement: Statement,
-        now: UnixSeconds,
-    ) -> Result<Principal, JwtRefusal> {
+    pub fn judge(&self, claims: &Members, statement: Statement, now: UnixSeconds) -> Result<Principal, JwtRefusal> {
         self.check_issuer(claims, statement)?;
         check_kind(claims)?;
         self.check_audience(claims.get("aud"))?;
@@ -100,12 +95,12 @@ impl ClaimRules {
     }
 
     /// Who a token claims to be of, whatever else is wrong with it.
-    pub fn claimed(&self, claims: &Map<String, Value>) -> Option<PrincipalKey> {
+    pub fn claimed(&self, claims: &Members) -> Option<PrincipalKey> {
         let client_id = name(member(claims, &self.client_id_claim))?;
         Some(PrincipalKey::new(&self.issuer, &name(claims.get("sub"))?, &client_id))
     }
 
-    fn check_issuer(&self, claims: &Map<String, Value>, statement: Statement) -> Result<(), JwtRefusal> {
+    fn check_issuer(&self, claims: &Members, statement: Statement) -> Result<(), JwtRefusal> {
         match (claims.get("iss"), statement) {
             (Some(Value::String(issuer)), _) if *issuer == self.issuer => Ok(()),
             (None, Statement::Introspection) => Ok(()),
@@ -126,7 +121,7 @@ impl ClaimRules {
     }
 
     /// Whoever may sign in there is a member here; more is what the issuer says.
-    fn roles(&self, claims: &Map<String, Value>) -> Vec<String> {
+    fn roles(&self, claims: &Members) -> Vec<String> {
         let said = self.roles_claim.as_ref().and_then(|claim| member(claims, claim));
         let said = match said {
             Some(Value::Array(roles)) => roles.iter().filter_map(Value::as_str).take(ROLES_MAX).collect(),
@@ -146,18 +141,18 @@ impl ClaimRules {
 }
 
 /// What is bound to a key is no bearer token, and an ID, refresh or event token is no access token.
-fn check_kind(claims: &Map<String, Value>) -> Result<(), JwtRefusal> {
+fn check_kind(claims: &Members) -> Result<(), JwtRefusal> {
     let is = |name: &str, words: &[&str]| {
         let one_of = |text: &str| words.iter().any(|word| text.eq_ignore_ascii_case(word));
         claims.get(name).is_none_or(|value| value.as_str().is_some_and(one_of))
     };
-    if claims.contains_key("cnf") || !is("token_type", &["bearer"]) {
+    if claims.contains("cnf") || !is("token_type", &["bearer"]) {
         return Err(JwtRefusal::SenderConstrained);
     }
     // Keycloak says of each of its tokens what it is.
     let other = !is("typ", &["bearer"])
         || USES.iter().any(|claim| !is(claim, &USES_OF_ACCESS_TOKENS))
-        || CLAIMS_OF_OTHER_TOKENS.iter().any(|claim| claims.contains_key(*claim));
+        || CLAIMS_OF_OTHER_TOKENS.iter().any(|claim| claims.contains(claim));
     if other { Err(JwtRefusal::Type) } else { Ok(()) }
 }
 
@@ -182,7 +177,7 @@ fn check_times(
 }
 
 /// The claim of that name, or along those names joined by dots.
-fn member<'c>(claims: &'c Map<String, Value>, path: &str) -> Option<&'c Value> {
+fn member<'c>(claims: &'c Members, path: &str) -> Option<&'c Value> {
     if let Some(value) = claims.get(path) {
         return Some(value);
     }
@@ -215,7 +210,7 @@ mod tests {
     use super::{ClaimRules, Statement};
     use crate::bearer::principal::Principal;
     use serde_json::{Value, json};
-    use shared::protocol::jwt::JwtRefusal;
+    use shared::protocol::jwt::{JwtRefusal, Members};
 
     const NOW: i64 = 1_800_000_000;
 
@@ -239,8 +234,12 @@ mod tests {
         })
     }
 
+    fn members(claims: &Value) -> Members {
+        Members::from(claims.as_object().expect("an object").clone())
+    }
+
     fn judge(claims: &Value, statement: Statement) -> Result<Principal, JwtRefusal> {
-        rules().judge(claims.as_object().expect("an object"), statement, NOW)
+        rules().judge(&members(claims), statement, NOW)
     }
 
     #[test]
@@ -280,7 +279,7 @@ mod tests {
                 claims[claim] = value.clone();
             }
             let rules = ClaimRules { scope_claim: claim.into(), ..rules() };
-            let judged = rules.judge(claims.as_object().expect("an object"), Statement::Jwt, NOW);
+            let judged = rules.judge(&members(&claims), Statement::Jwt, NOW);
             assert_eq!(judged.map(|it| it.scopes.to_string()), scopes.map(str::to_owned), "{claim} {value}");
         }
     }

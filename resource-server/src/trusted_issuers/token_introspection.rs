@@ -11,10 +11,10 @@ use crate::{
     },
 };
 use http::StatusCode;
-use serde_json::{Map, Value};
+use serde_json::Value;
 use shared::{
     clock::{SharedClock, UnixSeconds},
-    protocol::strict_json,
+    protocol::jwt::Members,
     rate_limit::RateDecision,
 };
 use std::{
@@ -46,7 +46,7 @@ pub enum Unanswered {
 }
 
 /// What the issuer says of a token: nothing for one that is not active.
-pub type Answer = Option<Arc<Map<String, Value>>>;
+pub type Answer = Option<Arc<Members>>;
 
 /// Why there is no answer.
 enum Asking {
@@ -233,7 +233,7 @@ pub fn read_answer(body: &[u8]) -> Option<Answer> {
     if body.len() > ANSWER_MAX_BYTES {
         return None;
     }
-    let Ok(Value::Object(members)) = strict_json::parse(body) else { return None };
+    let members = Members::parse(body).ok()?;
     match members.get("active") {
         Some(Value::Bool(true)) => Some(Some(Arc::new(members))),
         Some(Value::Bool(false)) => Some(None),

@@ -23,7 +23,7 @@ use shared::{
     clock::{SharedClock, UnixSeconds},
     protocol::{
         jwk::JwsAlgorithm,
-        jwt::{AssertionSignerError, JwsProfile, KidRule, UnverifiedJws},
+        jwt::{AssertionSignerError, JwsProfile, KidRule, Members, UnverifiedJws},
     },
     random::SharedRandom,
 };
@@ -116,13 +116,13 @@ impl TrustedIssuer {
         digest: &TokenDigest,
         guesser: Option<&Guesser>,
         now: UnixSeconds,
-    ) -> Result<(Principal, String), NotIdentified> {
+    ) -> Result<(Principal, Arc<str>), NotIdentified> {
         if self.introspection.as_ref().is_some_and(|introspection| introspection.recalls(digest, now)) {
             return Err(NotIdentified::Inactive);
         }
         let profile = self.profile();
         let keys = find_keys(&self.jwks, &jws, &profile, now).await?;
-        let claimed = |claims: &_| self.rules.claimed(claims);
+        let claimed = |claims: &Members| self.rules.claimed(claims);
         let verified = verify_signature(jws, &keys, &profile, claimed, guesser, now)?;
         let principal = self.rules.judge(&verified.payload, Statement::Jwt, now).map_err(NotIdentified::Refused)?;
         if let Some(introspection) = self.introspection.as_ref().filter(|_| self.rule.doubts_jwts()) {
@@ -130,7 +130,7 @@ impl TrustedIssuer {
             // What it signed counts; the answer says only whether that still holds.
             answer.ok_or(NotIdentified::Inactive)?;
         }
-        Ok((principal, verified.kid.unwrap_or_default()))
+        Ok((principal, verified.kid.unwrap_or_else(|| "".into())))
     }
 
     /// Asks about a token that is no JWT and came from `guesser`.

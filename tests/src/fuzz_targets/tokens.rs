@@ -123,8 +123,8 @@ pub(super) fn jws_header(bytes: &[u8]) {
         let Ok(verified) = verify_jws(&token, &signer.keys, profile) else { continue };
         let members = strict.as_ref().ok().and_then(Value::as_object).expect("an object with unique members");
         assert_eq!(members.get("alg"), Some(&json!("ES256")), "one key, one algorithm");
-        assert_eq!(verified.kid, members.get("kid").and_then(Value::as_str).map(str::to_owned));
-        assert!(verified.kid.map_or(kid_optional, |kid| kid == signer.kid));
+        assert_eq!(verified.kid.as_deref(), members.get("kid").and_then(Value::as_str));
+        assert!(verified.kid.map_or(kid_optional, |kid| *kid == *signer.kid));
         let typ = members.get("typ").map(|typ| typ.as_str().expect("a text").to_ascii_lowercase());
         let is_right = |typ: String| types.contains(&typ.strip_prefix("application/").unwrap_or(&typ));
         assert!(typ.map_or(kid_optional, is_right), "{header}");
@@ -149,7 +149,7 @@ pub(super) fn access_token_claims(bytes: &[u8]) {
         );
     }
     let Ok(VerifiedAccessToken { claims, kid }) = any else { return };
-    assert_eq!(kid, signer.kid);
+    assert_eq!(*kid, *signer.kid);
     assert_eq!(serde_json::from_slice::<AccessTokenClaims>(bytes).ok().as_ref(), Some(&claims), "as serde reads it");
     let said = strict_json::parse(bytes).expect("unique members");
     assert_eq!((said["iss"].as_str(), said["aud"].as_str()), (Some(ISSUER), Some(claims.aud.as_str())));

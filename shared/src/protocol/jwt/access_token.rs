@@ -5,7 +5,8 @@ use crate::{
     clock::UnixSeconds,
     protocol::{access_token_claims::AccessTokenClaims, scope::ScopeSet},
 };
-use serde_json::{Map, Value};
+use serde_json::Value;
+use std::sync::Arc;
 
 /// How far `iat` and `nbf` may be ahead of our clock: a resource server whose clock is a little behind must not refuse fresh tokens.
 pub const FUTURE_TOLERANCE_SECONDS: i64 = 60;
@@ -38,7 +39,7 @@ pub struct VerifiedAccessToken {
     /// Its claims.
     pub claims: AccessTokenClaims,
     /// `kid` of the key that signed it.
-    pub kid: String,
+    pub kid: Arc<str>,
 }
 
 /// Verifies an access token that was presented as a bearer token.
@@ -61,89 +62,39 @@ pub fn verify_access_token(
 /// The first refusal of a claim.
 pub fn read_access_token(verified: VerifiedJws, expected: &Expectation<'_>) -> Result<VerifiedAccessToken, JwtRefusal> {
     let kid = verified.kid.ok_or(JwtRefusal::MissingKid)?;
-    let said = Members::of(verified.payload);
-    if said.cnf.is_some() {
+    let mut said = verified.payload;
+    if said.contains("cnf") {
         return Err(JwtRefusal::SenderConstrained);
     }
-    let iss = text(said.iss, "iss")?;
+    let iss = text(said.take("iss"), "iss")?;
     if iss != expected.issuer {
         return Err(JwtRefusal::Issuer);
     }
-    let not_before = claims::time(said.nbf.as_ref(), "nbf")?;
-    for (name, time) in [("exp", &said.exp), ("iat", &said.iat)] {
-        claims::time(time.as_ref(), name)?.ok_or(JwtRefusal::Claim(name))?;
+    let not_before = claims::time_claim(&said, "nbf")?;
+    for name in ["exp", "iat"] {
+        claims::time_claim(&said, name)?.ok_or(JwtRefusal::Claim(name))?;
     }
-    let scope = text(said.scope, "scope")?;
-    let (sub, jti) = (name(said.sub, "sub")?, name(said.jti, "jti")?);
-    let client_id = name(said.client_id, "client_id")?;
+    let scope = text(said.take("scope"), "scope")?;
+    let (sub, jti) = (name(said.take("sub"), "sub")?, name(said.take("jti"), "jti")?);
+    let client_id = name(said.take("client_id"), "client_id")?;
     let claims = AccessTokenClaims {
         iss,
         sub,
-        aud: audience(said.aud, expected.audience)?,
-        exp: whole(said.exp)?,
-        iat: whole(said.iat)?,
+        aud: audience(said.take("aud"), expected.audience)?,
+        exp: whole(said.take("exp"))?,
+        iat: whole(said.take("iat"))?,
         jti,
         client_id,
         scope: scopes(&scope)?,
-        registered_scope: registered(said.registered_scope)?,
-        roles: texts(said.roles)?,
-        auth_time: optional(said.auth_time).map(|time| whole(Some(time))).transpose()?,
-        grant_id: optional_text(said.grant_id)?,
-        tenant_id: optional_text(said.tenant_id)?,
-        organization_id: optional_text(said.organization_id)?,
+        registered_scope: registered(said.take("registered_scope"))?,
+        roles: texts(said.take("roles"))?,
+        auth_time: optional(said.take("auth_time")).map(|time| whole(Some(time))).transpose()?,
+        grant_id: optional_text(said.take("grant_id"))?,
+        tenant_id: optional_text(said.take("tenant_id"))?,
+        organization_id: optional_text(said.take("organization_id"))?,
     };
     check_times(&claims, not_before, expected)?;
     Ok(VerifiedAccessToken { claims, kid })
-}
-
-/// The claims that mean something here, moved out of the payload as they stand there.
-#[derive(Default)]
-struct Members {
-    iss: Option<Value>,
-    sub: Option<Value>,
-    aud: Option<Value>,
-    exp: Option<Value>,
-    iat: Option<Value>,
-    nbf: Option<Value>,
-    jti: Option<Value>,
-    client_id: Option<Value>,
-    scope: Option<Value>,
-    registered_scope: Option<Value>,
-    roles: Option<Value>,
-    auth_time: Option<Value>,
-    grant_id: Option<Value>,
-    tenant_id: Option<Value>,
-    organization_id: Option<Value>,
-    cnf: Option<Value>,
-}
-
-impl Members {
-    fn of(payload: Map<String, Value>) -> Self {
-        let mut members = Self::default();
-        for (name, value) in payload {
-            let place = match name.as_str() {
-                "iss" => &mut members.iss,
-                "sub" => &mut members.sub,
-                "aud" => &mut members.aud,
-                "exp" => &mut members.exp,
-                "iat" => &mut members.iat,
-                "nbf" => &mut members.nbf,
-                "jti" => &mut members.jti,
-                "client_id" => &mut members.client_id,
-                "scope" => &mut members.scope,
-                "registered_scope" => &mut members.registered_scope,
-                "roles" => &mut members.roles,
-                "auth_time" => &mut members.auth_time,
-                "grant_id" => &mut members.grant_id,
-                "tenant_id" => &mut members.tenant_id,
-                "organization_id" => &mut members.organization_id,
-                "cnf" => &mut members.cnf,
-                _ => continue,
-            };
-            *place = Some(value);
-        }
-        members
-    }
 }
 
 /// A claim that must be one string.
@@ -258,7 +209,7 @@ mod tests {
     fn verify(forge: &Forge, header: &Value, payload: &Value) -> Result<AccessTokenClaims, JwtRefusal> {
         let token = forge.token(&header.to_string(), &payload.to_string());
         let verified = verify_access_token(&token, &keys(forge), &expected())?;
-        assert_eq!(verified.kid, "k");
+        assert_eq!(&*verified.kid, "k");
         Ok(verified.claims)
     }
 

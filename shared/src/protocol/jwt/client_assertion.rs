@@ -1,9 +1,11 @@
 //! `private_key_jwt`: RFC 7523 §2.2 and §3, OpenID Connect Core §9.
 
-use super::{FUTURE_TOLERANCE_SECONDS, JWT_MAX_BYTES, JwsProfile, JwtRefusal, VerificationKeys, claims, verify_jws};
-use crate::{clock::UnixSeconds, protocol::strict_json};
+use super::{
+    FUTURE_TOLERANCE_SECONDS, JWT_MAX_BYTES, JwsProfile, JwtRefusal, Members, VerificationKeys, claims, verify_jws,
+};
+use crate::clock::UnixSeconds;
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 /// The value of `client_assertion_type` (RFC 7523 §2.2).
 pub const CLIENT_ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
@@ -58,7 +60,7 @@ pub fn verify_client_assertion(
 }
 
 /// Returns until when the assertion is accepted.
-fn check_times(payload: &Map<String, Value>, now: UnixSeconds) -> Result<UnixSeconds, JwtRefusal> {
+fn check_times(payload: &Members, now: UnixSeconds) -> Result<UnixSeconds, JwtRefusal> {
     let exp = claims::time_claim(payload, "exp")?.ok_or(JwtRefusal::Claim("exp"))?;
     let issued_at = claims::time_claim(payload, "iat")?;
     let not_before = claims::time_claim(payload, "nbf")?;
@@ -82,7 +84,7 @@ pub fn claimed_client_id(token: &str) -> Option<String> {
         return None;
     }
     let payload = URL_SAFE_NO_PAD.decode(token.split('.').nth(1)?).ok()?;
-    match strict_json::parse(&payload).ok()?.get_mut("sub").map(Value::take) {
+    match Members::parse(&payload).ok()?.take("sub") {
         Some(Value::String(client_id)) => Some(client_id),
         _ => None,
     }

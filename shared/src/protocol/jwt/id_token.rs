@@ -46,7 +46,7 @@ pub fn read_id_token_hint(token: &str, keys: &VerificationKeys, issuer: &str) ->
             return Err(JwtRefusal::Claim(name));
         }
     }
-    serde_json::from_value(Value::Object(payload)).map_err(|_| JwtRefusal::Claims)
+    serde_json::from_value(Value::Object(payload.into_map())).map_err(|_| JwtRefusal::Claims)
 }
 
 #[cfg(test)]

@@ -2,15 +2,14 @@
 
 use super::{
     claims,
+    members::Members,
     refusal::JwtRefusal,
     verification_keys::{VerificationKey, VerificationKeys},
 };
-use crate::protocol::{
-    jwk::{self, JwsAlgorithm},
-    strict_json,
-};
+use crate::protocol::jwk::{self, JwsAlgorithm};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use serde_json::{Map, Value};
+use serde_json::Value;
+use std::sync::Arc;
 
 /// Longer tokens are refused before they are read.
 pub const JWT_MAX_BYTES: usize = 8 * 1024;
@@ -70,17 +69,17 @@ impl JwsProfile<'static> {
 pub struct UnverifiedJws<'t> {
     message: &'t str,
     signature: &'t str,
-    header: Map<String, Value>,
-    payload: Map<String, Value>,
+    header: Members,
+    payload: Members,
 }
 
 /// A token whose signature is right. Nothing is known of its claims yet.
 #[derive(Debug, Clone, PartialEq)]
 pub struct VerifiedJws {
     /// The `kid` it named.
-    pub kid: Option<String>,
-    /// The claims; no member occurs twice, at any depth.
-    pub payload: Map<String, Value>,
+    pub kid: Option<Arc<str>>,
+    /// The claims.
+    pub payload: Members,
 }
 
 impl<'t> UnverifiedJws<'t> {
@@ -107,7 +106,7 @@ impl<'t> UnverifiedJws<'t> {
     }
 
     /// What it claims.
-    pub const fn claims(&self) -> &Map<String, Value> {
+    pub const fn claims(&self) -> &Members {
         &self.payload
     }
 
@@ -123,12 +122,10 @@ impl<'t> UnverifiedJws<'t> {
     ///
     /// # Errors
     /// As [`Self::check_key`], and [`JwtRefusal::Signature`].
-    pub fn verify(mut self, keys: &VerificationKeys, profile: &JwsProfile<'_>) -> Result<VerifiedJws, JwtRefusal> {
-        self.find_key(keys, profile)?.verify(self.message, self.signature)?;
-        let kid = match self.header.remove("kid") {
-            Some(Value::String(kid)) => Some(kid),
-            _ => None,
-        };
+    pub fn verify(self, keys: &VerificationKeys, profile: &JwsProfile<'_>) -> Result<VerifiedJws, JwtRefusal> {
+        let key = self.find_key(keys, profile)?;
+        key.verify(self.message, self.signature)?;
+        let kid = self.header.contains("kid").then(|| key.kid());
         Ok(VerifiedJws { kid, payload: self.payload })
     }
 
@@ -137,7 +134,7 @@ impl<'t> UnverifiedJws<'t> {
         keys: &'k VerificationKeys,
         profile: &JwsProfile<'_>,
     ) -> Result<&'k VerificationKey, JwtRefusal> {
-        let has_any = |names: &[&str]| names.iter().any(|name| self.header.contains_key(*name));
+        let has_any = |names: &[&str]| names.iter().any(|name| self.header.contains(name));
         if has_any(&CRITICAL_MEMBERS) {
             return Err(JwtRefusal::Critical);
         }
@@ -148,7 +145,7 @@ impl<'t> UnverifiedJws<'t> {
         let algorithm = self.header.get("alg").and_then(Value::as_str).and_then(JwsAlgorithm::parse);
         let algorithm = algorithm.filter(|it| profile.algorithms.contains(it)).ok_or(JwtRefusal::Algorithm)?;
         let kid = usable_kid(&self.header);
-        if kid.is_none() && self.header.contains_key("kid") {
+        if kid.is_none() && self.header.contains("kid") {
             return Err(JwtRefusal::MissingKid);
         }
         keys.choose(kid, algorithm, profile.kid)
@@ -185,15 +182,12 @@ impl<'t> Parts<'t> {
 }
 
 /// The members of a part.
-fn members(encoded: &str) -> Result<Map<String, Value>, JwtRefusal> {
+fn members(encoded: &str) -> Result<Members, JwtRefusal> {
     let text = URL_SAFE_NO_PAD.decode(encoded).map_err(|_| JwtRefusal::Malformed)?;
-    match strict_json::parse(&text) {
-        Ok(Value::Object(members)) => Ok(members),
-        _ => Err(JwtRefusal::Malformed),
-    }
+    Members::parse(&text).map_err(|_| JwtRefusal::Malformed)
 }
 
-fn usable_kid(header: &Map<String, Value>) -> Option<&str> {
+fn usable_kid(header: &Members) -> Option<&str> {
     header.get("kid").and_then(Value::as_str).filter(|kid| jwk::is_kid(kid))
 }
 
@@ -223,7 +217,7 @@ mod tests {
     use super::{JWT_MAX_BYTES, JwsProfile, JwtRefusal, UnverifiedJws, VerifiedJws, verify_jws};
     use crate::protocol::jwt::forge::{Forge, keys};
     use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     fn verify(forge: &Forge, header: &str, profile: &JwsProfile<'_>) -> Result<VerifiedJws, JwtRefusal> {
         verify_jws(&forge.token(header, "{}"), &forge.keys("k"), profile)
@@ -235,7 +229,7 @@ mod tests {
         let token = "eyJhbGciOiJFUzI1NiJ9.eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ.DtEhU3ljbEg8L38VWAfUAqOyKAM6-Xx-F4GawxaepmXFCgfTjDxw5djxLa8ISlSApmWQxfKTUJqPP3-Kg6NU1Q";
         let key = json!({"kty":"EC","crv":"P-256","x":"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU","y":"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0"});
         let verified = verify_jws(token, &keys(&[key]), &JwsProfile::CLIENT_ASSERTION).expect("verified");
-        assert_eq!(verified.payload["iss"], "joe");
+        assert_eq!(verified.payload.get("iss").and_then(Value::as_str), Some("joe"));
         assert_eq!(verified.kid, None);
     }
 

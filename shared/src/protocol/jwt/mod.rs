@@ -12,6 +12,7 @@ mod client_assertion;
 mod forge;
 mod id_token;
 mod jws;
+mod members;
 mod parsed_key;
 mod refusal;
 mod security_event;
@@ -29,6 +30,7 @@ pub use self::{
     },
     id_token::{ID_TOKEN_TYP, IdTokenClaims, read_id_token_hint},
     jws::{JWT_MAX_BYTES, JwsProfile, KidRule, UnverifiedJws, VerifiedJws, verify_jws},
+    members::Members,
     refusal::JwtRefusal,
     security_event::{VerifiedSecurityEvent, verify_security_event},
     verification_keys::VerificationKeys,

@@ -34,7 +34,7 @@ pub fn verify_security_event(
         Some(given) if given.as_str() == Some(audience) => {}
         Some(_) => return Err(JwtRefusal::Audience),
     }
-    if payload.contains_key("exp") {
+    if payload.contains("exp") {
         return Err(JwtRefusal::Claim("exp"));
     }
     claims::time_claim(&payload, "iat")?.ok_or(JwtRefusal::Claim("iat"))?;
@@ -42,7 +42,7 @@ pub fn verify_security_event(
     if jti.is_empty() {
         return Err(JwtRefusal::Claim("jti"));
     }
-    let revocation = read_security_event(&payload, issuer).map_err(JwtRefusal::Claim)?;
+    let revocation = read_security_event(&payload.into_map(), issuer).map_err(JwtRefusal::Claim)?;
     Ok(VerifiedSecurityEvent { jti, revocation })
 }
 

@@ -17,7 +17,7 @@ pub struct VerificationKeys(Arc<[VerificationKey]>);
 /// One key and the one algorithm it verifies.
 #[derive(Debug)]
 pub(super) struct VerificationKey {
-    kid: String,
+    kid: Arc<str>,
     algorithm: JwsAlgorithm,
     key: PublicKey,
     /// Made when the first token names this key: most keys of a client are named by no token while they are here.
@@ -41,12 +41,12 @@ impl VerificationKeys {
 
     /// Whether a key of this id is here.
     pub fn contains(&self, kid: &str) -> bool {
-        self.0.iter().any(|key| key.kid == kid)
+        self.0.iter().any(|key| *key.kid == *kid)
     }
 
     /// The ids of all of them.
     pub fn ids(&self) -> impl Iterator<Item = &str> {
-        self.0.iter().map(|key| key.kid.as_str())
+        self.0.iter().map(|key| &*key.kid)
     }
 
     /// Whether there is none.
@@ -63,7 +63,7 @@ impl VerificationKeys {
     ) -> Result<&VerificationKey, JwtRefusal> {
         match (kid, rule) {
             (Some(kid), _) => {
-                let mut named = self.0.iter().filter(|key| key.kid == kid).peekable();
+                let mut named = self.0.iter().filter(|key| *key.kid == *kid).peekable();
                 named.peek().ok_or(JwtRefusal::UnknownKid)?;
                 named.find(|key| key.algorithm == algorithm).ok_or(JwtRefusal::Algorithm)
             }
@@ -83,7 +83,12 @@ impl VerificationKeys {
 impl VerificationKey {
     fn from_jwk(jwk: &Jwk) -> Self {
         let kid = jwk.kid().map_or_else(|| jwk.thumbprint(), ToOwned::to_owned);
-        Self { kid, algorithm: jwk.algorithm(), key: jwk.key().clone(), check: OnceLock::new() }
+        Self { kid: kid.into(), algorithm: jwk.algorithm(), key: jwk.key().clone(), check: OnceLock::new() }
+    }
+
+    /// Its id.
+    pub(super) fn kid(&self) -> Arc<str> {
+        self.kid.clone()
     }
 
     /// Whether `signature`, in base64url, is this key's over `message`, with its own algorithm whatever the token says.
