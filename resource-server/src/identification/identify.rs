@@ -64,3 +64,22 @@ impl Identify {
         Ok(Identified { token, digest })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Identify;
+    use std::mem::size_of;
+
+    fn size_of_future<A, B, C, D, E, F>(_: impl FnOnce(A, B, C, D, E) -> F) -> usize {
+        size_of::<F>()
+    }
+
+    /// It is copied for each new token; what few of them wait for belongs into a box.
+    #[test]
+    fn the_future_that_verifies_is_small() {
+        let size = size_of_future(|identify: &'static Identify, text: &'static str, digest, guesser, now| {
+            identify.verify(text, digest, guesser, now)
+        });
+        assert!(size < 2048, "{size}");
+    }
+}
