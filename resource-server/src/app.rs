@@ -205,7 +205,7 @@ pub fn build_around(
     let pipeline = Arc::new(Pipeline {
         clock: clock.clone(),
         host_and_origin,
-        identify: Identify { cache, issuers: Issuers::new(own_issuer, &trusted), shares: shares.clone() },
+        identify: Identify::new(cache, Issuers::new(own_issuer, &trusted), shares.clone()),
         revocations: revocations.clone(),
         introspection,
         failures: failures(&rate_limiter, own),

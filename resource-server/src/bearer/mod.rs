@@ -5,6 +5,7 @@ pub mod extract;
 pub mod guesser;
 pub mod not_identified;
 pub mod principal;
+pub mod refused_tokens;
 pub mod revocations;
 pub mod signature_budget;
 pub mod verified_token;

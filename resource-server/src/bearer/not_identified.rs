@@ -10,6 +10,8 @@ pub enum NotIdentified {
     NoToken(NoToken),
     /// There is one, and it is not good.
     Refused(JwtRefusal),
+    /// There is one whose signature is its issuer's, and what it says makes it no good here.
+    Unfit(JwtRefusal),
     /// There is one that names a key which the issuer has withdrawn: its client is to get another one, and forged nothing.
     WithdrawnKey,
     /// There is one that verified, and whoever made it says that it is over.
@@ -32,7 +34,7 @@ impl NotIdentified {
     /// Whether it counts against whoever sent the token: it was nobody's, as far as can be told.
     pub fn is_guess(self) -> bool {
         match self {
-            Self::Refused(refusal) => is_forged(refusal),
+            Self::Refused(refusal) | Self::Unfit(refusal) => is_forged(refusal),
             Self::Unknown | Self::Declined => true,
             Self::NoToken(_)
             | Self::WithdrawnKey

@@ -6,6 +6,7 @@ use crate::bearer::{
     extract::extract,
     guesser::Guesser,
     not_identified::NotIdentified,
+    refused_tokens::RefusedTokens,
     verified_token::{PrincipalShares, VerifiedToken},
 };
 use http::request::Parts;
@@ -26,6 +27,8 @@ pub struct Identified {
 pub struct Identify {
     /// Tokens seen lately.
     pub cache: TokenCache,
+    /// And those of them that are no good.
+    pub refused: RefusedTokens,
     /// Whose tokens count.
     pub issuers: Issuers,
     /// What tokens of one principal share.
@@ -33,6 +36,11 @@ pub struct Identify {
 }
 
 impl Identify {
+    /// Nothing seen yet but what is in `cache`.
+    pub fn new(cache: TokenCache, issuers: Issuers, shares: Arc<PrincipalShares>) -> Self {
+        Self { cache, refused: RefusedTokens::default(), issuers, shares }
+    }
+
     /// The token text of a request.
     ///
     /// # Errors
@@ -58,7 +66,11 @@ impl Identify {
         guesser: Option<&Guesser>,
         now: UnixSeconds,
     ) -> Result<Identified, NotIdentified> {
-        let Identity { principal, key_id, own } = self.issuers.verify(text, &digest, guesser, now).await?;
+        let verified = self.issuers.verify(text, &digest, guesser, now).await;
+        if let Err(NotIdentified::Unfit(refusal)) = verified {
+            self.refused.insert(digest, refusal, now);
+        }
+        let Identity { principal, key_id, own } = verified?;
         let token = Arc::new(VerifiedToken::new(principal, key_id, own, now, &self.shares));
         self.cache.insert(digest, token.clone());
         Ok(Identified { token, digest })

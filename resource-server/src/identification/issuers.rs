@@ -129,7 +129,7 @@ impl OwnIssuer {
             leeway_seconds: EXPIRY_LEEWAY_SECONDS,
         };
         let VerifiedAccessToken { claims, kid } =
-            read_access_token(verified, &expectation).map_err(NotIdentified::Refused)?;
+            read_access_token(verified, &expectation).map_err(NotIdentified::Unfit)?;
         Ok((claims.into(), kid))
     }
 }

@@ -1,4 +1,4 @@
-//! Step "token": remembered, or verified. A block of addresses that sent too many forged tokens hears 429 instead of 401 for
+//! Step "token": remembered, good or bad, or verified. A block of addresses that sent too many forged tokens hears 429 instead of 401 for
 //! more of them, and of tokens with wrong signatures only so many are looked at each second; a good token hears neither 401 nor 429 for what its
 //! neighbours did (docs/decisions/0004), unless somebody else must be asked about it first.
 
@@ -31,20 +31,24 @@ impl Pipeline {
             }
             Err(digest) => digest,
         };
-        self.metrics.cache_misses.increment();
         let block = parts.extensions.get::<ClientAddress>().map(|address| address.block());
         let guesser =
             block.map(|block| Guesser { budget: self.failures.clone(), signatures: self.signatures.clone(), block });
-        if let Some(guesser) = &guesser
-            && self.identify.issuers.would_ask(text, &digest, now)
-        {
-            check(guesser).await?;
-        }
-        // A future of kilobytes, in a box so that it is not moved about with requests that need none of it.
-        let verified = Box::pin(self.identify.verify(text, digest, guesser.as_ref(), now));
-        let cause = match begin("verify a token", SpanKind::Internal).run(verified).await {
-            Ok(identified) => return Ok(identified),
-            Err(cause) => cause,
+        let cause = if let Some(refusal) = self.identify.refused.recall(&digest, now) {
+            NotIdentified::Unfit(refusal)
+        } else {
+            self.metrics.cache_misses.increment();
+            if let Some(guesser) = &guesser
+                && self.identify.issuers.would_ask(text, &digest, now)
+            {
+                check(guesser).await?;
+            }
+            // A future of kilobytes, in a box so that it is not moved about with requests that need none of it.
+            let verified = Box::pin(self.identify.verify(text, digest, guesser.as_ref(), now));
+            match begin("verify a token", SpanKind::Internal).run(verified).await {
+                Ok(identified) => return Ok(identified),
+                Err(cause) => cause,
+            }
         };
         if let Some(guesser) = guesser.filter(|_| cause.is_guess()) {
             check(&guesser).await?;
@@ -63,7 +67,7 @@ fn refusal(cause: NotIdentified) -> Refusal {
         NotIdentified::NoToken(NoToken::Missing) => Refusal::NoToken,
         NotIdentified::NoToken(NoToken::Malformed) => invalid("it is no token"),
         NotIdentified::NoToken(NoToken::TwoMethods) => Refusal::TwoTokens,
-        NotIdentified::Refused(cause) => {
+        NotIdentified::Refused(cause) | NotIdentified::Unfit(cause) => {
             tracing::info!(%cause, "a token is refused");
             Refusal::InvalidToken
         }

@@ -23,6 +23,7 @@ impl Pipeline {
         let counted = &self.metrics;
         page.counter("postern_token_cache_total", "Tokens of requests, by whether they were remembered.")
             .value(&[("outcome", "hit")], counted.cache_hits.get())
+            .value(&[("outcome", "refused")], self.identify.refused.remembered.get())
             .value(&[("outcome", "miss")], counted.cache_misses.get());
         self.signatures.write_metrics(page);
         let own = self.introspection.iter().map(|own| own.asked());

@@ -11,13 +11,14 @@ mod limits;
 mod metrics;
 mod read_message;
 mod serve_batch;
+mod settle_doubt;
 mod step_up;
 mod take_place;
 
 use crate::{
     bearer::{revocations::Revocations, signature_budget::SignatureBudgets},
     identification::{
-        check_revocation::{Distrust, Doubt, Trust, check_revocation},
+        check_revocation::{Doubt, Trust, check_revocation},
         identify::{Identified, Identify},
     },
     issuer::introspection::Introspection,
@@ -47,6 +48,7 @@ use count_requests::refuse_over_limit;
 pub use limits::{PipelineLimits, ToolLimits, tool_limits};
 pub use metrics::PipelineMetrics;
 use read_message::Incoming;
+use settle_doubt::refuse_distrusted;
 pub use step_up::StepUps;
 
 /// How the headers call the limit of tokens that were never ours.
@@ -114,7 +116,7 @@ impl Pipeline {
         };
         let mut rates = Rates { principal, tool: None };
         let served = match refuse_over_limit(&principal) {
-            Ok(()) => match self.settle(doubt, &mut caller, &parts).await {
+            Ok(()) => match self.settle_doubt(doubt, &mut caller, &parts).await {
                 Ok(()) => self.serve(&caller, &parts, body, &mut rates, now).await,
                 Err(refusal) => Err(refusal),
             },
@@ -145,28 +147,8 @@ impl Pipeline {
         })?;
         let identified = self.identify_caller(parts, now).await?;
         let checked = check_revocation(&self.revocations, self.introspection.as_ref(), &identified, now);
-        let doubt = checked.map_err(|distrust| self.refuse_distrusted(&identified, distrust))?;
+        let doubt = checked.map_err(refuse_distrusted)?;
         Ok((Caller { identified, trust: Trust::Full }, doubt))
-    }
-
-    /// Revocation, where the issuer must be asked.
-    async fn settle(&self, doubt: Option<Doubt>, caller: &mut Caller, parts: &Parts) -> Result<(), Refusal> {
-        let Some(doubt) = doubt else { return Ok(()) };
-        let text = self.text_of(parts)?;
-        let settled = Box::pin(doubt.settle(&caller.identified, text)).await;
-        caller.trust = settled.map_err(|distrust| self.refuse_distrusted(&caller.identified, distrust))?;
-        Ok(())
-    }
-
-    fn refuse_distrusted(&self, identified: &Identified, distrust: Distrust) -> Refusal {
-        match distrust {
-            Distrust::Revoked => {
-                self.identify.cache.forget(&identified.digest);
-                tracing::info!(cause = "it was revoked", "a token is refused");
-                Refusal::InvalidToken
-            }
-            Distrust::Unknowable => Refusal::Unavailable,
-        }
     }
 
     /// Place → method → bounded body → envelope and era → scope policy → session → limit of the tool → upstream → stream end.

@@ -124,7 +124,7 @@ impl TrustedIssuer {
         let keys = find_keys(&self.jwks, &jws, &profile, now).await?;
         let claimed = |claims: &Members| self.rules.claimed(claims);
         let verified = verify_signature(jws, &keys, &profile, claimed, guesser, now)?;
-        let principal = self.rules.judge(&verified.payload, Statement::Jwt, now).map_err(NotIdentified::Refused)?;
+        let principal = self.rules.judge(&verified.payload, Statement::Jwt, now).map_err(NotIdentified::Unfit)?;
         if let Some(introspection) = self.introspection.as_ref().filter(|_| self.rule.doubts_jwts()) {
             let answer = introspection.ask(text, digest, None, now).await.map_err(|_| NotIdentified::NotNow)?;
             // What it signed counts; the answer says only whether that still holds.

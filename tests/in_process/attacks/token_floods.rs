@@ -2,7 +2,7 @@
 
 use crate::resource_server::{
     foreign_issuer::{self, Instead},
-    issuer::Introspection,
+    issuer::{Introspection, public_key},
     opaque_tokens::from,
     server::{IN_TIME, RESOURCE, Server},
     trusted_issuers::{beside, in_place},
@@ -11,7 +11,10 @@ use axum::http::StatusCode;
 use futures_util::future::join_all;
 use resource_server::issuer::questions::QUESTIONS_AT_ONCE;
 use serde_json::{Value, json};
-use shared::{protocol::jwt::AssertionSigner, random::SystemRandom};
+use shared::{
+    protocol::{jwt::AssertionSigner, security_event::RevocationKind},
+    random::SystemRandom,
+};
 use std::{
     pin::pin,
     sync::atomic::Ordering,
@@ -200,6 +203,12 @@ async fn a_token_that_the_issuer_will_not_look_at_silences_nobody_else() {
     assert_eq!(foreign.introspection.asked(), asked, "a server that it does not know asks no more within the second");
 }
 
+/// How many signatures were looked at and found so.
+fn signatures(server: &Server, outcome: &str) -> usize {
+    let series = format!("postern_signature_checks_total{{outcome=\"{outcome}\"}}");
+    crate::metrics_documented::value_of(&server.metrics(), &series).expect("it is told") as usize
+}
+
 /// Tokens that are right to the last byte but the signature, of somebody called `subject`.
 fn lookalikes(server: &Server, subject: &str, numbers: std::ops::Range<usize>) -> Vec<String> {
     let right = server.token_of(subject, "client", "mcp.read");
@@ -212,10 +221,7 @@ async fn a_block_buys_so_many_looks_at_wrong_signatures_and_its_neighbours_hear_
     const SECONDS: usize = 10;
     const EACH_SECOND: usize = 500;
     let server = Server::start_with("requests_per_minute = 100000").await;
-    let counted = |outcome: &str| {
-        let series = format!("postern_signature_checks_total{{outcome=\"{outcome}\"}}");
-        crate::metrics_documented::value_of(&server.metrics(), &series).expect("it is told") as usize
-    };
+    let counted = |outcome: &str| signatures(&server, outcome);
     let neighbour = |token: &str| server.send(from(token, "203.0.113.77:1"));
     let ann = |jti: &str| {
         let mut claims = server.claims("mcp.read");
@@ -261,8 +267,7 @@ async fn a_name_that_is_known_here_buys_little_more() {
     for token in &flood {
         server.send(from(token, "203.0.113.9:1")).await;
     }
-    let series = "postern_signature_checks_total{outcome=\"wrong\"}";
-    assert_eq!(crate::metrics_documented::value_of(&server.metrics(), series), Some(65.0));
+    assert_eq!(signatures(&server, "wrong"), 65);
     let own = server.send(from(&server.token_of("ann", "another client", "mcp.read"), "192.0.2.1:1")).await;
     assert_eq!(own.status, StatusCode::OK, "from elsewhere she is heard as ever");
 }
@@ -275,10 +280,7 @@ async fn who_is_known_here_is_not_learned_from_wrong_signatures() {
     for token in lookalikes(&server, "mallory", 0..100) {
         server.send(from(&token, "203.0.113.9:1")).await;
     }
-    let looked_at = || {
-        let series = "postern_signature_checks_total{outcome=\"wrong\"}";
-        crate::metrics_documented::value_of(&server.metrics(), series)
-    };
+    let looked_at = || signatures(&server, "wrong");
     let before = looked_at();
     let tokens_of = |subject: &str| {
         let mut tokens = lookalikes(&server, subject, 200..210);
@@ -373,4 +375,80 @@ async fn a_silent_authorization_server_that_hangs_holds_few_questions_and_each_o
     assert_eq!(one.status, StatusCode::OK);
     assert_eq!(introspected(&server), 101, "also about the one that whose senders hung up");
     assert!(server.issuer.most_waiting.load(Ordering::SeqCst) <= QUESTIONS_AT_ONCE);
+}
+
+#[tokio::test]
+async fn a_token_that_says_the_wrong_things_is_verified_once_a_minute_however_often_it_comes() {
+    let foreign = foreign_issuer::start().await;
+    let server = beside(&foreign, "").await;
+    let changed = |claims: Value, name: &str, value: Value| {
+        let mut claims = claims;
+        claims[name] = value;
+        claims
+    };
+    let (ours, theirs) = (server.claims("mcp.read"), foreign.claims(RESOURCE, server.now()));
+    let old = changed(ours.clone(), "iat", json!(server.now() - 900));
+    let bad = [
+        server.sign(&changed(old, "exp", json!(server.now() - 60))),
+        server.sign(&changed(ours.clone(), "aud", json!("http://localhost:9500/other"))),
+        server.sign(&changed(ours, "cnf", json!({"jkt": "x"}))),
+        foreign.sign(&changed(theirs.clone(), "aud", json!("account"))),
+        foreign.sign(&changed(theirs, "token_use", json!("id"))),
+    ];
+    for round in 1..=2 {
+        for token in &bad {
+            for _ in 0..100 {
+                let answer = server.send(from(token, "203.0.113.9:1")).await;
+                // The last one counts as a guess.
+                assert!([401, 429].contains(&answer.status.as_u16()), "{}", answer.text());
+            }
+        }
+        assert_eq!(signatures(&server, "good"), round * bad.len());
+        server.advance(60);
+    }
+    let remembered = "postern_token_cache_total{outcome=\"refused\"}";
+    let remembered = crate::metrics_documented::value_of(&server.metrics(), remembered);
+    assert_eq!(remembered, Some(2.0 * 99.0 * bad.len() as f64));
+}
+
+#[tokio::test]
+async fn a_revoked_token_is_not_verified_again_at_each_refusal() {
+    let server = Server::start_with("requests_per_minute = 100000").await;
+    let token = server.token("mcp.read");
+    assert_eq!(server.send(from(&token, "203.0.113.9:1")).await.status, StatusCode::OK);
+    server.issuer.revoke(RevocationKind::Grant, "grant-1", server.now() + 1);
+    let refused = || async {
+        (server.send(from(&token, "203.0.113.9:1")).await.status == StatusCode::UNAUTHORIZED).then_some(())
+    };
+    until("it is revoked", IN_TIME, refused).await.expect("revoked");
+    for _ in 0..100 {
+        refused().await.expect("it stays revoked");
+    }
+    assert_eq!(signatures(&server, "good"), 1);
+}
+
+#[tokio::test]
+async fn a_refusal_that_time_or_new_keys_mend_is_not_remembered() {
+    let server = Server::start().await;
+    let mut early = server.claims("mcp.read");
+    early["nbf"] = json!(server.now() + 65);
+    let early = server.sign(&early);
+    assert_eq!(server.list(&early).await.status, StatusCode::UNAUTHORIZED);
+    server.advance(10);
+    assert_eq!(server.list(&early).await.status, StatusCode::OK, "now it is valid");
+
+    let next = AssertionSigner::generate(&SystemRandom).expect("a key");
+    let unknown = next.sign_claims("at+jwt", &server.claims("mcp.read")).expect("a token");
+    assert_eq!(server.list(&unknown).await.status, StatusCode::UNAUTHORIZED);
+    server.issuer.keys.lock().expect("unpoisoned").push(public_key(&next));
+    server.advance(11);
+    assert_eq!(server.list(&unknown).await.status, StatusCode::OK, "now its key is known");
+
+    let mut short = server.claims("mcp.read");
+    short["exp"] = json!(server.now() + 100);
+    let short = server.sign(&short);
+    server.advance(120);
+    assert_eq!(server.list(&short).await.status, StatusCode::UNAUTHORIZED, "it has expired");
+    server.advance(-30);
+    assert_eq!(server.list(&short).await.status, StatusCode::OK, "the clock ran ahead");
 }
