@@ -28,13 +28,13 @@ pub struct ForeignEndpoints {
 
 /// The metadata of one foreign issuer.
 pub struct Discovery {
-    asked: Asked,
+    subject: Subject,
     held: Arc<HeldDocument<Arc<ForeignEndpoints>>>,
 }
 
 /// Whose metadata, and what it may and must say.
 #[derive(Clone)]
-struct Asked {
+struct Subject {
     issuer: IssuerUrl,
     hosts: Vec<String>,
     rule: IntrospectionRule,
@@ -51,12 +51,12 @@ impl Discovery {
         clock: SharedClock,
     ) -> Self {
         let held = Arc::new(HeldDocument::new(issuer.to_string(), FRESHNESS, clock));
-        Self { asked: Asked { issuer, hosts, rule, fetcher }, held }
+        Self { subject: Subject { issuer, hosts, rule, fetcher }, held }
     }
 
     /// The issuer, as configured.
     pub fn issuer(&self) -> &IssuerUrl {
-        &self.asked.issuer
+        &self.subject.issuer
     }
 
     /// Where its endpoints are.
@@ -66,14 +66,14 @@ impl Discovery {
     pub async fn endpoints(&self) -> Result<Arc<ForeignEndpoints>, FetchError> {
         self.held
             .get(|| {
-                let asked = self.asked.clone();
-                async move { asked.fetch().await.map(Arc::new) }
+                let subject = self.subject.clone();
+                async move { subject.fetch().await.map(Arc::new) }
             })
             .await
     }
 }
 
-impl Asked {
+impl Subject {
     /// The first of the two documents that is there and right.
     async fn fetch(&self) -> Result<ForeignEndpoints, FetchError> {
         let [inserted, appended] = self.issuer.metadata_urls();

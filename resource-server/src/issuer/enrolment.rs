@@ -5,7 +5,6 @@ use super::{
     fetch::{FetchError, Fetcher, refused},
     machine_token::MachineTokens,
 };
-use http::StatusCode;
 use shared::protocol::resource_document::ResourceDocument;
 use std::sync::Arc;
 
@@ -25,15 +24,12 @@ impl Enrolment {
     /// Writes it once.
     ///
     /// # Errors
-    /// [`FetchError`]; after 401 the machine token is forgotten.
+    /// [`FetchError`].
     pub async fn enrol(&self) -> Result<(), FetchError> {
         let token = self.tokens.token().await?;
         let url = &self.endpoints.resources;
         let request = self.fetcher.put_json(url, &self.document).bearer_auth(token.expose());
         let fetched = self.fetcher.send(url, request).await?;
-        if fetched.status == StatusCode::UNAUTHORIZED {
-            self.tokens.forget().await;
-        }
         if fetched.status.is_success() { Ok(()) } else { Err(refused(url, &fetched)) }
     }
 }

@@ -96,7 +96,7 @@ impl MachineTokens {
         *self.token.lock().await = None;
     }
 
-    /// The form members that authenticate this client at an OAuth endpoint, beside `token` to introspect.
+    /// A signed assertion that authenticates this client at an endpoint of the issuer at `now` (RFC 7523 §2.2), good once.
     ///
     /// # Errors
     /// [`FetchError::Unreachable`] when the key does not sign.
