@@ -63,6 +63,12 @@ pub enum FetchError {
         /// The OAuth error code, if it sent one.
         code: Option<String>,
     },
+    /// No answer yet, and whoever asked waits no longer.
+    #[error("{url} did not answer in time")]
+    Late {
+        /// What was asked.
+        url: String,
+    },
     /// The answer is not what it should be.
     #[error("{url} answered with something else than {expected}")]
     Malformed {

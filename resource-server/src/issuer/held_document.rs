@@ -33,13 +33,14 @@ pub struct HeldDocument<T> {
 #[derive(Clone)]
 struct Held<T> {
     document: Option<(T, UnixSeconds)>,
-    failed_at: Option<UnixSeconds>,
+    /// Since the last that could be had.
+    failed: Option<(FetchError, UnixSeconds)>,
 }
 
 impl<T: Clone + Send + Sync + 'static> HeldDocument<T> {
     /// Nothing fetched yet. `url` names it in the log and in errors.
     pub fn new(url: String, freshness: Freshness, clock: SharedClock) -> Self {
-        let current = RwLock::new(Held { document: None, failed_at: None });
+        let current = RwLock::new(Held { document: None, failed: None });
         Self { url, freshness, clock, current, in_flight: tokio::sync::Mutex::default() }
     }
 
@@ -47,7 +48,7 @@ impl<T: Clone + Send + Sync + 'static> HeldDocument<T> {
     /// none, or when nobody knows how old it is because the clock was set back.
     ///
     /// # Errors
-    /// [`FetchError`] when there is none and none can be fetched.
+    /// [`FetchError`] when there is none and none can be fetched; after a failure the one of then.
     pub async fn get<F>(self: &Arc<Self>, fetch: impl FnOnce() -> F) -> Result<T, FetchError>
     where
         F: Future<Output = Result<T, FetchError>> + Send + 'static,
@@ -55,9 +56,10 @@ impl<T: Clone + Send + Sync + 'static> HeldDocument<T> {
         let (held, now) = (self.held(), self.clock.now());
         let Some((document, age)) = self.usable(&held, now) else {
             let renewal = self.clone().renew(fetch());
-            return patiently(renewal).await.unwrap_or_else(|| Err(self.missing("this document in time")));
+            return patiently(renewal).await.unwrap_or_else(|| Err(FetchError::Late { url: self.url.clone() }));
         };
-        if age >= self.freshness.fresh_seconds && !self.is_paused(&held, now) && self.in_flight.try_lock().is_ok() {
+        if age >= self.freshness.fresh_seconds && self.pause(&held, now).is_none() && self.in_flight.try_lock().is_ok()
+        {
             tokio::spawn(carried(self.clone().renew(fetch())));
         }
         Ok(document)
@@ -67,20 +69,26 @@ impl<T: Clone + Send + Sync + 'static> HeldDocument<T> {
     async fn renew(self: Arc<Self>, fetch: impl Future<Output = Result<T, FetchError>>) -> Result<T, FetchError> {
         let _flight = self.in_flight.lock().await;
         let (held, now) = (self.held(), self.clock.now());
-        let is_paused = self.is_paused(&held, now);
-        match self.usable(&held, now) {
-            Some((document, age)) if age < self.freshness.fresh_seconds || is_paused => return Ok(document),
-            None if is_paused => return Err(self.missing("this document, a moment ago")),
+        match (self.usable(&held, now), self.pause(&held, now)) {
+            (Some((document, age)), pause) if age < self.freshness.fresh_seconds || pause.is_some() => {
+                return Ok(document);
+            }
+            (None, Some(cause)) => return Err(cause.clone()),
             _ => {}
         }
         let fetched = fetch.await;
         let after = match &fetched {
-            Ok(document) => Held { document: Some((document.clone(), now)), failed_at: None },
+            Ok(document) => {
+                if held.failed.is_some() {
+                    tracing::info!(url = self.url, "a document of an issuer can be used again");
+                }
+                Held { document: Some((document.clone(), now)), failed: None }
+            }
             Err(cause) => {
-                if held.failed_at.is_none() {
+                if held.failed.is_none() {
                     tracing::warn!(url = self.url, %cause, "a document of an issuer cannot be used");
                 }
-                Held { failed_at: Some(self.clock.now()), ..held }
+                Held { failed: Some((cause.clone(), self.clock.now())), ..held }
             }
         };
         *self.current.write().unwrap_or_else(PoisonError::into_inner) = after;
@@ -98,14 +106,11 @@ impl<T: Clone + Send + Sync + 'static> HeldDocument<T> {
         (0..self.freshness.usable_seconds).contains(&age).then(|| (document.clone(), age))
     }
 
-    fn is_paused(&self, held: &Held<T>, now: UnixSeconds) -> bool {
+    /// The failure after which nobody asks yet.
+    fn pause<'h>(&self, held: &'h Held<T>, now: UnixSeconds) -> Option<&'h FetchError> {
         let Freshness { pause_seconds, empty_pause_seconds, .. } = self.freshness;
         let pause = if self.usable(held, now).is_some() { pause_seconds } else { empty_pause_seconds };
-        held.failed_at.is_some_and(|at| (0..pause).contains(&(now - at)))
-    }
-
-    fn missing(&self, expected: &'static str) -> FetchError {
-        FetchError::Malformed { url: self.url.clone(), expected }
+        held.failed.as_ref().filter(|(_, at)| (0..pause).contains(&(now - at))).map(|(cause, _)| cause)
     }
 }
 
@@ -138,6 +143,11 @@ mod tests {
         is_broken: Arc<AtomicBool>,
     }
 
+    /// What is wrong with that fetch.
+    fn broken(number: u32) -> FetchError {
+        FetchError::Unreachable { url: "u".to_owned(), cause: format!("fetch {number}") }
+    }
+
     impl Stage {
         fn new() -> Self {
             let clock = Arc::new(HandClock::default());
@@ -146,14 +156,17 @@ mod tests {
         }
 
         async fn get_at(&self, now: UnixSeconds) -> Option<u32> {
+            self.try_at(now).await.ok()
+        }
+
+        async fn try_at(&self, now: UnixSeconds) -> Result<u32, FetchError> {
             self.clock.0.store(now, SeqCst);
             let (fetches, is_broken) = (self.fetches.clone(), self.is_broken.clone());
             let fetch = || async move {
                 let number = fetches.fetch_add(1, SeqCst) + 1;
-                let broken = || FetchError::Malformed { url: "u".to_owned(), expected: "anything" };
-                if is_broken.load(SeqCst) { Err(broken()) } else { Ok(number) }
+                if is_broken.load(SeqCst) { Err(broken(number)) } else { Ok(number) }
             };
-            let got = self.held.get(fetch).await.ok();
+            let got = self.held.get(fetch).await;
             // Whatever was begun behind the caller's back is done when the lock of the flight comes round.
             tokio::task::yield_now().await;
             drop(self.held.in_flight.lock().await);
@@ -179,6 +192,14 @@ mod tests {
         stage.is_broken.store(false, SeqCst);
         assert_eq!((stage.get_at(1103).await, stage.get_at(1105).await), (None, Some(6)), "asked again after a pause");
         assert_eq!(stage.get_at(0).await, Some(7), "nobody knows how old it is when the clock was set back");
+    }
+
+    #[tokio::test]
+    async fn while_nobody_asks_again_the_answer_is_what_went_wrong() {
+        let stage = Stage::new();
+        stage.is_broken.store(true, SeqCst);
+        let seen = (stage.try_at(0).await, stage.try_at(4).await, stage.try_at(5).await);
+        assert_eq!(seen, (Err(broken(1)), Err(broken(1)), Err(broken(2))));
     }
 
     #[tokio::test]
