@@ -20,7 +20,7 @@ use bytes::Bytes;
 use futures_util::FutureExt as _;
 use http::{
     HeaderMap, HeaderValue, Method,
-    header::{CACHE_CONTROL, CONTENT_TYPE},
+    header::{CACHE_CONTROL, CONTENT_TYPE, HOST},
 };
 use http_body_util::{Full, combinators::BoxBody};
 use shared::{
@@ -190,10 +190,9 @@ impl Pipeline {
 
     /// What a request in a session goes on with when its client hangs up.
     fn lease(&self, caller: &Caller, message: &Message, place: &Arc<Place>) -> Option<Arc<Lease>> {
-        let in_session = self.sessions.is_some() && message.headers.contains_key(SESSION_HEADER);
         let asks = message.envelope.as_ref().is_some_and(|envelope| envelope.id().is_some());
         let (token, revocations) = (&caller.identified.token, &self.revocations);
-        (in_session && asks).then(|| {
+        (message.in_session() && asks).then(|| {
             let (place, token, revocations) = (place.clone(), token.clone(), revocations.clone());
             Arc::new(Lease { place, token, revocations, time_limit: self.limits.call_time })
         })
@@ -230,7 +229,8 @@ pub(super) struct Outline {
     pub(super) id: Option<RequestId>,
     pub(super) http_method: Method,
     pub(super) session: Option<HeaderValue>,
-    pub(super) headers: HeaderMap,
+    /// What it was sent to.
+    pub(super) host: Option<HeaderValue>,
     /// How it listens, if it does.
     listens: Option<Era>,
 }
@@ -244,14 +244,10 @@ impl Outline {
             id: envelope.and_then(|envelope| envelope.id().cloned()),
             http_method: message.http_method.clone(),
             session: message.headers.get(SESSION_HEADER).cloned(),
-            headers: message.headers.iter().filter(|(name, _)| *name == http::header::HOST).map(own).collect(),
+            host: message.headers.get(HOST).cloned(),
             listens: listens.then_some(message.era),
         }
     }
-}
-
-fn own((name, value): (&http::HeaderName, &HeaderValue)) -> (http::HeaderName, HeaderValue) {
-    (name.clone(), value.clone())
 }
 
 fn until(end: UnixSeconds, now: UnixSeconds) -> Duration {

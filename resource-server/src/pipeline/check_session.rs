@@ -33,8 +33,7 @@ impl Pipeline {
     /// Whether the client answers something that it can have been asked.
     pub(super) fn check_asked(&self, message: &Message) -> Result<(), Refusal> {
         let answers = message.envelope.as_ref().is_some_and(|envelope| envelope.kind == Kind::Response);
-        let in_session = self.sessions.is_some() && message.headers.contains_key(&SESSION_HEADER);
-        if answers && !in_session { Err(Refusal::Protocol(nothing_asked_error())) } else { Ok(()) }
+        if answers && !message.in_session() { Err(Refusal::Protocol(nothing_asked_error())) } else { Ok(()) }
     }
 }
 

@@ -3,15 +3,11 @@
 use super::{Caller, Pipeline, answer::Outline, check_session::unknowable};
 use crate::{
     bearer::verified_token::Place,
-    mcp::{
-        era::Era,
-        sessions::{SESSION_HEADER, Sessions},
-    },
+    mcp::sessions::{SESSION_HEADER, Sessions},
     refusal::{Refusal, upstream_failed_error},
     upstreams::{Message, UpstreamReply},
 };
-use bytes::Bytes;
-use http::{HeaderValue, Method};
+use http::{HeaderValue, Method, header::HOST};
 use shared::{clock::UnixSeconds, http::carried};
 use std::sync::Arc;
 use tokio::sync::oneshot;
@@ -96,10 +92,9 @@ impl Pipeline {
 
     async fn close_sessions(&self, caller: &Caller, outline: &Outline, ids: &[String]) {
         for id in ids.iter().filter_map(|id| HeaderValue::from_str(id).ok()) {
-            let mut headers = outline.headers.clone();
-            headers.insert(SESSION_HEADER, id);
-            let (http_method, era) = (Method::DELETE, Era::Legacy);
-            let close = Message { http_method, headers, envelope: None, era, body: Bytes::new(), lease: None };
+            let host = outline.host.clone().map(|host| (HOST, host));
+            let headers = host.into_iter().chain([(SESSION_HEADER, id)]).collect();
+            let close = Message::of_session(Method::DELETE, headers);
             if let Err(cause) = self.upstream.call(&caller.identified.token.principal, close).await {
                 tracing::debug!(%cause, "a session could not be closed");
             }

@@ -48,15 +48,7 @@ impl Pipeline {
     pub(super) async fn read_message(&self, parts: &Parts, body: Body) -> Result<Incoming, Refusal> {
         if parts.method != Method::POST {
             let headers = self.forwarded_headers(parts, Era::Legacy);
-            let (http_method, era) = (parts.method.clone(), Era::Legacy);
-            return Ok(Incoming::One(Message {
-                http_method,
-                headers,
-                envelope: None,
-                era,
-                body: Bytes::new(),
-                lease: None,
-            }));
+            return Ok(Incoming::One(Message::of_session(parts.method.clone(), headers)));
         }
         let body = read_body(&parts.headers, body, self.limits.body).await.map_err(|cause| match cause {
             BodyRefusal::TooLarge => Refusal::BodyTooLarge,

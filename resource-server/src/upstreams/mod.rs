@@ -7,7 +7,7 @@ pub mod rmcp_upstream;
 
 use crate::{
     bearer::principal::Principal,
-    mcp::{envelope::Envelope, era::Era},
+    mcp::{envelope::Envelope, era::Era, sessions::SESSION_HEADER},
 };
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -37,6 +37,16 @@ pub struct Message {
 }
 
 impl Message {
+    /// The GET or DELETE of a legacy session, which has no body.
+    pub fn of_session(http_method: Method, headers: HeaderMap) -> Self {
+        Self { http_method, headers, envelope: None, era: Era::Legacy, body: Bytes::new(), lease: None }
+    }
+
+    /// Whether it names a legacy session. Where there are none, the header that does so does not come this far.
+    pub fn in_session(&self) -> bool {
+        self.headers.contains_key(SESSION_HEADER)
+    }
+
     /// Whether it is the handshake of the revisions before 2026-07-28.
     pub fn initializes(&self) -> bool {
         self.envelope.as_ref().is_some_and(|envelope| &*envelope.method == "initialize")

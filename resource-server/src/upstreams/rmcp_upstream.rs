@@ -106,7 +106,7 @@ impl<S: ServerHandler + Clone + Sync> RmcpUpstream<S> {
     fn sessions_for(&self, message: &Message) -> Option<&Sessions<S>> {
         let opens = message.initializes()
             && message.headers.get(header::ACCEPT).is_some_and(|accept| accept.to_str().is_ok_and(names_events));
-        let in_session = message.envelope.is_none() || message.headers.contains_key(&SESSION_HEADER);
+        let in_session = message.envelope.is_none() || message.in_session();
         self.sessions.as_ref().filter(|_| message.era == Era::Legacy && (opens || in_session))
     }
 }

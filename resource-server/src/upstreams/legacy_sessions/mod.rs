@@ -380,8 +380,6 @@ impl SessionManager for LegacySessions {
 #[cfg(test)]
 mod tests {
     use super::{LegacySessions, Message, SESSION_HEADER, SessionSettings, SharedSessions, SharingProcess};
-    use crate::mcp::era::Era;
-    use bytes::Bytes;
     use http::{HeaderMap, HeaderValue, Method};
     use rmcp::transport::streamable_http_server::session::{SessionManager as _, SessionState, SessionStore as _};
     use serde_json::json;
@@ -416,8 +414,7 @@ mod tests {
 
     fn message(session: &'static str) -> Message {
         let headers = HeaderMap::from_iter([(SESSION_HEADER, HeaderValue::from_static(session))]);
-        let (http_method, era, body) = (Method::GET, Era::Legacy, Bytes::new());
-        Message { http_method, headers, envelope: None, era, body, lease: None }
+        Message::of_session(Method::GET, headers)
     }
 
     async fn open_elsewhere(shared: &SharedSessions, session: &str) {
