@@ -15,13 +15,16 @@ use crate::{
 };
 use axum::{body::Body, response::Response};
 use bytes::{Bytes, BytesMut};
-use futures_util::{StreamExt as _, future::Either, stream};
+use futures_util::{StreamExt as _, stream};
 use http::{HeaderValue, StatusCode, header::CONTENT_TYPE};
 use http_body::Frame;
-use http_body_util::{BodyStream, Full, StreamBody, combinators::BoxBody};
-use shared::clock::UnixSeconds;
-use std::sync::Arc;
-use tokio::time::{Instant, timeout_at};
+use http_body_util::{BodyExt as _, Full, StreamBody, combinators::BoxBody};
+use shared::{clock::UnixSeconds, http::carried};
+use std::{convert::Infallible, sync::Arc, vec};
+use tokio::{
+    sync::mpsc::{self, error::SendError},
+    time::{Instant, timeout_at},
+};
 
 /// Once its answers have so many bytes together, no further request of a batch is run: they are all in memory until the last one is there.
 const BATCH_ANSWERS_MAX_BYTES: usize = 1024 * 1024;
@@ -29,10 +32,22 @@ const BATCH_ANSWERS_MAX_BYTES: usize = 1024 * 1024;
 /// A message, and whether it is the list of tools, or what it is answered instead of being run.
 type Judged = (Message, Result<bool, JsonRpcError>);
 
+/// A batch that is being run, one message after the other.
+struct Run {
+    caller: Caller,
+    /// The one that it has among its principal's calls.
+    place: Arc<Place>,
+    left: vec::IntoIter<Judged>,
+    /// All of it has the time of one call.
+    deadline: Instant,
+    /// How much was answered that is still in memory.
+    kept_bytes: usize,
+}
+
 impl Pipeline {
     /// Answers a batch.
     pub(super) async fn serve_batch(
-        &self,
+        self: &Arc<Self>,
         caller: &Caller,
         messages: Vec<Message>,
         place: Arc<Place>,
@@ -58,48 +73,66 @@ impl Pipeline {
                 self.count_call(caller, message, rates).await?;
             }
         }
-        let answers = self.answer_each(caller, judged, &place).await?;
+        let deadline = Instant::now() + self.limits.call_time;
+        let (caller, left) = (caller.clone(), judged.into_iter());
+        let mut run = Run { caller, place, left, deadline, kept_bytes: 0 };
+        let mut answered = Vec::with_capacity(run.left.len());
+        let stream = loop {
+            match run.next_answer(self).await? {
+                None => break None,
+                Some(ReplyBody::Stream(stream)) => break Some(stream),
+                Some(ReplyBody::Whole(answer)) => {
+                    run.kept_bytes += answer.len();
+                    answered.push(answer);
+                }
+            }
+        };
         let mut response = no_store(Response::new(Body::empty()));
-        if answers.is_empty() {
-            *response.status_mut() = StatusCode::ACCEPTED;
-        } else if answers.iter().all(|answer| matches!(answer, ReplyBody::Whole(_))) {
-            response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-            *response.body_mut() = self.hold(caller, Full::new(array(answers)), place, now);
-        } else {
+        if let Some(stream) = stream {
             response.headers_mut().insert(CONTENT_TYPE, event_stream());
-            self.stream(&mut response, events(answers), place, self.end_of_stream(caller, None, now));
+            let (place, end) = (run.place.clone(), self.end_of_stream(&run.caller, None, now));
+            self.stream(&mut response, self.events(answered, stream, run), place, end);
+        } else if answered.is_empty() {
+            *response.status_mut() = StatusCode::ACCEPTED;
+        } else {
+            response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+            *response.body_mut() = self.hold(&run.caller, Full::new(array(&answered)), run.place, now);
         }
         Ok(response)
     }
 
-    /// Runs one after the other; what wants no answer gets none.
-    async fn answer_each(
-        &self,
-        caller: &Caller,
-        judged: Vec<Judged>,
-        place: &Arc<Place>,
-    ) -> Result<Vec<ReplyBody>, Refusal> {
-        let deadline = Instant::now() + self.limits.call_time;
-        let (mut answers, mut bytes) = (Vec::with_capacity(judged.len()), 0);
-        for (message, judgement) in judged {
-            let id = message.envelope.as_ref().and_then(|envelope| envelope.id().cloned());
-            let answer = match judgement {
-                Err(error) => ReplyBody::Whole(error.body()),
-                Ok(_) if id.is_some() && bytes > BATCH_ANSWERS_MAX_BYTES => {
-                    ReplyBody::Whole(answers_too_large_error().answering(id.as_ref()).body())
+    /// What a batch answers from the first stream on: what was answered before it, that stream to its end, and only then the next message, so
+    /// that no two run at once. When nobody listens any more nothing further is run.
+    fn events(
+        self: &Arc<Self>,
+        answered: Vec<Bytes>,
+        stream: BoxBody<Bytes, Infallible>,
+        mut run: Run,
+    ) -> BoxBody<Bytes, Infallible> {
+        let (sender, mut receiver) = mpsc::channel(1);
+        let pipeline = self.clone();
+        run.kept_bytes = 0;
+        tokio::spawn(carried(async move {
+            let told = async {
+                for answer in answered {
+                    tell(&sender, ReplyBody::Whole(answer)).await?;
                 }
-                Ok(true) => {
-                    let tools = self.tools_for(caller, &message);
-                    ReplyBody::Whole(tools.map(|tools| tools.to_bytes()).unwrap_or_default())
+                tell(&sender, ReplyBody::Stream(stream)).await?;
+                // What refuses a message now, a revoked token, ends the whole stream.
+                while let Ok(Some(answer)) = run.next_answer(&pipeline).await {
+                    tell(&sender, answer).await?;
                 }
-                Ok(false) => self.answer_by(deadline, caller, message, id.as_ref(), place).await?,
+                Ok::<_, SendError<_>>(())
             };
-            if id.is_some() {
-                bytes += if let ReplyBody::Whole(answer) = &answer { answer.len() } else { 0 };
-                answers.push(answer);
+            tokio::select! {
+                _all_or_nobody_listens = told => {}
+                () = sender.closed() => {}
             }
-        }
-        Ok(answers)
+            // Whoever hears the end finds the place free.
+            drop((run, sender));
+        }));
+        let frames = stream::poll_fn(move |context| receiver.poll_recv(context));
+        BoxBody::new(StreamBody::new(frames.map(Ok)))
     }
 
     /// Calls the upstream for one message of several, which have together the time of one call. What keeps it from an answer is the answer: who
@@ -126,25 +159,52 @@ impl Pipeline {
     }
 }
 
-fn array(answers: Vec<ReplyBody>) -> Bytes {
-    let lengths = answers.iter().map(|answer| if let ReplyBody::Whole(answer) = answer { answer.len() + 1 } else { 0 });
+impl Run {
+    /// Runs what comes next until something is answered; what wants no answer gets none. `None` when all was run.
+    async fn next_answer(&mut self, pipeline: &Pipeline) -> Result<Option<ReplyBody>, Refusal> {
+        for (message, judgement) in self.left.by_ref() {
+            let id = message.envelope.as_ref().and_then(|envelope| envelope.id().cloned());
+            let answer = match judgement {
+                Err(error) => ReplyBody::Whole(error.body()),
+                Ok(_) if id.is_some() && self.kept_bytes > BATCH_ANSWERS_MAX_BYTES => {
+                    ReplyBody::Whole(answers_too_large_error().answering(id.as_ref()).body())
+                }
+                Ok(true) => {
+                    let tools = pipeline.tools_for(&self.caller, &message);
+                    ReplyBody::Whole(tools.map(|tools| tools.to_bytes()).unwrap_or_default())
+                }
+                Ok(false) => pipeline.answer_by(self.deadline, &self.caller, message, id.as_ref(), &self.place).await?,
+            };
+            if id.is_some() {
+                return Ok(Some(answer));
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// Sends an answer as events.
+async fn tell(listener: &mpsc::Sender<Frame<Bytes>>, answer: ReplyBody) -> Result<(), SendError<Frame<Bytes>>> {
+    match answer {
+        ReplyBody::Whole(answer) => listener.send(Frame::data(event(&answer))).await,
+        ReplyBody::Stream(mut stream) => {
+            while let Some(Ok(frame)) = stream.frame().await {
+                listener.send(frame).await?;
+            }
+            Ok(())
+        }
+    }
+}
+
+fn array(answers: &[Bytes]) -> Bytes {
+    let lengths = answers.iter().map(|answer| answer.len() + 1);
     let mut text = BytesMut::with_capacity(lengths.sum::<usize>() + 1);
     for answer in answers {
-        let ReplyBody::Whole(answer) = answer else { continue };
         text.extend_from_slice(if text.is_empty() { b"[" } else { b"," });
-        text.extend_from_slice(&answer);
+        text.extend_from_slice(answer);
     }
     text.extend_from_slice(b"]");
     text.freeze()
-}
-
-/// One stream of all answers: those that are there as an event each, then what the others send, in their order.
-fn events(answers: Vec<ReplyBody>) -> BoxBody<Bytes, std::convert::Infallible> {
-    let frames = stream::iter(answers).flat_map(|answer| match answer {
-        ReplyBody::Whole(answer) => Either::Left(stream::iter([Ok(Frame::data(event(&answer)))])),
-        ReplyBody::Stream(stream) => Either::Right(BodyStream::new(stream)),
-    });
-    BoxBody::new(StreamBody::new(frames))
 }
 
 /// A message as an event; each of its lines is a line of data.
@@ -162,14 +222,13 @@ fn event(message: &[u8]) -> Bytes {
 #[cfg(test)]
 mod tests {
     use super::{array, event};
-    use crate::upstreams::ReplyBody;
     use bytes::Bytes;
 
     #[test]
     fn answers_become_an_array() {
-        let whole = |text: &'static str| ReplyBody::Whole(Bytes::from_static(text.as_bytes()));
-        assert_eq!(array(vec![whole("{\"id\":1}")]), "[{\"id\":1}]");
-        assert_eq!(array(vec![whole("{\"id\":1}"), whole("{\"id\":2}")]), "[{\"id\":1},{\"id\":2}]");
+        let [one, two] = ["{\"id\":1}", "{\"id\":2}"].map(Bytes::from);
+        assert_eq!(array(std::slice::from_ref(&one)), "[{\"id\":1}]");
+        assert_eq!(array(&[one, two]), "[{\"id\":1},{\"id\":2}]");
     }
 
     #[test]

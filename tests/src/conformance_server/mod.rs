@@ -35,6 +35,7 @@ pub use surface::{ENDLESS, tools};
 pub struct ConformanceServer {
     listening: Arc<Listening>,
     running: Arc<AtomicU64>,
+    most_running: Arc<AtomicU64>,
     /// Whoever listens is told that it is over.
     pub stop: CancellationToken,
 }
@@ -81,13 +82,19 @@ impl Drop for Listener<'_> {
 
 impl ConformanceServer {
     fn run(&self) -> Running {
-        self.running.fetch_add(1, Ordering::SeqCst);
+        let before = self.running.fetch_add(1, Ordering::SeqCst);
+        self.most_running.fetch_max(before + 1, Ordering::SeqCst);
         Running(self.running.clone())
     }
 
     /// How many calls of [`ENDLESS`] run.
     pub fn running(&self) -> u64 {
         self.running.load(Ordering::SeqCst)
+    }
+
+    /// How many of them ran at once at most.
+    pub fn most_running(&self) -> u64 {
+        self.most_running.load(Ordering::SeqCst)
     }
 
     /// How many streams listen for changes.
