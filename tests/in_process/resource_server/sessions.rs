@@ -288,6 +288,32 @@ async fn a_call_whose_client_hung_up_ends_with_its_time() {
     only(0, &server, &fixture).await;
 }
 
+/// An id is whose answer it is, and what is cancelled: rmcp loses track of one of two.
+#[tokio::test]
+async fn an_id_whose_request_still_runs_is_refused_and_good_again_afterwards() {
+    let (server, fixture) = behind(SETTINGS).await;
+    let token = server.token("mcp.read");
+    let session = hang_up(&server, &token).await;
+    only(1, &server, &fixture).await;
+    let same_again = vec![endless(1); 32];
+    for message in [endless(1), Value::from(same_again)] {
+        let answer = server.send(in_session(accepting_events(post(&token, message.to_string())), &session)).await;
+        assert_eq!(answer.status, StatusCode::OK, "{}", answer.text());
+        let data = answer.text().lines().filter_map(|line| line.strip_prefix("data:"));
+        let refused: Vec<Value> = data.map(|data| serde_json::from_str(data.trim_start()).expect("JSON")).collect();
+        assert_eq!(refused.len(), message.as_array().map_or(1, Vec::len), "{}", answer.text());
+        assert!(refused.iter().all(|answer| answer["id"] == 1 && answer["error"]["code"] == -32600), "{refused:?}");
+    }
+    only(1, &server, &fixture).await;
+    let cancel = json!({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": 1}});
+    let cancelled = server.send(in_session(post(&token, cancel.to_string()), &session)).await;
+    assert_eq!(cancelled.status, StatusCode::ACCEPTED, "{}", cancelled.text());
+    only(0, &server, &fixture).await;
+    let good_again = call("test_simple_text", json!({})).to_string();
+    let answer = server.send(in_session(accepting_events(post(&token, good_again)), &session)).await;
+    assert!(answer.text().contains("simple text"), "{}", answer.text());
+}
+
 /// Whoever has used up all places can still give them back.
 #[tokio::test]
 async fn with_all_places_taken_a_call_is_cancelled_and_a_session_deleted() {

@@ -2,7 +2,7 @@
 
 use rmcp::{model::RequestId, transport::streamable_http_server::session::SessionId};
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{HashMap, HashSet, hash_map::Entry},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -47,9 +47,14 @@ impl LocalSession {
         self.in_flight.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn begin(&self, call: RequestId, number: u64) {
-        self.in_flight().calls.insert(call, number);
+    /// Whether the call may begin: no other with its id runs.
+    pub(super) fn begin(&self, call: &RequestId, number: u64) -> bool {
+        match self.in_flight().calls.entry(call.clone()) {
+            Entry::Occupied(_) => return false,
+            Entry::Vacant(place) => place.insert(number),
+        };
         self.begun.notify_one();
+        true
     }
 
     /// The call is over, or given up; its number, if it ran.
@@ -105,9 +110,9 @@ mod tests {
         let listening = session.listen();
         assert_eq!(session.looks_every(), Some(LISTENERS_LOOK_EVERY));
         let (call, question) = (RequestId::Number(1), RequestId::Number(2));
-        session.begin(call.clone(), 0);
+        assert!(session.begin(&call, 0) && !session.begin(&call, 1), "one call an id");
         assert_eq!(session.looks_every(), Some(LOOK_EVERY));
-        session.finish(&call);
+        assert_eq!(session.finish(&call), Some(0));
         session.ask(question.clone());
         assert_eq!(session.looks_every(), Some(LOOK_EVERY));
         session.answered(&question);

@@ -15,16 +15,18 @@ use futures_util::{Stream, StreamExt as _, stream};
 use local_session::{Listening, LocalSession};
 use response_cache::{Kept, ResponseCache};
 use rmcp::{
+    ErrorData,
     model::{ClientJsonRpcMessage, RequestId, ServerJsonRpcMessage},
     transport::streamable_http_server::session::{
         RestoreOutcome, ServerSseMessage, SessionId, SessionManager, SessionStore,
-        local::{LocalSessionHandle, LocalSessionManager, LocalSessionManagerError as Error},
+        local::{self, LocalSessionHandle, LocalSessionManager, LocalSessionManagerError as Error},
     },
 };
 use serde::Deserialize;
 use shared::{
     clock::SharedClock,
     ephemeral::{Ephemeral, EphemeralError},
+    http::carried,
 };
 pub(super) use shared_sessions::PostError;
 use shared_sessions::{SharedSessions, Whose};
@@ -44,6 +46,8 @@ pub(super) const HANDSHAKE_MAX_BYTES: usize = 16 * 1024;
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// How often it looks which of its sessions were ended elsewhere though nothing of them runs here.
 const SWEEP_EVERY: Duration = Duration::from_secs(60);
+
+const ID_IN_USE: &str = "Invalid Request: a request with this id is still running in this session";
 
 /// How sessions are kept.
 #[derive(Clone)]
@@ -254,6 +258,32 @@ impl Drop for Opening {
     }
 }
 
+/// What became of a request.
+enum Begun {
+    /// It runs, and will say this.
+    Call(mpsc::Receiver<ServerSseMessage>),
+    /// It hears this at once.
+    Refused(Box<ServerJsonRpcMessage>),
+}
+
+/// Hands a request to the worker of its session. An id is good for one request at a time: rmcp would lose track of the first, and keep it.
+async fn begin(
+    handle: LocalSessionHandle,
+    here: Arc<LocalSession>,
+    message: ClientJsonRpcMessage,
+) -> Result<Begun, Error> {
+    let receiver = handle.establish_request_wise_channel().await?;
+    if let (ClientJsonRpcMessage::Request(request), Some(number)) = (&message, receiver.http_request_id)
+        && !here.begin(&request.id, number)
+    {
+        handle.close_request_wise_channel(number).await?;
+        let error = ErrorData::invalid_request(ID_IN_USE, None);
+        return Ok(Begun::Refused(Box::new(ServerJsonRpcMessage::error(error, Some(request.id.clone())))));
+    }
+    handle.push_message(message, receiver.http_request_id).await?;
+    Ok(Begun::Call(receiver.inner))
+}
+
 /// What a message of the client is about.
 #[derive(Debug, Default, Deserialize)]
 struct About {
@@ -315,12 +345,13 @@ impl SessionManager for LegacySessions {
         message: ClientJsonRpcMessage,
     ) -> Result<impl Stream<Item = ServerSseMessage> + Send + Sync + 'static, Error> {
         let (handle, here) = self.handle(id).await?;
-        let mut receiver = handle.establish_request_wise_channel().await?;
-        if let (ClientJsonRpcMessage::Request(request), Some(number)) = (&message, receiver.http_request_id) {
-            here.begin(request.id.clone(), number);
-        }
-        handle.push_message(message, receiver.http_request_id).await?;
-        Ok(self.marked(stream::poll_fn(move |context| receiver.inner.poll_recv(context))))
+        // In a task of its own: a request that is given up half way would leave an entry that lasts as long as its session.
+        let begun = tokio::spawn(carried(begin(handle, here, message))).await;
+        let panicked = |_| Err(local::SessionError::SessionServiceTerminated.into());
+        Ok(match begun.unwrap_or_else(panicked)? {
+            Begun::Call(mut events) => self.marked(stream::poll_fn(move |context| events.poll_recv(context))),
+            Begun::Refused(answer) => Box::pin(stream::iter([ServerSseMessage::from_message(*answer)])) as Events,
+        })
     }
 
     async fn accept_message(&self, id: &SessionId, message: ClientJsonRpcMessage) -> Result<(), Error> {
@@ -378,95 +409,4 @@ impl SessionManager for LegacySessions {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::{LegacySessions, Message, SESSION_HEADER, SessionSettings, SharedSessions, SharingProcess};
-    use http::{HeaderMap, HeaderValue, Method};
-    use rmcp::transport::streamable_http_server::session::{SessionManager as _, SessionState, SessionStore as _};
-    use serde_json::json;
-    use shared::{
-        clock::{Clock, SharedClock, UnixSeconds},
-        ephemeral::MemoryEphemeral,
-    };
-    use std::{sync::Arc, time::Duration};
-
-    /// Who has not come by then waits.
-    const A_WHILE: Duration = Duration::from_millis(50);
-    const IN_TIME: Duration = Duration::from_secs(10);
-
-    struct NoTime;
-
-    impl Clock for NoTime {
-        fn now(&self) -> UnixSeconds {
-            0
-        }
-    }
-
-    fn sessions() -> Arc<LegacySessions> {
-        let clock: SharedClock = Arc::new(NoTime);
-        LegacySessions::new(&SessionSettings {
-            idle: Duration::from_secs(60),
-            lifetime_seconds: 60,
-            call_time: Duration::from_secs(60),
-            ephemeral: Arc::new(MemoryEphemeral::new(clock.clone())),
-            process: Some(SharingProcess { name: "one".to_owned(), clock }),
-        })
-    }
-
-    fn message(session: &'static str) -> Message {
-        let headers = HeaderMap::from_iter([(SESSION_HEADER, HeaderValue::from_static(session))]);
-        Message::of_session(Method::GET, headers)
-    }
-
-    async fn open_elsewhere(shared: &SharedSessions, session: &str) {
-        let handshake = json!({"initialize_params": {
-            "protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}}});
-        let state: SessionState = serde_json::from_value(handshake).expect("a handshake");
-        shared.store(session, &state).await.expect("kept");
-    }
-
-    #[tokio::test]
-    async fn a_session_that_is_stuck_keeps_nobody_elses_out() {
-        let sessions = sessions();
-        let shared = sessions.shared.as_ref().expect("several processes");
-        for session in ["stuck", "other"] {
-            open_elsewhere(shared, session).await;
-        }
-        let stuck = sessions.restore_lock(&message("stuck")).await.expect("known");
-        assert!(stuck.is_some());
-        let again = tokio::time::timeout(A_WHILE, sessions.restore_lock(&message("stuck"))).await;
-        assert!(again.is_err(), "one at a time");
-        let waiting = tokio::time::timeout(IN_TIME, sessions.restore_lock(&message("other"))).await;
-        assert!(waiting.expect("it does not wait").expect("known").is_some());
-    }
-
-    #[tokio::test]
-    async fn who_waited_until_a_session_was_back_does_not_bring_it_back_again() {
-        let sessions = sessions();
-        open_elsewhere(sessions.shared.as_ref().expect("several processes"), "back").await;
-        let first = sessions.restore_lock(&message("back")).await.expect("known");
-        let bring_back = async {
-            sessions.restore_session("back".into()).await.expect("restored");
-            drop(first);
-        };
-        let named = message("back");
-        let (second, ()) = tokio::join!(sessions.restore_lock(&named), bring_back);
-        assert!(second.expect("known").is_none());
-    }
-
-    #[tokio::test]
-    async fn a_handshake_that_is_given_up_leaves_no_session() {
-        let sessions = sessions();
-        let (id, _server) = sessions.create_session().await.expect("a session");
-        let initialize = json!({"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {
-            "protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}}});
-        let initialize = serde_json::from_value(initialize).expect("a message");
-        let opening = tokio::time::timeout(A_WHILE, sessions.initialize_session(&id, initialize));
-        assert!(opening.await.is_err(), "nobody answers");
-        let gone = async {
-            while sessions.count() > 0 || sessions.has_session(&id).await.expect("known") {
-                tokio::task::yield_now().await;
-            }
-        };
-        tokio::time::timeout(IN_TIME, gone).await.expect("closed");
-    }
-}
+mod tests;
