@@ -2,13 +2,16 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderName};
+use serde_json::json;
 
 use system_tests::oauth_client::OAuthClient;
 
 use crate::http_client::Request;
 
 const FORM: &str = "application/x-www-form-urlencoded";
+/// The revision of MCP that has subscriptions without a session.
+const REVISION: &str = "2026-07-28";
 
 /// Credentials of a client.
 #[derive(Debug, Clone)]
@@ -52,6 +55,27 @@ pub fn tools_list(token: &str) -> anyhow::Result<Request> {
         (CONTENT_TYPE, "application/json"),
     ];
     Request::post("/mcp", &headers, r#"{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{}}"#)
+}
+
+/// `subscriptions/listen` of MCP 2026-07-28 at the MCP endpoint: its answer ends with the token.
+pub fn listen(token: &str) -> anyhow::Result<Request> {
+    let bearer = format!("Bearer {token}");
+    let headers = [
+        (AUTHORIZATION, bearer.as_str()),
+        (ACCEPT, "application/json, text/event-stream"),
+        (CONTENT_TYPE, "application/json"),
+        (HeaderName::from_static("mcp-protocol-version"), REVISION),
+        (HeaderName::from_static("mcp-method"), "subscriptions/listen"),
+    ];
+    let params = json!({
+        "notifications": {"toolsListChanged": true},
+        "_meta": {
+            "io.modelcontextprotocol/protocolVersion": REVISION,
+            "io.modelcontextprotocol/clientCapabilities": {},
+        },
+    });
+    let message = json!({"jsonrpc": "2.0", "id": 1, "method": "subscriptions/listen", "params": params});
+    Request::post("/mcp", &headers, message.to_string())
 }
 
 fn form_request(path: &str, body: String, credentials: Option<&Credentials>) -> anyhow::Result<Request> {

@@ -1,6 +1,7 @@
 //! Ceilings: bare axum that reads the same request, does the one unavoidable thing and answers with the same bytes.
 
 use std::collections::HashMap;
+use std::convert::Infallible;
 use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -15,11 +16,12 @@ use aws_lc_rs::signature::{
     RsaKeyPair, Signature,
 };
 use axum::Router;
-use axum::body::Bytes;
+use axum::body::{Body, Bytes};
 use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::serve::ListenerExt;
+use futures_util::{StreamExt, stream};
 use sha2::{Digest, Sha256};
 use system_tests::process::Process;
 use tempfile::TempDir;
@@ -46,6 +48,8 @@ pub enum Kind {
     VerifyEs256,
     /// Nothing at all.
     Answer,
+    /// Nothing at all, in a stream that does not end.
+    Listen,
 }
 
 /// Enough bytes for the header and the claims of an access token.
@@ -90,6 +94,7 @@ enum Unavoidable {
     HashAndLook(RwLock<HashMap<[u8; 32], u64>>),
     VerifyEs256(Box<Signed>),
     Answer,
+    Listen,
 }
 
 /// Messages that differ, and who signed them.
@@ -169,6 +174,7 @@ async fn prepare(kind: Kind, message: &[u8], folder: PathBuf) -> anyhow::Result<
         Kind::HashAndLook => Unavoidable::HashAndLook(RwLock::default()),
         Kind::VerifyEs256 => Unavoidable::VerifyEs256(Box::new(Signed::new(message)?)),
         Kind::Answer => Unavoidable::Answer,
+        Kind::Listen => Unavoidable::Listen,
     })
 }
 
@@ -183,6 +189,11 @@ async fn handle(state: &State, headers: &HeaderMap, body: &Bytes) -> Response {
         Unavoidable::HashAndLook(cache) => hash_and_look(cache, body),
         Unavoidable::VerifyEs256(signed) => headers.contains_key(AUTHORIZATION) && signed.verify_next(&state.message),
         Unavoidable::Answer => true,
+        Unavoidable::Listen => {
+            let beginning = stream::iter([Ok::<_, Infallible>(state.answer.clone())]);
+            let body = Body::from_stream(beginning.chain(stream::pending()));
+            return ([(CONTENT_TYPE, "text/event-stream")], body).into_response();
+        }
     };
     let status = if done { StatusCode::OK } else { StatusCode::INTERNAL_SERVER_ERROR };
     (status, [(CONTENT_TYPE, "application/json")], state.answer.clone()).into_response()

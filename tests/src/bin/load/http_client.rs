@@ -1,10 +1,12 @@
 //! A keep-alive HTTP/1.1 connection that sends prepared requests one after another.
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use bytes::Bytes;
+use futures_util::FutureExt;
 use http::header::{HOST, HeaderName, HeaderValue};
-use http::{HeaderMap, Method, StatusCode};
+use http::{HeaderMap, Method, Response, StatusCode};
 use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
 use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
@@ -47,14 +49,44 @@ impl Connection {
 
     /// Sends a request and reads the whole answer.
     pub async fn send(&mut self, request: &Request) -> anyhow::Result<(StatusCode, Bytes)> {
+        let answer = self.begin(request).await?;
+        let status = answer.status();
+        Ok((status, answer.into_body().collect().await?.to_bytes()))
+    }
+
+    /// Sends a request whose answer goes on, and reads how it begins.
+    pub async fn listen(mut self, request: &Request) -> anyhow::Result<OpenStream> {
+        let answer = self.begin(request).await?;
+        let (status, mut rest) = (answer.status(), answer.into_body());
+        let frame = rest.frame().await.context("the answer has no body")??;
+        let beginning = frame.into_data().ok().context("the answer begins with trailers")?;
+        ensure!(status.is_success(), "{} answered {status}: {}", request.path, String::from_utf8_lossy(&beginning));
+        Ok(OpenStream { beginning, rest, _connection: self })
+    }
+
+    async fn begin(&mut self, request: &Request) -> anyhow::Result<Response<Incoming>> {
         let mut message = http::Request::new(Full::new(request.body.clone()));
         *message.method_mut() = Method::POST;
         *message.uri_mut() = request.path.parse()?;
         *message.headers_mut() = request.headers.clone();
         message.headers_mut().insert(HOST, self.host.clone());
         self.sender.ready().await?;
-        let answer = self.sender.send_request(message).await?;
-        let status = answer.status();
-        Ok((status, answer.into_body().collect().await?.to_bytes()))
+        Ok(self.sender.send_request(message).await?)
+    }
+}
+
+/// An answer that goes on, on a connection of its own.
+#[derive(Debug)]
+pub struct OpenStream {
+    /// What came first.
+    pub beginning: Bytes,
+    rest: Incoming,
+    _connection: Connection,
+}
+
+impl OpenStream {
+    /// Whether it has not ended, and said nothing more.
+    pub fn is_open(&mut self) -> bool {
+        self.rest.frame().now_or_never().is_none()
     }
 }

@@ -9,6 +9,7 @@ mod ceiling;
 mod durable_ceiling;
 mod feed;
 mod http_client;
+mod idle_stream;
 mod measure;
 mod report;
 mod revocation;

@@ -9,6 +9,8 @@ pub enum Bound {
     AtLeast(f64),
     /// An amount in the row's unit, less than.
     Under(f64),
+    /// The amount of the ceiling and so much more, at most.
+    AboveCeiling(f64),
 }
 
 /// One line of the table.
@@ -37,17 +39,20 @@ impl Row {
         match self.bound {
             Bound::AtLeast(least) => self.ratio.is_some_and(|ratio| ratio >= least),
             Bound::Under(most) => self.ours < most,
+            Bound::AboveCeiling(most) => self.ceiling.is_some_and(|ceiling| self.ours <= ceiling + most),
         }
     }
 
     fn json(&self) -> Value {
-        let (at_least, under) = match self.bound {
-            Bound::AtLeast(least) => (Some(least), None),
-            Bound::Under(most) => (None, Some(most)),
+        let (at_least, under, above_ceiling) = match self.bound {
+            Bound::AtLeast(least) => (Some(least), None, None),
+            Bound::Under(most) => (None, Some(most), None),
+            Bound::AboveCeiling(most) => (None, None, Some(most)),
         };
         json!({
             "row": self.name, "what": self.what, "unit": self.unit, "ours": self.ours, "ceiling": self.ceiling, "ratio": self.ratio,
-            "requests_per_second": self.requests_per_second, "at_least": at_least, "under": under, "reached": self.reaches_its_bound(),
+            "requests_per_second": self.requests_per_second, "at_least": at_least, "under": under,
+            "above_ceiling": above_ceiling, "reached": self.reaches_its_bound(),
         })
     }
 
@@ -57,6 +62,7 @@ impl Row {
         let bound = match self.bound {
             Bound::AtLeast(least) => format!("≥ {least:.2}"),
             Bound::Under(most) => format!("< {most:.0}"),
+            Bound::AboveCeiling(most) => format!("≤ +{most:.0}"),
         };
         let missed = if self.reaches_its_bound() { "" } else { "  MISSED" };
         format!(

@@ -8,13 +8,14 @@ use crate::bodies;
 use crate::ceiling::{Ceiling, Kind};
 use crate::feed::Feed;
 use crate::http_client::{Connection, Request};
+use crate::idle_stream;
 use crate::measure::{self, Plan, Target, median};
 use crate::report::{Bound, Row};
 use crate::revocation;
 use crate::subject::{Subject, sample};
 
 /// Names of the rows, in the order of the table.
-pub const NAMES: [&str; 10] = [
+pub const NAMES: [&str; 11] = [
     "client-credentials-es256",
     "client-credentials-rs256",
     "refresh",
@@ -24,6 +25,7 @@ pub const NAMES: [&str; 10] = [
     "cached-token",
     "revocation",
     "memory",
+    "idle-stream",
     "start",
 ];
 
@@ -51,6 +53,7 @@ pub async fn measure(name: &str, plan: Plan) -> anyhow::Result<Vec<Row>> {
         "cached-token" => cached_token(plan).await,
         "revocation" => revocation::measure(plan).await,
         "memory" => memory(plan).await,
+        "idle-stream" => idle_stream::measure().await,
         "start" => start().await,
         _ => anyhow::bail!("there is no row {name}"),
     }

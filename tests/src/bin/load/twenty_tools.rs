@@ -31,7 +31,8 @@ pub struct TwentyTools {
 impl TwentyTools {
     /// Starts this program again as a resource server, enrolled at the Postern of `home`.
     pub async fn start(home: &Home) -> anyhow::Result<Self> {
-        let enrolled = Enrolled::at(home, "twenty-tools", "requests_per_minute = 1000000").await?;
+        let enrolled =
+            Enrolled::at(home, "twenty-tools", "requests_per_minute = 1000000\nopen_streams = 10000").await?;
         let file = home.folder().join("twenty-tools.json");
         fs::write(&file, serde_json::to_vec(&enrolled)?)?;
         let mut command = Command::new(std::env::current_exe()?);
