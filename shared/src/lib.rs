@@ -13,4 +13,6 @@ pub mod rate_limit;
 pub mod sealing;
 pub mod secret;
 pub mod telemetry;
+#[cfg(test)]
+mod test_clock;
 pub mod trace;

@@ -13,6 +13,8 @@ mod ephemeral;
 #[cfg(test)]
 mod fuzz_corpora;
 #[cfg(test)]
+mod manual_clock;
+#[cfg(test)]
 mod metrics_documented;
 #[cfg(test)]
 mod resource_server;

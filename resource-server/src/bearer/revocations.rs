@@ -156,7 +156,7 @@ fn revocable<'a>(token: &'a VerifiedToken, resource: &'a str) -> RevocableToken<
 mod tests {
     use super::{FeedState, Revocations};
     use crate::bearer::{
-        principal::Principal,
+        principal::{Principal, tests::principal},
         verified_token::{PrincipalShares, VerifiedToken},
     };
     use shared::protocol::{
@@ -167,20 +167,7 @@ mod tests {
     use std::{sync::Arc, time::Duration};
 
     fn token(grant: &str) -> VerifiedToken {
-        let principal = Principal {
-            issuer: "i".into(),
-            subject: "s".into(),
-            client_id: "c".into(),
-            scopes: ScopeSet::default(),
-            registered_scopes: ScopeSet::default(),
-            roles: vec![],
-            grant_id: Some(grant.into()),
-            token_id: "t".into(),
-            organization_id: None,
-            tenant_id: None,
-            issued_at: 0,
-            expires_at: 10,
-        };
+        let principal = Principal { grant_id: Some(grant.into()), expires_at: 10, ..principal() };
         VerifiedToken::new(principal, "k".into(), true, 0, &PrincipalShares::default())
     }
 

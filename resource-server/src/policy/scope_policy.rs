@@ -162,7 +162,7 @@ fn held_by(scope: &str, definitions: &[ResourceScope]) -> Vec<String> {
 mod tests {
     use super::{ScopePolicy, ScopeRuling};
     use crate::{
-        bearer::principal::Principal,
+        bearer::principal::{Principal, tests as fixture},
         mcp::tools_list::{Selection, ToolDefinition},
     };
     use shared::protocol::{resource_document::ResourceScope, scope::ScopeSet};
@@ -195,19 +195,12 @@ mod tests {
     }
 
     fn principal(scopes: &str, roles: &[&str], machine: bool) -> Principal {
+        let somebody = fixture::principal();
         Principal {
-            issuer: "i".into(),
-            subject: if machine { "c" } else { "u" }.into(),
-            client_id: "c".into(),
+            subject: if machine { somebody.client_id.clone() } else { somebody.subject },
             scopes: scopes.parse().expect("scopes"),
-            registered_scopes: ScopeSet::default(),
             roles: roles.iter().map(|role| (*role).to_owned()).collect(),
-            grant_id: None,
-            token_id: "t".into(),
-            organization_id: None,
-            tenant_id: None,
-            issued_at: 0,
-            expires_at: 1,
+            ..somebody
         }
     }
 

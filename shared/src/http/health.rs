@@ -138,25 +138,17 @@ fn answer(status: StatusCode, body: &serde_json::Value) -> Response {
 #[cfg(test)]
 mod tests {
     use super::{ReadinessCheck, health_router};
-    use crate::clock::{Clock, UnixSeconds};
+    use crate::test_clock::TestClock;
     use async_trait::async_trait;
     use axum::Router;
     use axum::body::Body;
     use axum::extract::Request;
     use http::StatusCode;
     use std::sync::Arc;
-    use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, Ordering};
+    use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
     use std::time::{Duration, Instant};
     use tokio_util::sync::CancellationToken;
     use tower::ServiceExt as _;
-
-    struct SetClock(AtomicI64);
-
-    impl Clock for SetClock {
-        fn now(&self) -> UnixSeconds {
-            self.0.load(Ordering::SeqCst)
-        }
-    }
 
     #[derive(Default)]
     struct Database {
@@ -186,7 +178,7 @@ mod tests {
     #[tokio::test]
     async fn readiness_is_honest_and_liveness_does_not_depend_on_it() {
         let (clock, database, shutdown) =
-            (Arc::new(SetClock(1_000.into())), Arc::new(Database::default()), CancellationToken::new());
+            (Arc::new(TestClock::at(1_000)), Arc::new(Database::default()), CancellationToken::new());
         let router = health_router(vec![database.clone()], clock.clone(), shutdown.clone());
         let fine = (StatusCode::OK, serde_json::json!({"status": "ok"}), false);
         for path in ["/livez", "/readyz", "/health"] {
@@ -195,7 +187,7 @@ mod tests {
         assert_eq!(database.looks.load(Ordering::SeqCst), 1, "once a second, whoever asks");
 
         database.broken.store(true, Ordering::SeqCst);
-        clock.0.fetch_add(1, Ordering::SeqCst);
+        clock.advance(1);
         let failing = serde_json::json!({"status": "not ready", "failing": {"database": "cannot be reached"}});
         for path in ["/readyz", "/health"] {
             assert_eq!(ask(&router, path).await, (StatusCode::SERVICE_UNAVAILABLE, failing.clone(), true), "{path}");

@@ -172,25 +172,16 @@ fn counter_key(bucket: &str, key: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::{Limit, RateLimiter};
-    use crate::clock::{Clock, UnixSeconds};
     use crate::ephemeral::{Count, Ephemeral, EphemeralError, MemoryEphemeral};
+    use crate::test_clock::TestClock;
     use async_trait::async_trait;
     use std::future::Future;
     use std::pin::pin;
     use std::sync::Arc;
-    use std::sync::atomic::{AtomicI64, Ordering};
     use std::task::{Context, Poll, Waker};
 
-    pub(super) struct SetClock(pub AtomicI64);
-
-    impl Clock for SetClock {
-        fn now(&self) -> UnixSeconds {
-            self.0.load(Ordering::SeqCst)
-        }
-    }
-
-    pub(super) fn in_memory() -> (Arc<SetClock>, RateLimiter) {
-        let clock = Arc::new(SetClock(1_000.into()));
+    pub(super) fn in_memory() -> (Arc<TestClock>, RateLimiter) {
+        let clock = Arc::new(TestClock::at(1_000));
         (clock.clone(), RateLimiter::new(Arc::new(MemoryEphemeral::new(clock))))
     }
 
@@ -233,12 +224,12 @@ mod tests {
             let decision = limiter.check("principal", "a", limit).await.unwrap();
             assert_eq!((decision.allowed, decision.remaining, decision.reset_seconds), (true, 120 - used, 60));
         }
-        clock.0.fetch_add(59, Ordering::SeqCst);
+        clock.advance(59);
         let refused = limiter.check("principal", "a", limit).await.unwrap();
         assert_eq!((refused.allowed, refused.remaining, refused.reset_seconds, refused.limit), (false, 0, 1, 120));
         assert!(limiter.check("principal", "b", limit).await.unwrap().allowed, "another principal");
         assert!(limiter.check("client", "a", limit).await.unwrap().allowed, "another bucket");
-        clock.0.fetch_add(1, Ordering::SeqCst);
+        clock.advance(1);
         assert_eq!(limiter.check("principal", "a", limit).await.unwrap().remaining, 119);
     }
 
@@ -267,7 +258,7 @@ mod tests {
         let limit = Limit::per_minute(1);
         let strict = RateLimiter::new(Arc::new(Gone));
         assert!(matches!(strict.check("b", "k", limit).await, Err(EphemeralError::Unavailable(_))));
-        let lenient = strict.with_local_fallback(Arc::new(SetClock(0.into())));
+        let lenient = strict.with_local_fallback(Arc::new(TestClock::at(0)));
         assert!(lenient.check("b", "k", limit).await.unwrap().allowed);
         assert!(!lenient.check("b", "k", limit).await.unwrap().allowed, "the limit still holds");
     }

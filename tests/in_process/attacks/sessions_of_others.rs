@@ -3,7 +3,7 @@
 
 use crate::resource_server::{
     server::{IN_TIME, Server, call, list, post},
-    sessions::{SETTINGS, accepting_events, bare, in_session, open_session, whoami},
+    sessions::{SETTINGS, accepting_events, bare, in_session, initialize, open_session, whoami},
     stateless_revision::{behind, read_until},
 };
 use axum::{
@@ -128,11 +128,8 @@ async fn nobody_chooses_the_id_of_a_session() {
     let server = Server::start_with(SETTINGS).await;
     let (alice, bob) = (server.token("mcp.read"), server.token_of("bob", "client", "mcp.read"));
     let session = open_session(&server, &alice).await;
-    let params =
-        json!({"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}});
-    let initialize = json!({"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": params}).to_string();
     for chosen in [session.as_str(), "11111111-1111-4111-8111-111111111111"] {
-        let answer = server.send(in_session(accepting_events(post(&bob, initialize.clone())), chosen)).await;
+        let answer = server.send(in_session(initialize(&bob, &json!({})), chosen)).await;
         assert_eq!(answer.status, StatusCode::NOT_FOUND, "{}", answer.text());
         assert!(!answer.headers.contains_key("mcp-session-id"));
     }

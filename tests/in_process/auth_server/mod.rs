@@ -24,7 +24,6 @@ mod home;
 mod introspect;
 pub mod keys;
 mod keys_at_start;
-mod manual_clock;
 pub mod memberships;
 mod metadata;
 mod metadata_promises;
@@ -55,6 +54,6 @@ mod token;
 mod userinfo;
 pub mod visitors;
 
+pub use crate::manual_clock::ManualClock;
 pub use answer::Answer;
-pub use manual_clock::ManualClock;
 pub use test_server::TestServer;

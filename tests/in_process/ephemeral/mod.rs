@@ -2,37 +2,27 @@
 
 mod outages;
 
-use shared::clock::{Clock, UnixSeconds};
+use crate::manual_clock::ManualClock;
 use shared::ephemeral::{Ephemeral, EphemeralError, MAX_KEY_BYTES, MAX_VALUE_BYTES, MemoryEphemeral, RedisEphemeral};
 use shared::random::{SystemRandom, random_id};
 use shared::rate_limit::{Limit, RateLimiter};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 use system_tests::{poll, redis};
 use tokio::task::JoinSet;
 
 const DEADLINE: Duration = Duration::from_secs(20);
 
-/// A clock that stands until it is moved.
-struct SetClock(AtomicI64);
-
-impl Clock for SetClock {
-    fn now(&self) -> UnixSeconds {
-        self.0.load(Ordering::SeqCst)
-    }
-}
-
 /// A store, and how time passes for it.
 struct Backend {
     store: Arc<dyn Ephemeral>,
-    clock: Option<Arc<SetClock>>,
+    clock: Option<Arc<ManualClock>>,
 }
 
 impl Backend {
     /// In memory, under a clock that is moved.
     fn memory() -> Self {
-        let clock = Arc::new(SetClock(1_000_000.into()));
+        let clock = Arc::new(ManualClock::at(1_000_000));
         Self { store: Arc::new(MemoryEphemeral::new(clock.clone())), clock: Some(clock) }
     }
 
@@ -45,7 +35,7 @@ impl Backend {
     /// Moves the clock where it can be moved; elsewhere whoever calls polls.
     fn pass(&self, seconds: i64) {
         if let Some(clock) = &self.clock {
-            clock.0.fetch_add(seconds, Ordering::SeqCst);
+            clock.advance(seconds);
         }
     }
 }

@@ -1,6 +1,9 @@
 //! Bodies, envelopes, eras and methods: what is answered to what is no message.
 
-use super::server::{Server, list, post, request};
+use super::{
+    server::{Server, list, post, request},
+    sessions::handshake,
+};
 use axum::{
     body::Body,
     http::{StatusCode, header},
@@ -187,10 +190,7 @@ async fn the_handshake_of_older_clients_works_without_a_session() {
     let server = Server::start().await;
     let token = server.token("mcp.read");
     for version in ["2025-03-26", "2025-06-18", "2025-11-25"] {
-        let params =
-            json!({"protocolVersion": version, "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}});
-        let initialize = json!({"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": params});
-        let answer = server.post(&token, &initialize).await;
+        let answer = server.post(&token, &handshake(version, &json!({}))).await;
         assert_eq!(answer.status, StatusCode::OK, "{}", answer.text());
         assert_eq!(answer.json()["result"]["protocolVersion"], version);
         assert!(!answer.headers.contains_key("mcp-session-id"));

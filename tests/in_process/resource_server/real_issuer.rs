@@ -1,10 +1,11 @@
 //! The two servers together, over HTTP and nothing else: enrolment, tokens, calls, revocation.
 
-use super::server::{IN_TIME, SetClock, call, in_memory, list, post, start_app};
+use super::server::{IN_TIME, call, in_memory, list, post, start_app};
 use crate::auth_server::{
     given::{Given, SECRET, TOKEN, basic, confidential_client, public_client},
     test_server::{RESOURCE, RESOURCE_SERVER, START, TestServer},
 };
+use crate::manual_clock::ManualClock;
 use auth_server::{
     audit::Actor,
     change_log::{Change, append},
@@ -33,7 +34,7 @@ use tower::ServiceExt as _;
 /// Both, the authorization server behind a port of its own.
 pub(super) struct Together {
     pub(super) issuer: TestServer,
-    pub(super) clock: Arc<SetClock>,
+    pub(super) clock: Arc<ManualClock>,
     router: Router,
     _stop: DropGuard,
 }

@@ -1,6 +1,7 @@
 //! A resource server in process, with a clock that tests move and an issuer that they play.
 
 use super::issuer::{self, Play};
+use crate::manual_clock::ManualClock;
 use axum::{
     Router,
     body::Body,
@@ -24,13 +25,7 @@ use shared::{
     random::{SharedRandom, SystemRandom},
     trace::Tracer,
 };
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicI64, Ordering},
-    },
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 use system_tests::poll::until;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
@@ -42,19 +37,10 @@ pub const IN_TIME: Duration = Duration::from_secs(10);
 /// Makes what answers in the place of the built-in tools.
 pub type MakeUpstream = Box<dyn FnOnce(&RmcpLimits) -> Arc<dyn Upstream>>;
 
-/// A clock that stands still until it is moved.
-pub struct SetClock(pub AtomicI64);
-
-impl Clock for SetClock {
-    fn now(&self) -> UnixSeconds {
-        self.0.load(Ordering::SeqCst)
-    }
-}
-
 /// The server under test.
 pub struct Server {
     pub issuer: Arc<Play>,
-    clock: Arc<SetClock>,
+    clock: Arc<ManualClock>,
     pub router: Router,
     pub stop: CancellationToken,
     metrics: Arc<Metrics>,
@@ -109,8 +95,8 @@ pub async fn start_app(
     signer: Arc<AssertionSigner>,
     upstream: Option<MakeUpstream>,
     store: Store,
-) -> (Router, Arc<SetClock>, CancellationToken) {
-    let clock = Arc::new(SetClock(NOW.into()));
+) -> (Router, Arc<ManualClock>, CancellationToken) {
+    let clock = Arc::new(ManualClock::at(NOW));
     let (router, stop) = start_app_at(issuer, settings, signer, upstream, store, clock.clone()).await;
     (router, clock, stop)
 }
@@ -229,7 +215,7 @@ impl Server {
         upstream: Option<MakeUpstream>,
         store: Store,
     ) -> Self {
-        Self::start_at(issuer, settings, signer, upstream, (store, Arc::new(SetClock(NOW.into()))))
+        Self::start_at(issuer, settings, signer, upstream, (store, Arc::new(ManualClock::at(NOW))))
     }
 
     fn start_at(
@@ -237,7 +223,7 @@ impl Server {
         settings: &str,
         signer: Arc<AssertionSigner>,
         upstream: Option<MakeUpstream>,
-        (store, clock): (Store, Arc<SetClock>),
+        (store, clock): (Store, Arc<ManualClock>),
     ) -> Self {
         let (app, stop) = build_app(&issuer.url, settings, signer, upstream, store, clock.clone());
         let metrics = app.metrics.clone();
@@ -266,7 +252,7 @@ impl Server {
     }
 
     pub fn advance(&self, seconds: i64) {
-        self.clock.0.fetch_add(seconds, Ordering::SeqCst);
+        self.clock.advance(seconds);
     }
 
     /// The claims of a good token of alice.

@@ -21,12 +21,16 @@ use system_tests::{
 
 pub const SETTINGS: &str = "legacy_sessions = true";
 
+/// The handshake of a client of this revision with these capabilities, as a message.
+pub fn handshake(revision: &str, capabilities: &Value) -> Value {
+    let params =
+        json!({"protocolVersion": revision, "capabilities": capabilities, "clientInfo": {"name": "t", "version": "1"}});
+    json!({"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": params})
+}
+
 /// The handshake of a client with these capabilities.
 pub fn initialize(token: &str, capabilities: &Value) -> Request<Body> {
-    let params = json!({"protocolVersion": "2025-11-25", "capabilities": capabilities,
-        "clientInfo": {"name": "t", "version": "1"}});
-    let initialize = json!({"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": params});
-    accepting_events(post(token, initialize.to_string()))
+    accepting_events(post(token, handshake("2025-11-25", capabilities).to_string()))
 }
 
 pub async fn open_session(server: &Server, token: &str) -> String {
@@ -199,9 +203,7 @@ async fn one_session_too_many_closes_the_idlest_for_good() {
 async fn who_cannot_read_a_stream_is_answered_in_json_without_a_session() {
     let server = Server::start_with(SETTINGS).await;
     let token = server.token("mcp.read");
-    let params =
-        json!({"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}});
-    let initialize = json!({"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": params}).to_string();
+    let initialize = handshake("2025-06-18", &json!({})).to_string();
     for accept in [None, Some("*/*"), Some("application/json")] {
         let mut request = post(&token, initialize.clone());
         request.headers_mut().extend(accept.map(|accept| (header::ACCEPT, accept.parse().expect("a value"))));

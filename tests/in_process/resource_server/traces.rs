@@ -22,7 +22,7 @@ use shared::{
     random::{SharedRandom, SystemRandom},
     trace::Tracer,
 };
-use std::sync::{Arc, Mutex, atomic::Ordering};
+use std::sync::{Arc, Mutex};
 use system_tests::poll::until;
 use tokio_util::sync::CancellationToken;
 
@@ -91,7 +91,7 @@ async fn one_call_is_one_trace_through_both_servers() {
     let token = both.issuer.redeem(&code).await.text("access_token");
     assert_eq!(both.served(&token, &list()).await.0, StatusCode::OK);
     // The feed has said nothing for so long that each token is asked about.
-    both.clock.0.fetch_add(40, Ordering::SeqCst);
+    both.clock.advance(40);
     both.issuer.clock.advance(40);
     let mut request = post(&token, call("whoami", json!({})).to_string());
     let traceparent = format!("00-{TRACE}-{CLIENT_SPAN}-01").parse().expect("a value");

@@ -1,6 +1,6 @@
 use super::{EndingStream, PIECE_MAX_BYTES, StreamEnd};
 use crate::bearer::{
-    principal::Principal,
+    principal::{Principal, tests::principal},
     revocations::Revocations,
     verified_token::{PrincipalShares, VerifiedToken},
 };
@@ -8,7 +8,6 @@ use bytes::Bytes;
 use futures_util::{StreamExt as _, stream};
 use http_body::{Body as _, Frame};
 use http_body_util::{BodyExt as _, Full, StreamBody, combinators::BoxBody};
-use shared::protocol::scope::ScopeSet;
 use std::{convert::Infallible, sync::Arc, time::Duration};
 use tokio_util::sync::CancellationToken;
 
@@ -16,20 +15,7 @@ use tokio_util::sync::CancellationToken;
 const DEADLINE: Duration = Duration::from_secs(20);
 
 fn token() -> Arc<VerifiedToken> {
-    let principal = Principal {
-        issuer: "i".into(),
-        subject: "s".into(),
-        client_id: "c".into(),
-        scopes: ScopeSet::default(),
-        roles: vec![],
-        registered_scopes: ScopeSet::default(),
-        grant_id: None,
-        token_id: "t".into(),
-        organization_id: None,
-        tenant_id: None,
-        issued_at: 0,
-        expires_at: 900,
-    };
+    let principal = Principal { expires_at: 900, ..principal() };
     Arc::new(VerifiedToken::new(principal, "k".into(), true, 0, &PrincipalShares::default()))
 }
 
