@@ -6,11 +6,13 @@
 
 mod wording;
 
-use crate::issuer::jwks::COOL_DOWN_SECONDS;
-use crate::mcp::{
-    allow_link::AllowLink,
-    json_rpc_error::{INTERNAL_ERROR, INVALID_REQUEST, JsonRpcError, REFUSED},
-    request_id::RequestId,
+use crate::{
+    issuer::jwks::COOL_DOWN_SECONDS,
+    mcp::{
+        allow_link::AllowLink,
+        json_rpc_error::{INTERNAL_ERROR, INVALID_REQUEST, JsonRpcError, REFUSED},
+        request_id::RequestId,
+    },
 };
 use axum::body::Body;
 use http::{
@@ -23,8 +25,8 @@ use shared::{
     rate_limit::RateDecision,
 };
 use wording::{
-    Form, INVALID_TOKEN, JSON, NO_TOKEN, RATE_LIMITED, TOO_MANY_CALLS, TOO_MANY_STREAMS, TWO_TOKENS, answer, json,
-    takes_json,
+    Form, INVALID_TOKEN, JSON, NO_TOKEN, NOT_TRIED, RATE_LIMITED, TOO_MANY_CALLS, TOO_MANY_STREAMS, TWO_TOKENS,
+    UNAVAILABLE, UNKNOWN_KEY, answer, json, takes_json,
 };
 
 /// Everything a request can be refused for.
@@ -218,17 +220,10 @@ pub fn upstream_too_slow_error() -> JsonRpcError {
 
 /// After this many seconds it is worth trying again when something is down.
 pub const UNAVAILABLE_RETRY_AFTER_SECONDS: u64 = 5;
-/// After this many a block of addresses has signatures left again.
+/// After this many seconds a block of addresses has signatures left again.
 const NOT_TRIED_RETRY_AFTER_SECONDS: u64 = 1;
-const UNKNOWN_KEY: &str =
-    "The token's key is not known here yet: send the token again after the seconds of Retry-After";
-const NOT_TRIED: &str =
-    "Too many forged tokens come from this network to look at this one: send it again after the seconds of Retry-After";
-/// After this many when too many calls are running.
+/// After this many seconds one of too many calls or streams may be over.
 const BUSY_RETRY_AFTER_SECONDS: u64 = 1;
-
-/// Something is down, or not known yet.
-const UNAVAILABLE: &str = "Temporarily unavailable: try again after the seconds of Retry-After";
 
 /// Writes refusals for one resource: it knows the URL of its metadata and what to ask for first.
 #[derive(Debug, Clone)]

@@ -64,6 +64,13 @@ pub(super) const TOO_MANY_STREAMS: PlainRefusal = PlainRefusal {
     advice: ": close one of them.",
 };
 
+/// Something is down, or not known yet.
+pub(super) const UNAVAILABLE: &str = "Temporarily unavailable: try again after the seconds of Retry-After";
+pub(super) const UNKNOWN_KEY: &str =
+    "The token's key is not known here yet: send the token again after the seconds of Retry-After";
+pub(super) const NOT_TRIED: &str =
+    "Too many forged tokens come from this network to look at this one: send it again after the seconds of Retry-After";
+
 /// How a refusal is said.
 #[derive(Clone, Copy)]
 pub(super) enum Form<'i> {

@@ -33,7 +33,7 @@ use tokio_util::sync::CancellationToken;
 const JSON: &str = "application/json";
 const EVENT_STREAM: &str = "text/event-stream";
 /// Calls that run when the server stops have this much less than everything else to finish: what they then hear still arrives.
-const LAST_WORDS: Duration = Duration::from_millis(500);
+const TIME_TO_HEAR: Duration = Duration::from_millis(500);
 
 /// What rmcp is set to; the pipeline in front has checked the same things already.
 #[derive(Clone)]
@@ -195,7 +195,7 @@ fn drained(stop: &CancellationToken) -> CancellationToken {
     let end = drained.clone();
     tokio::spawn(async move {
         stop.cancelled().await;
-        tokio::time::sleep(DRAIN.saturating_sub(LAST_WORDS)).await;
+        tokio::time::sleep(DRAIN.saturating_sub(TIME_TO_HEAR)).await;
         end.cancel();
     });
     drained

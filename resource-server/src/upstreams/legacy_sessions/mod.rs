@@ -43,7 +43,7 @@ use transport::SessionTransport;
 /// A longer `initialize` is refused: what it says stays in memory as long as its session, and where other processes find it.
 pub(super) const HANDSHAKE_MAX_BYTES: usize = 16 * 1024;
 /// How often a process looks for the answer to a call of another one.
-const LOOK_EVERY: Duration = Duration::from_millis(500);
+const ANSWER_LOOK_EVERY: Duration = Duration::from_millis(500);
 /// How often it looks which of its sessions were ended elsewhere though nothing of them runs here.
 const SWEEP_EVERY: Duration = Duration::from_secs(60);
 
@@ -220,7 +220,7 @@ impl LegacySessions {
                     match answers.find(&id, &process, number).await {
                         Ok(Kept::Answer(answer)) => return Some(*answer),
                         Ok(Kept::Another) => return None,
-                        Ok(Kept::Nothing) | Err(_) => tokio::time::sleep(LOOK_EVERY).await,
+                        Ok(Kept::Nothing) | Err(_) => tokio::time::sleep(ANSWER_LOOK_EVERY).await,
                     }
                 }
             };
