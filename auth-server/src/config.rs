@@ -8,7 +8,7 @@ use crate::{
 use shared::{
     config::{
         ConfigurationError, DurationSeconds, Problem, PublicUrl, SharedSettings, Sources, between, check_metrics_apart,
-        warnings,
+        listener_warnings,
     },
     db::DatabaseUrl,
     http::AddressRange,
@@ -135,7 +135,7 @@ impl Settings {
     /// What may be meant so, and mostly is not.
     pub fn warnings(&self) -> Vec<Problem> {
         let own = &self.auth_server;
-        warnings(&self.shared, "auth_server", &own.public_url, &own.listen)
+        listener_warnings(&self.shared, "auth_server", &own.public_url, &own.listen)
     }
 
     fn contradictions(&self) -> Vec<Problem> {

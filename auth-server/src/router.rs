@@ -86,20 +86,26 @@ struct Route {
     place: Place,
     readers: Readers,
     answers: fn() -> MethodRouter<Arc<App>>,
+    /// Whether it waits for something, and must not when the server stops.
+    waits: bool,
     when: fn(&Settings) -> bool,
 }
 
 impl Route {
     const fn public(place: Place, path: &'static str, answers: fn() -> MethodRouter<Arc<App>>) -> Self {
-        Self { path, place, readers: Readers::Everybody, answers, when: |_| true }
+        Self { path, place, readers: Readers::Everybody, answers, waits: false, when: |_| true }
     }
 
     const fn private(place: Place, path: &'static str, answers: fn() -> MethodRouter<Arc<App>>) -> Self {
-        Self { path, place, readers: Readers::Nobody, answers, when: |_| true }
+        Self { path, place, readers: Readers::Nobody, answers, waits: false, when: |_| true }
     }
 
     const fn administered(path: &'static str) -> Self {
         Self { readers: Readers::Administrators, ..Self::private(Place::Issuer, path, MethodRouter::new) }
+    }
+
+    const fn that_waits(self) -> Self {
+        Self { waits: true, ..self }
     }
 
     const fn only_when(self, when: fn(&Settings) -> bool) -> Self {
@@ -128,7 +134,7 @@ const TABLE: &[Route] = &[
     }),
     Route::public(Place::Issuer, paths::USERINFO, || get(userinfo::get).post(userinfo::post)),
     Route::private(Place::Issuer, paths::RESOURCES, || put(resource_registry::put)),
-    Route::private(Place::Issuer, paths::EVENTS, || post(events::poll)),
+    Route::private(Place::Issuer, paths::EVENTS, || post(events::poll)).that_waits(),
     Route::public(Place::Issuer, paths::OPENAPI, || get(admin::document)),
     Route::administered("/api/admin/users"),
     Route::administered("/api/admin/users/{id}"),
@@ -266,7 +272,7 @@ fn full_path(route: &Route, issuer_path: &str) -> String {
 
 fn answers(route: &Route, stopping: &events::Stopping) -> MethodRouter<Arc<App>> {
     let mut answers = (route.answers)();
-    if route.path == paths::EVENTS {
+    if route.waits {
         answers = answers.layer(Extension(stopping.clone()));
     }
     match route.readers {

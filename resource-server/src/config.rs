@@ -12,7 +12,7 @@ use crate::mcp::host_and_origin::HostAndOrigin;
 use shared::{
     config::{
         ByteSize, ConfigurationError, DurationSeconds, Problem, PublicUrl, SettingsList, SharedSettings, Sources,
-        between, check_metrics_apart, warnings,
+        between, check_metrics_apart, listener_warnings,
     },
     db::DatabaseUrl,
     protocol::{access_token_claims::ACCESS_TOKEN_TTL_SECONDS, jwt::AssertionSigner, token_algorithm::TokenAlgorithm},
@@ -176,7 +176,7 @@ impl Settings {
     /// What may be meant so, and mostly is not.
     pub fn warnings(&self) -> Vec<Problem> {
         let own = &self.resource_server;
-        warnings(&self.shared, "resource_server", &own.public_url, &own.listen)
+        listener_warnings(&self.shared, "resource_server", &own.public_url, &own.listen)
     }
 
     fn contradictions(&self) -> Vec<Problem> {

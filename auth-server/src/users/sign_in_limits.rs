@@ -36,25 +36,33 @@ pub struct Spent {
 
 /// Whose password is tried, from where.
 pub struct Guess {
-    counters: [(&'static str, String, Limit); 3],
+    counters: [Counter; 3],
 }
 
-/// Which of the counters belongs to an account, wherever its guesses come from.
-const FROM_EVERYWHERE: usize = 1;
+struct Counter {
+    bucket: &'static str,
+    key: String,
+    limit: Limit,
+    /// Whether the caller may hear how much is left: only where all guesses are the caller's own.
+    is_told: bool,
+}
 
 impl Guess {
     /// A guess for the account that `typed` names, if there is one, in a browser where `known` signed in before.
     pub fn of(typed: &str, block: AddressBlock, known: Option<&User>) -> Self {
         // In the form by which accounts are found, or every way to write an address would have guesses of its own. Hashed: counters may lie in another store, and addresses of people have no business there.
         let account = URL_SAFE_NO_PAD.encode(Sha256::digest(key_of(typed).as_bytes()));
-        let by_account_and_block = ("sign-in account and block", format!("{account} {block}"), BY_ACCOUNT_AND_BLOCK);
+        let told = |bucket, key, limit| Counter { bucket, key, limit, is_told: true };
+        let untold = |bucket, key, limit| Counter { bucket, key, limit, is_told: false };
+        let by_account_and_block =
+            told("sign-in account and block", format!("{account} {block}"), BY_ACCOUNT_AND_BLOCK);
         let by_account =
             match known.filter(|user| Email::parse(typed).is_ok_and(|typed| typed.key() == user.email.key())) {
-                Some(user) => ("sign-in known device", user.id.clone(), BY_KNOWN_DEVICE),
-                None => ("sign-in account", account, BY_ACCOUNT),
+                Some(user) => untold("sign-in known device", user.id.clone(), BY_KNOWN_DEVICE),
+                None => untold("sign-in account", account, BY_ACCOUNT),
             };
-        let counters = [by_account_and_block, by_account, ("sign-in block", block.to_string(), BY_BLOCK)];
-        Self { counters }
+        let by_block = told("sign-in block", block.to_string(), BY_BLOCK);
+        Self { counters: [by_account_and_block, by_account, by_block] }
     }
 
     /// Counts the guess; the limit that there were too many for: then it is not counted, and nothing may be compared.
@@ -62,11 +70,11 @@ impl Guess {
     /// # Errors
     /// [`EphemeralError`] when the counters do not answer: then nothing is tried.
     pub async fn begin(&self, limits: &RateLimiter) -> Result<Option<Spent>, EphemeralError> {
-        for (index, (bucket, key, limit)) in self.counters.iter().enumerate() {
+        for (index, Counter { bucket, key, limit, is_told }) in self.counters.iter().enumerate() {
             let decision = limits.check(bucket, key, *limit).await?;
             if !decision.allowed {
                 self.take_back_first(index + 1, limits).await?;
-                let told = (index != FROM_EVERYWHERE).then_some(decision);
+                let told = is_told.then_some(decision);
                 return Ok(Some(Spent { retry_after_seconds: decision.reset_seconds, told }));
             }
         }
@@ -82,7 +90,7 @@ impl Guess {
     }
 
     async fn take_back_first(&self, count: usize, limits: &RateLimiter) -> Result<(), EphemeralError> {
-        for (bucket, key, _) in &self.counters[..count] {
+        for Counter { bucket, key, .. } in &self.counters[..count] {
             limits.take_back(bucket, key).await?;
         }
         Ok(())

@@ -11,7 +11,12 @@ pub fn check_metrics_apart(key: &str, metrics: &[SocketAddr], public: &[SocketAd
 }
 
 /// What may be meant so where a server is reached, and mostly is not: `table` is where `public_url` and `listen` are set.
-pub fn warnings(shared: &SharedSettings, table: &str, public_url: &PublicUrl, listen: &[SocketAddr]) -> Vec<Problem> {
+pub fn listener_warnings(
+    shared: &SharedSettings,
+    table: &str,
+    public_url: &PublicUrl,
+    listen: &[SocketAddr],
+) -> Vec<Problem> {
     // Behind a proxy another port is as it should be.
     let has_proxy = !shared.trusted_proxies.is_empty();
     warn_of_other_port(table, public_url, listen).filter(|_| !has_proxy).into_iter().collect()

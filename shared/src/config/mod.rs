@@ -23,7 +23,7 @@ pub use collector_url::CollectorUrl;
 pub use command::{ConfigCommand, PrintFormat, write_warnings};
 pub use connection_url::RedisUrl;
 pub use data_dir::DataDirError;
-pub use listeners::{check_metrics_apart, warnings};
+pub use listeners::{check_metrics_apart, listener_warnings};
 pub use misspelt::misspelt_variables;
 pub use problem::{ConfigurationError, Origin, Problem, describe_failure};
 pub use public_url::PublicUrl;
