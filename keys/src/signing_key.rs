@@ -237,7 +237,7 @@ mod tests {
             let keys = VerificationKeys::from_jwks(&JwkSet::parse(&published).expect("set"));
             let verified = verify_jws(&token, &keys, &JwsProfile::ACCESS_TOKEN).expect("verified");
             assert_eq!(verified.kid.as_deref(), Some(key.kid()));
-            assert_eq!(verified.payload["iss"], "https://as.example");
+            assert_eq!(verified.payload.get("iss"), Some(&json!("https://as.example")));
             assert_eq!(key.public_jwk().thumbprint(), key.kid());
             assert!(
                 key.sign("at+jwt", &"no object").is_ok_and(|token| verify_jws(
