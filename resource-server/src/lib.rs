@@ -18,6 +18,8 @@ mod readiness;
 pub mod refusal;
 mod router;
 pub mod serve;
+#[cfg(test)]
+mod test_clock;
 pub mod trusted_issuers;
 pub mod upstreams;
 mod weak_map;

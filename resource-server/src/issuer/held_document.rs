@@ -117,27 +117,19 @@ impl<T: Clone + Send + Sync + 'static> HeldDocument<T> {
 #[cfg(test)]
 mod tests {
     use super::{FetchError, Freshness, HeldDocument};
-    use shared::clock::{Clock, UnixSeconds};
+    use crate::test_clock::TestClock;
+    use shared::clock::UnixSeconds;
     use std::sync::{
         Arc,
-        atomic::{AtomicBool, AtomicI64, AtomicU32, Ordering::SeqCst},
+        atomic::{AtomicBool, AtomicU32, Ordering::SeqCst},
     };
 
     const FRESHNESS: Freshness =
         Freshness { fresh_seconds: 100, usable_seconds: 1000, pause_seconds: 50, empty_pause_seconds: 5 };
 
-    #[derive(Default)]
-    struct HandClock(AtomicI64);
-
-    impl Clock for HandClock {
-        fn now(&self) -> UnixSeconds {
-            self.0.load(SeqCst)
-        }
-    }
-
     /// An issuer whose document is the number of the fetch.
     struct Stage {
-        clock: Arc<HandClock>,
+        clock: Arc<TestClock>,
         held: Arc<HeldDocument<u32>>,
         fetches: Arc<AtomicU32>,
         is_broken: Arc<AtomicBool>,
@@ -150,7 +142,7 @@ mod tests {
 
     impl Stage {
         fn new() -> Self {
-            let clock = Arc::new(HandClock::default());
+            let clock = Arc::new(TestClock::default());
             let held = Arc::new(HeldDocument::new("u".to_owned(), FRESHNESS, clock.clone()));
             Self { clock, held, fetches: Arc::default(), is_broken: Arc::default() }
         }
@@ -160,7 +152,7 @@ mod tests {
         }
 
         async fn try_at(&self, now: UnixSeconds) -> Result<u32, FetchError> {
-            self.clock.0.store(now, SeqCst);
+            self.clock.set(now);
             let (fetches, is_broken) = (self.fetches.clone(), self.is_broken.clone());
             let fetch = || async move {
                 let number = fetches.fetch_add(1, SeqCst) + 1;

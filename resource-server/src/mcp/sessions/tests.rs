@@ -1,25 +1,17 @@
 use super::{SESSION_ID_MAX_BYTES, SessionLimits, Sessions};
-use crate::bearer::principal::PrincipalKey;
+use crate::{bearer::principal::PrincipalKey, test_clock::TestClock};
 use async_trait::async_trait;
 use shared::{
-    clock::{Clock, UnixSeconds},
+    clock::UnixSeconds,
     ephemeral::{Count, Ephemeral, EphemeralError, MemoryEphemeral},
 };
 use std::sync::{
     Arc,
-    atomic::{AtomicI64, AtomicUsize, Ordering},
+    atomic::{AtomicUsize, Ordering},
 };
 
 const LIFETIME: i64 = 86_400;
 const MOST: usize = 16;
-
-struct SetClock(AtomicI64);
-
-impl Clock for SetClock {
-    fn now(&self) -> UnixSeconds {
-        self.0.load(Ordering::SeqCst)
-    }
-}
 
 /// A store that counts what is written to it.
 struct Counting {
@@ -81,7 +73,7 @@ impl Ephemeral for Counting {
 
 /// Sessions in a store whose clock stands at zero: only `now` moves.
 fn sessions(idle_seconds: i64) -> (Sessions, Arc<Counting>) {
-    let inner = MemoryEphemeral::new(Arc::new(SetClock(0.into())));
+    let inner = MemoryEphemeral::new(Arc::new(TestClock::default()));
     let store = Arc::new(Counting { inner, written: AtomicUsize::new(0) });
     (of("r", idle_seconds, &store), store)
 }

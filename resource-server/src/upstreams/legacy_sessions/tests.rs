@@ -1,6 +1,7 @@
 use super::{
     LegacySessions, Message, SESSION_HEADER, SessionSettings, SessionTransport, SharedSessions, SharingProcess,
 };
+use crate::test_clock::TestClock;
 use futures_util::{FutureExt as _, Stream, StreamExt as _};
 use http::{HeaderMap, HeaderValue, Method};
 use rmcp::{
@@ -14,26 +15,15 @@ use rmcp::{
 };
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
-use shared::{
-    clock::{Clock, SharedClock, UnixSeconds},
-    ephemeral::MemoryEphemeral,
-};
+use shared::{clock::SharedClock, ephemeral::MemoryEphemeral};
 use std::{sync::Arc, time::Duration};
 
 /// Who has not come by then waits.
 const A_WHILE: Duration = Duration::from_millis(50);
 const IN_TIME: Duration = Duration::from_secs(10);
 
-struct NoTime;
-
-impl Clock for NoTime {
-    fn now(&self) -> UnixSeconds {
-        0
-    }
-}
-
 fn sessions() -> Arc<LegacySessions> {
-    let clock: SharedClock = Arc::new(NoTime);
+    let clock: SharedClock = Arc::new(TestClock::default());
     LegacySessions::new(&SessionSettings {
         idle: Duration::from_secs(60),
         lifetime_seconds: 60,
