@@ -12,6 +12,7 @@ use http::request::Parts;
 use shared::{
     clock::UnixSeconds,
     http::ClientAddress,
+    rate_limit::RateDecision,
     trace::{SpanKind, begin},
 };
 
@@ -32,8 +33,7 @@ impl Pipeline {
             Err(digest) => digest,
         };
         let block = parts.extensions.get::<ClientAddress>().map(|address| address.block());
-        let guesser =
-            block.map(|block| Guesser { budget: self.failures.clone(), signatures: self.signatures.clone(), block });
+        let guesser = block.map(|block| Guesser::new(self.failures.clone(), self.signatures.clone(), block));
         let cause = if let Some(refusal) = self.identify.refused.recall(&digest, now) {
             NotIdentified::Unfit(refusal)
         } else {
@@ -41,7 +41,7 @@ impl Pipeline {
             if let Some(guesser) = &guesser
                 && self.identify.issuers.would_ask(text, &digest, now)
             {
-                check(guesser).await?;
+                refuse(guesser.refusal().await)?;
             }
             // A future of kilobytes, in a box so that it is not moved about with requests that need none of it.
             let verified = Box::pin(self.identify.verify(text, digest, guesser.as_ref(), now));
@@ -51,15 +51,15 @@ impl Pipeline {
             }
         };
         if let Some(guesser) = guesser.filter(|_| cause.is_guess()) {
-            check(&guesser).await?;
-            guesser.count().await;
+            refuse(guesser.pay().await)?;
         }
         Err(refusal(cause))
     }
 }
 
-async fn check(guesser: &Guesser) -> Result<(), Refusal> {
-    guesser.refusal().await.map_or(Ok(()), |counted| Err(Refusal::TooManyFailures { counted }))
+/// With 429, where a budget is used up.
+fn refuse(spent: Option<RateDecision>) -> Result<(), Refusal> {
+    spent.map_or(Ok(()), |counted| Err(Refusal::TooManyFailures { counted }))
 }
 
 fn refusal(cause: NotIdentified) -> Refusal {

@@ -159,11 +159,20 @@ impl TokenIntrospection {
     ) -> Result<Answer, Unanswered> {
         let Some(_place) = self.questions.place().await else { return Err(Unanswered::NotNow) };
         let now = self.clock.now();
-        if let Some(guesser) = guesser
+        if let Some(guesser) = &guesser
             && let Some(counted) = guesser.refusal().await
         {
             return Err(Unanswered::Spent(counted));
         }
+        let answer = self.judge_exchange(token, digest, now).await;
+        // Here, because whoever sent it may have hung up by now, and would guess for nothing.
+        if let (Ok(None) | Err(Unanswered::Declined), Some(guesser)) = (&answer, guesser) {
+            guesser.pay().await;
+        }
+        answer
+    }
+
+    async fn judge_exchange(&self, token: &str, digest: TokenDigest, now: UnixSeconds) -> Result<Answer, Unanswered> {
         match self.exchange(token, now).await {
             Ok(answer) => {
                 self.unreadable_in_a_row.store(0, Ordering::Release);

@@ -17,10 +17,11 @@ use shared::{
 };
 use std::{
     pin::pin,
-    sync::atomic::Ordering,
+    sync::{Arc, atomic::Ordering},
     time::{Duration, Instant},
 };
 use system_tests::poll::until;
+use tokio::sync::Notify;
 
 /// Tokens of `claims`, each naming another key that nobody ever published.
 fn forged(claims: &Value, count: usize) -> Vec<String> {
@@ -157,6 +158,34 @@ async fn a_flood_of_opaque_tokens_neither_hammers_the_issuer_nor_locks_out_who_i
         server.send(from("one-and-the-same", "198.51.100.1:1")).await;
     }
     assert_eq!(foreign.introspection.asked(), asked + 1, "what is not known is remembered");
+}
+
+#[tokio::test]
+async fn whoever_hangs_up_on_a_guess_has_guessed() {
+    const BUDGET: usize = 5;
+    let foreign = foreign_issuer::start().await;
+    let asking = "introspection = \"opaque\"\nclient_id = \"mcp\"\nclient_secret = \"a secret\"";
+    let server = Server::start_with(&format!("forged_tokens_per_minute = {BUDGET}\n{}", foreign.trusted(asking))).await;
+    let gate = Arc::new(Notify::new());
+    foreign.introspection.answer(Instead::Late(gate.clone()));
+    let series = format!("postern_introspections_total{{issuer=\"{}\",outcome=\"answered\"}}", foreign.issuer);
+    let reached = |count: usize, asked: usize| (asked >= count).then_some(());
+    for number in 1..=20 {
+        let guess = format!("guess-{number}");
+        let asked = until("it is asked about", IN_TIME, || async { reached(number, foreign.introspection.asked()) });
+        tokio::select! {
+            biased;
+            answer = server.send(from(&guess, "203.0.113.9:1")) => {
+                assert_eq!((answer.status, number), (StatusCode::TOO_MANY_REQUESTS, BUDGET + 1));
+                return;
+            }
+            asked = asked => asked.expect("asked"),
+        }
+        gate.notify_one();
+        let answered = || crate::metrics_documented::value_of(&server.metrics(), &series).unwrap_or_default() as usize;
+        until("it is answered", IN_TIME, || async { reached(number, answered()) }).await.expect("answered");
+    }
+    panic!("it guesses on and on");
 }
 
 #[tokio::test]
