@@ -15,6 +15,12 @@ use shared::{
     rate_limit::RateDecision,
     trace::{SpanKind, begin},
 };
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// Who hears that a token was not looked at hears it no sooner after the request: many times what a look at a signature takes, so that time does not
+/// tell whether there was one, and so whose name is known here.
+pub const UNTRIED_AFTER: Duration = Duration::from_millis(2);
 
 impl Pipeline {
     /// The text of the caller's token.
@@ -34,6 +40,7 @@ impl Pipeline {
         };
         let block = parts.extensions.get::<ClientAddress>().map(|address| address.block());
         let guesser = block.map(|block| Guesser::new(self.failures.clone(), self.signatures.clone(), block));
+        let begun = Instant::now();
         let cause = if let Some(refusal) = self.identify.refused.recall(&digest, now) {
             NotIdentified::Unfit(refusal)
         } else {
@@ -50,6 +57,9 @@ impl Pipeline {
                 Err(cause) => cause,
             }
         };
+        if cause == NotIdentified::Untried {
+            tokio::time::sleep_until(begun + UNTRIED_AFTER).await;
+        }
         if let Some(guesser) = guesser.filter(|_| cause.is_guess()) {
             refuse(guesser.pay().await)?;
         }

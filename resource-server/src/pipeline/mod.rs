@@ -45,6 +45,7 @@ use tokio_util::sync::CancellationToken;
 
 use count_call::Rates;
 use count_requests::refuse_over_limit;
+pub use identify_caller::UNTRIED_AFTER;
 pub use limits::{PipelineLimits, ToolLimits, tool_limits};
 pub use metrics::PipelineMetrics;
 use read_message::Incoming;

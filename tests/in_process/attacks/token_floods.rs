@@ -9,7 +9,7 @@ use crate::resource_server::{
 };
 use axum::http::StatusCode;
 use futures_util::future::join_all;
-use resource_server::issuer::questions::QUESTIONS_AT_ONCE;
+use resource_server::{issuer::questions::QUESTIONS_AT_ONCE, pipeline::UNTRIED_AFTER};
 use serde_json::{Value, json};
 use shared::{
     protocol::{jwt::AssertionSigner, security_event::RevocationKind},
@@ -318,8 +318,11 @@ async fn who_is_known_here_is_not_learned_from_wrong_signatures() {
         tokens
     };
     for (known, unknown) in tokens_of("ann").iter().zip(&tokens_of("nobody")) {
+        let begun = Instant::now();
         let known = server.send(from(known, "203.0.113.9:1")).await;
+        let between = Instant::now();
         let unknown = server.send(from(unknown, "203.0.113.9:1")).await;
+        assert!(between - begun >= UNTRIED_AFTER && between.elapsed() >= UNTRIED_AFTER, "time tells nothing");
         assert_eq!(known.status, StatusCode::SERVICE_UNAVAILABLE, "{}", known.text());
         assert_eq!((known.status, known.text()), (unknown.status, unknown.text()));
         assert_eq!(known.header("retry-after"), unknown.header("retry-after"));
