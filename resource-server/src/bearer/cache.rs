@@ -57,13 +57,6 @@ impl TokenCache {
         drop(left);
     }
 
-    /// Forgets one token.
-    pub fn forget(&self, digest: &TokenDigest) {
-        let mut shard = self.write(digest);
-        shard.young.remove(digest);
-        shard.old.remove(digest);
-    }
-
     /// Forgets every token: a key was revoked.
     pub fn forget_all(&self) {
         for shard in self.0.iter() {
@@ -137,7 +130,7 @@ mod tests {
         assert!(cache.get(&[2; 32], 1000 + CACHE_MAX_AGE_SECONDS).is_none());
         assert!(cache.get(&[2; 32], 999).is_none());
         assert!(cache.get(&[3; 32], 1000).is_none());
-        cache.forget(&[2; 32]);
+        cache.forget_all();
         assert!(cache.get(&[2; 32], 1001).is_none());
     }
 
