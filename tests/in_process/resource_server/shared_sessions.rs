@@ -219,12 +219,13 @@ async fn what_runs_here_is_cancelled_and_ended_from_there() {
     let ([first, second], [ones, others]) = two_suites(&redis).await;
     let token = first.token("mcp.read");
     let session = open_session(&first, &token).await;
-    let (_cancelled, _) = begin(&first, &token, &session, &endless(7), "begun").await;
+    let (cancelled, _) = begin(&first, &token, &session, &endless(7), "begun").await;
     let (_ended, _) = begin(&second, &token, &session, &endless(8), "begun").await;
     let listening = first.open(in_session(bare("GET", &token), &session)).await.into_body();
     let cancel = json!({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": 7}});
     assert_eq!(status(&second, post(&token, cancel.to_string()), &session).await, StatusCode::ACCEPTED);
     runs(0, &ones).await;
+    rest(cancelled).await;
     assert_eq!(others.running(), 1, "nothing else was cancelled");
     assert!(first.send(in_session(bare("DELETE", &token), &session)).await.status.is_success());
     runs(0, &others).await;

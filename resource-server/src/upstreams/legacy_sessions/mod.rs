@@ -179,7 +179,7 @@ impl LegacySessions {
     fn register(&self, id: &SessionId, inner: transport::Inner) -> SessionTransport {
         let here = Arc::new(LocalSession::new(id.clone()));
         self.locked().insert(id.clone(), here.clone());
-        SessionTransport::new(inner, here, self.answers.clone(), self.shared.clone())
+        SessionTransport::new(inner, here, self)
     }
 
     async fn handle(&self, id: &SessionId) -> Result<(LocalSessionHandle, Arc<LocalSession>), Error> {

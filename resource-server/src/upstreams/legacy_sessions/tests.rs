@@ -156,3 +156,21 @@ async fn a_request_that_is_given_up_while_it_begins_is_run_all_the_same() {
     server.send(typed(json!({"jsonrpc": "2.0", "id": 7, "result": {}}))).await.expect("sent");
     assert!(!keeps(&sessions, &id, 0).await);
 }
+
+/// As one that arrived here: rmcp's worker would keep the call, and its stream open, as long as the session lasts.
+#[tokio::test]
+async fn what_is_cancelled_at_another_process_is_over_and_so_is_its_stream() {
+    let sessions = sessions();
+    let shared = sessions.shared.as_ref().expect("several processes");
+    let (id, mut server) = open(&sessions).await;
+    open_elsewhere(shared, &id).await;
+    let stream = sessions.create_stream(&id, ping()).await.expect("a stream");
+    assert!(server.receive().await.is_some(), "it arrives");
+    let cancelled = json!({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": 7}});
+    shared.post(&id, cancelled.to_string().as_bytes()).await.expect("posted");
+    let told = tokio::time::timeout(IN_TIME, server.receive()).await.expect("in time").expect("a message");
+    assert_eq!(json!(told), cancelled, "the server is told");
+    assert_eq!(said(stream).await, [] as [Value; 0]);
+    let _again = sessions.create_stream(&id, ping()).await.expect("a stream");
+    assert!(server.receive().await.is_some(), "the id is good again");
+}

@@ -1,6 +1,7 @@
 //! Between rmcp's worker of a session and the server that answers: every message passes here, whoever still listens.
 
 use super::{
+    LegacySessions,
     local_session::LocalSession,
     response_cache::ResponseCache,
     shared_sessions::{Inbox, SharedSessions},
@@ -10,10 +11,13 @@ use rmcp::{
     model::{ClientJsonRpcMessage, ClientNotification, RequestId, ServerJsonRpcMessage, ServerNotification},
     transport::{
         Transport, WorkerTransport,
-        streamable_http_server::session::local::{LocalSessionWorker, LocalSessionWorkerError},
+        streamable_http_server::session::{
+            SessionManager as _,
+            local::{LocalSessionWorker, LocalSessionWorkerError},
+        },
     },
 };
-use std::{collections::VecDeque, sync::Arc};
+use std::sync::{Arc, Weak};
 use tokio::time::Instant;
 
 /// What rmcp gives a session.
@@ -23,23 +27,19 @@ pub(super) type Inner = WorkerTransport<LocalSessionWorker>;
 pub(in crate::upstreams) struct SessionTransport {
     inner: Inner,
     here: Arc<LocalSession>,
+    sessions: Weak<LegacySessions>,
     answers: ResponseCache,
     shared: Option<Arc<SharedSessions>>,
     looked_at: Instant,
     /// Up to which message of other processes everything was looked at.
     seen: i64,
-    handed_over: VecDeque<ClientJsonRpcMessage>,
 }
 
 impl SessionTransport {
-    pub(super) fn new(
-        inner: Inner,
-        here: Arc<LocalSession>,
-        answers: ResponseCache,
-        shared: Option<Arc<SharedSessions>>,
-    ) -> Self {
-        let looked_at = Instant::now();
-        Self { inner, here, answers, shared, looked_at, seen: 0, handed_over: VecDeque::new() }
+    /// The session `here`, which is one of `sessions`.
+    pub(super) fn new(inner: Inner, here: Arc<LocalSession>, sessions: &LegacySessions) -> Self {
+        let (answers, shared) = (sessions.answers.clone(), sessions.shared.clone());
+        Self { inner, here, sessions: sessions.this.clone(), answers, shared, looked_at: Instant::now(), seen: 0 }
     }
 
     /// What the server says, with questions named so that their answers find back from any process.
@@ -90,13 +90,27 @@ impl SessionTransport {
                     // What is cancelled elsewhere concerns whoever runs it.
                     cancelled_call(message).is_none_or(|call| self.here.runs(call))
                 });
-                self.handed_over.extend(ours);
+                self.accept(ours.collect());
                 self.seen = last;
             }
             Err(cause) => tracing::debug!(%cause, "it is not known what other processes say"),
         }
         self.looked_at = Instant::now();
         true
+    }
+
+    /// Takes what arrived elsewhere as if it had arrived here: rmcp's worker keeps what is cancelled until it hears of that itself.
+    fn accept(&self, messages: Vec<ClientJsonRpcMessage>) {
+        let Some(sessions) = self.sessions.upgrade().filter(|_| !messages.is_empty()) else { return };
+        let id = self.here.id.clone();
+        // In a task of its own: the worker may be waiting until what it said before is received here.
+        tokio::spawn(async move {
+            for message in messages {
+                if sessions.accept_message(&id, message).await.is_err() {
+                    return;
+                }
+            }
+        });
     }
 }
 
@@ -134,12 +148,6 @@ impl Transport<RoleServer> for SessionTransport {
 
     async fn receive(&mut self) -> Option<ClientJsonRpcMessage> {
         loop {
-            if let Some(message) = self.handed_over.pop_front() {
-                match self.unmark(message) {
-                    Some(message) => return Some(message),
-                    None => continue,
-                }
-            }
             let (here, looks) = (self.here.clone(), self.shared.is_some());
             let every = here.looks_every().filter(|_| looks);
             let look_at = self.looked_at + every.unwrap_or_default();
