@@ -25,6 +25,7 @@ use http::{
 use http_body_util::{Full, combinators::BoxBody};
 use shared::{
     clock::UnixSeconds,
+    http::current_request,
     trace::{Span, SpanContext, SpanKind, TraceContext, TraceState, begin, begin_remote},
 };
 use std::{
@@ -194,7 +195,8 @@ impl Pipeline {
         let (token, revocations) = (&caller.identified.token, &self.revocations);
         (message.in_session() && asks).then(|| {
             let (place, token, revocations) = (place.clone(), token.clone(), revocations.clone());
-            Arc::new(Lease { place, token, revocations, time_limit: self.limits.call_time })
+            let (time_limit, request) = (self.limits.call_time, current_request());
+            Arc::new(Lease { place, token, revocations, time_limit, request })
         })
     }
 }

@@ -1,16 +1,21 @@
 //! Requests that outlive the HTTP request they came by: in a legacy session they go on when their client hangs up, because it may take up their
 //! stream again. They keep their place among their principal's until they end, and end with their token, their time or their session.
 
-use crate::bearer::{
-    revocations::Revocations,
-    verified_token::{Place, VerifiedToken},
+use crate::{
+    bearer::{
+        revocations::Revocations,
+        verified_token::{Place, VerifiedToken},
+    },
+    refusal::upstream_failed_error,
 };
+use futures_util::FutureExt as _;
 use http::request::Parts;
 use rmcp::{
     ErrorData, RoleServer, ServerHandler, model,
     service::{NotificationContext, RequestContext},
 };
-use std::{borrow::Cow, sync::Arc, time::Duration};
+use shared::http::CurrentRequest;
+use std::{borrow::Cow, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 /// What such a request holds, and what ends it.
 #[derive(Debug)]
@@ -23,6 +28,8 @@ pub struct Lease {
     pub revocations: Arc<Revocations>,
     /// It lasts no longer.
     pub time_limit: Duration,
+    /// What the log knows it by.
+    pub request: Option<CurrentRequest>,
 }
 
 impl Lease {
@@ -32,25 +39,34 @@ impl Lease {
             () = tokio::time::sleep(self.time_limit) => {}
         }
     }
+
+    /// What is answered instead: rmcp answers nothing for a handler that panics, and takes its request for one that runs for ever.
+    fn panicked(&self) -> ErrorData {
+        let request = self.request.map(|request| tracing::field::display(request.id));
+        tracing::error!(request_id = request, "an upstream panicked");
+        ErrorData::internal_error(upstream_failed_error().message, None)
+    }
 }
 
-/// What `handle` answers, unless the lease of the request or its session ends before, or its client cancels it.
+/// What `handle` answers, unless it panics, the lease of the request or its session ends before, or its client cancels it.
 async fn leased<T, F: Future<Output = Result<T, ErrorData>>>(
     context: RequestContext<RoleServer>,
     handle: impl FnOnce(RequestContext<RoleServer>) -> F,
 ) -> Result<T, ErrorData> {
     let lease = context.extensions.get::<Parts>().and_then(|parts| parts.extensions.get::<Arc<Lease>>()).cloned();
+    // A handshake has none, and fails with the session that it was to open.
     let Some(lease) = lease else { return handle(context).await };
     let end = context.ct.clone();
+    let answer = AssertUnwindSafe(async { handle(context).await }).catch_unwind();
     tokio::select! {
         biased;
-        answer = handle(context) => answer,
+        answer = answer => answer.unwrap_or_else(|_panic| Err(lease.panicked())),
         () = lease.is_over() => Err(ErrorData::internal_error("The call was ended", None)),
         () = end.cancelled() => Err(ErrorData::internal_error("The call was cancelled", None)),
     }
 }
 
-/// A server whose requests end with their lease and their session, whether or not it looks for that.
+/// A server whose requests end with their lease and their session, whether or not it looks for that, and are answered though it panics.
 #[derive(Clone)]
 pub(super) struct Leased<S>(pub S);
 
@@ -96,7 +112,7 @@ impl<S: ServerHandler> ServerHandler for Leased<S> {
     }
 
     async fn ping(&self, context: RequestContext<RoleServer>) -> Result<(), ErrorData> {
-        self.0.ping(context).await
+        leased(context, |context| self.0.ping(context)).await
     }
 
     async fn on_initialized(&self, context: NotificationContext<RoleServer>) {

@@ -13,20 +13,30 @@ use http_body::Frame;
 use http_body_util::{BodyExt as _, StreamBody, combinators::BoxBody};
 use resource_server::{
     bearer::principal::Principal,
-    upstreams::{Message, ReplyBody, ToolDefinition, Upstream, UpstreamError, UpstreamReply},
+    upstreams::{
+        Message, ReplyBody, ToolDefinition, Upstream, UpstreamError, UpstreamReply,
+        rmcp_upstream::{RmcpLimits, RmcpUpstream},
+    },
 };
-use serde_json::json;
+use rmcp::{
+    ErrorData, RoleServer, ServerHandler,
+    model::{CallToolRequestParams, CallToolResponse},
+    service::RequestContext,
+};
+use serde_json::{Value, json};
 use shared::{http::current_request, protocol::security_event::RevocationKind};
 use std::{
     convert::Infallible,
+    io::{self, Write},
     sync::{
         Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
     },
     time::Duration,
 };
-use system_tests::poll::until;
-use tracing_subscriber::{layer::SubscriberExt as _, util::SubscriberInitExt as _};
+use system_tests::{conformance_server::tools, poll::until};
+use tokio_util::sync::CancellationToken;
+use tracing_subscriber::{EnvFilter, layer::SubscriberExt as _, util::SubscriberInitExt as _};
 
 #[derive(Clone, Copy)]
 enum Manner {
@@ -147,6 +157,67 @@ async fn a_failure_is_told_without_its_cause_and_the_server_goes_on() {
         }
         assert_eq!(hostile.running.load(Ordering::SeqCst), 0);
     }
+}
+
+/// Written on rmcp, which answers nothing where a handler panics.
+#[derive(Clone)]
+struct Panics;
+
+impl ServerHandler for Panics {
+    async fn call_tool(
+        &self,
+        request: CallToolRequestParams,
+        _: RequestContext<RoleServer>,
+    ) -> Result<CallToolResponse, ErrorData> {
+        panic!("{:?}", request.arguments)
+    }
+}
+
+/// The log.
+#[derive(Clone, Default)]
+struct Written(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Written {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().expect("unpoisoned").write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn a_tool_that_panics_in_a_session_is_answered_and_its_id_is_good_again() {
+    let make = |limits: &RmcpLimits| {
+        Arc::new(RmcpUpstream::new(Panics, &tools(), limits, CancellationToken::new())) as Arc<dyn Upstream>
+    };
+    let server = Server::start_before(issuer::start().await, sessions::SETTINGS, make).await;
+    server.wait_until_ready().await;
+    let token = server.token("mcp.read");
+    let session = sessions::open_session(&server, &token).await;
+    let written = Written::default();
+    let (filter, writer) = (EnvFilter::new("info,resource_server=trace,shared=trace"), written.clone());
+    let logging = tracing_subscriber::fmt().json().with_env_filter(filter).with_writer(move || writer.clone());
+    let _logging = logging.finish().set_default();
+    let message = call("test_simple_text", json!({"text": "secret-of-the-call"})).to_string();
+    let mut requests = Vec::new();
+    for _ in 0..2 {
+        let request = sessions::in_session(sessions::accepting_events(post(&token, message.clone())), &session);
+        let answer = server.send(request).await;
+        let mut data = answer.text().lines().filter_map(|line| line.strip_prefix("data:"));
+        let said: Option<Value> = data.find_map(|data| serde_json::from_str(data.trim_start()).ok());
+        let error = json!({"code": -32603, "message": "The tool's server failed"});
+        assert_eq!(said, Some(json!({"jsonrpc": "2.0", "id": 1, "error": error})), "{}", answer.text());
+        requests.push(answer.header("x-request-id").to_owned());
+    }
+    let log = String::from_utf8(written.0.lock().expect("unpoisoned").clone()).expect("UTF-8");
+    let panicked = log.lines().filter(|line| line.contains("an upstream panicked")).map(|line| {
+        let line: Value = serde_json::from_str(line).expect("JSON");
+        line["fields"]["request_id"].as_str().expect("which request").to_owned()
+    });
+    assert_eq!(panicked.collect::<Vec<_>>(), requests, "{log}");
+    assert!(!log.contains("secret"), "{log}");
 }
 
 /// 503 for all would have the client send again what has run.
