@@ -60,6 +60,13 @@ impl ConnectionCap {
 /// One connection's place.
 pub(super) struct Place(Option<(Arc<ConnectionCap>, AddressBlock)>);
 
+impl Place {
+    /// Whether the connection is a proxy's, which carries many people's requests.
+    pub(super) fn is_shared(&self) -> bool {
+        self.0.is_none()
+    }
+}
+
 impl Drop for Place {
     fn drop(&mut self) {
         if let Some((cap, block)) = self.0.take() {

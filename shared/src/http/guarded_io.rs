@@ -4,6 +4,7 @@
 //! hyper's own head time-out starts with the idle time and takes a timer for every request; this one looks only when a
 //! read has to wait.
 
+use super::withheld::{Answer, WithheldAnswers};
 use pin_project_lite::pin_project;
 use std::future::Future;
 use std::io;
@@ -31,15 +32,15 @@ pub(super) struct Progress {
     idle_since_milliseconds: AtomicU64,
     idle_too_long: Notify,
     is_http2: AtomicBool,
-    /// Answers of which more could be sent if the other side gave leave (HTTP/2 flow control, RFC 9113 §5.2).
-    withheld: AtomicU32,
-    /// When an answer began to be withheld, or went on; since the connection was accepted.
-    withheld_since_milliseconds: AtomicU64,
+    /// Answers that could be sent if the other side gave leave.
+    pub(super) withheld: WithheldAnswers,
+    /// Carries many people's requests.
+    is_shared: bool,
 }
 
 impl Progress {
-    /// A connection accepted now.
-    pub(super) fn new() -> Self {
+    /// A connection accepted now, on which an answer may wait so long to be sent. `is_shared` when it carries many people's requests.
+    pub(super) fn new(write_patience: Duration, is_shared: bool) -> Self {
         Self {
             accepted: Instant::now(),
             in_flight: AtomicU32::new(0),
@@ -47,8 +48,8 @@ impl Progress {
             idle_since_milliseconds: AtomicU64::new(0),
             idle_too_long: Notify::new(),
             is_http2: AtomicBool::new(false),
-            withheld: AtomicU32::new(0),
-            withheld_since_milliseconds: AtomicU64::new(0),
+            withheld: WithheldAnswers::new(write_patience),
+            is_shared,
         }
     }
 
@@ -58,7 +59,17 @@ impl Progress {
         if self.in_flight.load(Ordering::Relaxed) != UPGRADED {
             self.in_flight.fetch_add(1, Ordering::Relaxed);
         }
-        InFlight { progress: Arc::clone(self), withheld: false }
+        InFlight { progress: Arc::clone(self) }
+    }
+
+    /// An answer with a body, to be told what becomes of it; `None` over HTTP/1.1, where whatever waits is a write, which the guard sees.
+    pub(super) fn answer(self: &Arc<Self>) -> Option<Arc<Answer>> {
+        self.is_http2.load(Ordering::Relaxed).then(|| Answer::new(Arc::clone(self)))
+    }
+
+    /// Something has just ended.
+    pub(super) fn idle_from_now(&self) {
+        self.idle_since_milliseconds.store(self.milliseconds(), Ordering::Relaxed);
     }
 
     /// The answer was 101: whatever follows keeps its own time.
@@ -79,14 +90,17 @@ impl Progress {
         self.accepted + Duration::from_millis(self.idle_since_milliseconds.load(Ordering::Relaxed))
     }
 
-    /// Since when all that could be sent has been waiting for the other side's leave; `None` while nothing does. One answer that goes on is
-    /// enough: behind a proxy many people share a connection, and one who reads slowly must not cost the others theirs.
+    /// Since when the other side has given no leave to send something; `None` while nothing waits for it. The answer that waits longest
+    /// decides, so that no other buys it time. On a shared connection one answer that goes on is enough: who reads slowly must not cost the
+    /// others theirs.
     fn withheld_since(&self) -> Option<Instant> {
-        let since = || Duration::from_millis(self.withheld_since_milliseconds.load(Ordering::Relaxed));
-        (self.withheld.load(Ordering::Relaxed) > 0).then(|| self.accepted + since())
+        let oldest = self.withheld.oldest_milliseconds(|| self.milliseconds())?;
+        let since = if self.is_shared { oldest.max(self.withheld.last_moved_milliseconds()) } else { oldest };
+        Some(self.accepted + Duration::from_millis(since))
     }
 
-    fn milliseconds(&self) -> u64 {
+    /// Since the connection was accepted.
+    pub(super) fn milliseconds(&self) -> u64 {
         u64::try_from(self.accepted.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
 }
@@ -95,30 +109,12 @@ impl Progress {
 #[derive(Debug)]
 pub(super) struct InFlight {
     progress: Arc<Progress>,
-    withheld: bool,
-}
-
-impl InFlight {
-    /// Says whether more of the answer is there than may be sent. Over HTTP/1.1 that is a write that waits, which the guard sees itself.
-    pub(super) fn set_withheld(&mut self, withheld: bool) {
-        if withheld == self.withheld || !self.progress.is_http2.load(Ordering::Relaxed) {
-            return;
-        }
-        self.withheld = withheld;
-        self.progress.withheld_since_milliseconds.store(self.progress.milliseconds(), Ordering::Relaxed);
-        if withheld {
-            self.progress.withheld.fetch_add(1, Ordering::Relaxed);
-        } else {
-            self.progress.withheld.fetch_sub(1, Ordering::Relaxed);
-        }
-    }
 }
 
 impl Drop for InFlight {
     fn drop(&mut self) {
-        self.set_withheld(false);
         let progress = &self.progress;
-        progress.idle_since_milliseconds.store(progress.milliseconds(), Ordering::Relaxed);
+        progress.idle_from_now();
         let one_less = |count: u32| if count == UPGRADED { None } else { Some(count.saturating_sub(1)) };
         let _ = progress.in_flight.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_less);
     }
@@ -175,11 +171,12 @@ impl Progress {
     fn deadline(&self, patience: Patience, head: Option<BegunHead>, is_http2: bool) -> (Instant, Overdue) {
         let begun = self.begun.load(Ordering::Relaxed);
         let head = head.filter(|head| head.after == begun && !is_http2);
+        // A peer that gives no leave, and keeps the connection alive, would otherwise hold its answers for ever: h2 has them still when
+        // no request is in flight any more.
+        if is_http2 && let Some(since) = self.withheld_since() {
+            return (since + patience.write, Overdue::Abort);
+        }
         if self.is_busy() {
-            // A peer that gives no leave, and keeps the connection alive with pings, would otherwise hold its answers for ever.
-            if let Some(since) = self.withheld_since() {
-                return (since + patience.write, Overdue::Abort);
-            }
             // Nobody owes anything, but hyper need not read again when it has answered: the timer makes it look.
             (Instant::now() + patience.idle, Overdue::Nothing)
         } else if let Some(head) = head {
@@ -304,7 +301,7 @@ mod tests {
 
     fn guarded(io: DuplexStream, write: Duration) -> GuardedIo<DuplexStream> {
         let patience = Patience { head: Duration::from_secs(15), idle: Duration::from_secs(75), write };
-        GuardedIo::new(io, Arc::new(Progress::new()), patience)
+        GuardedIo::new(io, Arc::new(Progress::new(write, false)), patience)
     }
 
     async fn must_wait(io: &mut GuardedIo<DuplexStream>) -> bool {

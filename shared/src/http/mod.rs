@@ -21,6 +21,7 @@ mod request_id;
 mod security_headers;
 mod serve;
 mod signal;
+mod withheld;
 
 pub use access_log::{ACCESS_LOG_TARGET, AccessLog, RefusalReason};
 pub use address_range::AddressRange;

@@ -3,6 +3,7 @@
 
 use super::client_address::PeerAddress;
 use super::guarded_io::{InFlight, Progress};
+use super::withheld::{Answer, Piece, Waiting};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::Request;
@@ -59,36 +60,41 @@ impl<F: Future<Output = Result<Response, Infallible>>> Future for TrackedFuture<
         if response.status() == StatusCode::SWITCHING_PROTOCOLS {
             this.progress.upgrade();
         }
-        let mut in_flight = this.in_flight.take();
-        set_withheld(&mut in_flight, !http_body::Body::is_end_stream(response.body()));
-        Poll::Ready(Ok(response.map(|body| TrackedBody { body, in_flight })))
+        let has_body = !http_body::Body::is_end_stream(response.body());
+        let answer = if has_body { this.progress.answer() } else { None };
+        // From before its head is sent, so that the guard knows when it is called for that.
+        let waiting = answer.as_ref().map(Answer::wait);
+        let in_flight = this.in_flight.take();
+        Poll::Ready(Ok(response.map(|body| TrackedBody { body, in_flight, answer, waiting })))
     }
 }
 
 pin_project! {
-    /// A body that is in flight until its end.
+    /// A body that is in flight until its end, of pieces that wait until they are sent.
     pub(super) struct TrackedBody {
         #[pin]
         body: Body,
         in_flight: Option<InFlight>,
+        answer: Option<Arc<Answer>>,
+        // Before the first piece.
+        waiting: Option<Waiting>,
     }
 }
 
 impl http_body::Body for TrackedBody {
-    type Data = bytes::Bytes;
+    type Data = Piece;
     type Error = axum::Error;
 
-    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Piece>, axum::Error>>> {
         let this = self.project();
-        // hyper asks for more only when it may send it.
-        set_withheld(this.in_flight, false);
         let frame = this.body.poll_frame(cx);
-        match &frame {
-            Poll::Ready(None) => drop(this.in_flight.take()),
-            Poll::Ready(Some(_)) => set_withheld(this.in_flight, true),
-            Poll::Pending => {}
+        let waiting = this.waiting.take();
+        if matches!(frame, Poll::Ready(None)) {
+            drop(this.in_flight.take());
         }
-        frame
+        frame.map_ok(|frame| {
+            frame.map_data(|bytes| Piece::new(bytes, waiting.or_else(|| this.answer.as_ref().map(Answer::wait))))
+        })
     }
 
     fn is_end_stream(&self) -> bool {
@@ -97,11 +103,5 @@ impl http_body::Body for TrackedBody {
 
     fn size_hint(&self) -> SizeHint {
         self.body.size_hint()
-    }
-}
-
-fn set_withheld(in_flight: &mut Option<InFlight>, withheld: bool) {
-    if let Some(in_flight) = in_flight {
-        in_flight.set_withheld(withheld);
     }
 }

@@ -40,7 +40,8 @@ pub struct ServeLimits {
     /// Between requests on one connection; longer than balancers keep theirs (60 s), so that they never send into a
     /// closing one.
     pub idle_timeout: Duration,
-    /// While there is something to send, from one byte that the other side takes to the next; a silent stream waits for nothing.
+    /// While there is something to send, from one byte that the other side takes to the next; of each answer, where a connection carries
+    /// several. A silent stream waits for nothing.
     pub write_timeout: Duration,
     /// Bytes of an HTTP/1.1 head, and of HTTP/2 header lists.
     pub head_bytes: usize,
@@ -151,7 +152,7 @@ async fn accept_all(listener: TcpListener, connections: Connections) {
                 };
                 let connection = connections.clone();
                 connections.tracker.spawn(async move {
-                    connection.drive(stream, peer).await;
+                    connection.drive(stream, peer, place.is_shared()).await;
                     drop((permit, place));
                 });
             }
@@ -178,10 +179,10 @@ async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
 }
 
 impl Connections {
-    async fn drive(self, stream: TcpStream, peer: SocketAddr) {
+    async fn drive(self, stream: TcpStream, peer: SocketAddr, is_shared: bool) {
         // Without it a small answer may wait for the acknowledgement of the one before.
         let _ = stream.set_nodelay(true);
-        let progress = Arc::new(Progress::new());
+        let progress = Arc::new(Progress::new(self.patience.write, is_shared));
         let io = TokioIo::new(GuardedIo::new(stream, Arc::clone(&progress), self.patience));
         let service = PeerService { router: self.router, peer: PeerAddress(peer), progress: Arc::clone(&progress) };
         let mut connection = pin!(self.builder.serve_connection_with_upgrades(io, service));

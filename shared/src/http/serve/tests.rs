@@ -33,10 +33,10 @@ struct Server {
 }
 
 fn start(limits: ServeLimits, drain: Duration) -> Server {
-    start_capped(limits, usize::MAX, drain)
+    start_capped(limits, ConnectionCap::new(usize::MAX, &[]), drain)
 }
 
-fn start_capped(limits: ServeLimits, connections_a_block: usize, drain: Duration) -> Server {
+fn start_capped(limits: ServeLimits, cap: ConnectionCap, drain: Duration) -> Server {
     let listeners = super::super::bind(&["127.0.0.1:0".parse().unwrap()]).unwrap();
     let address = listeners[0].local_addr().unwrap();
     let (shutdown, release, entered) = (CancellationToken::new(), Arc::new(Notify::new()), Arc::new(Notify::new()));
@@ -70,7 +70,6 @@ fn start_capped(limits: ServeLimits, connections_a_block: usize, drain: Duration
         .route("/upgrade", get(upgrade))
         .route("/stalled", get(stalled))
         .route("/endless", get(endless));
-    let cap = ConnectionCap::new(connections_a_block, &[]);
     let ended = tokio::spawn(serve_within(limits, cap, listeners, router, shutdown.clone(), drain));
     Server { address, shutdown, release, entered, ended }
 }
@@ -232,7 +231,7 @@ async fn connections_beyond_the_limit_wait_for_their_turn() {
 
 #[tokio::test]
 async fn connections_beyond_the_cap_of_their_block_are_closed() {
-    let server = start_capped(ServeLimits::default(), 1, SHORT);
+    let server = start_capped(ServeLimits::default(), ConnectionCap::new(1, &[]), SHORT);
     let mut first = send(&server, "GET / HTTP/1.1\r\nhost: a\r\n\r\n").await;
     until(&mut first, "127.0.0.1").await;
     let mut second = TcpStream::connect(server.address).await.unwrap();
@@ -257,6 +256,8 @@ async fn begin_http2(server: &Server) -> TcpStream {
     let mut frame_header = [0; 9];
     within(connection.read_exact(&mut frame_header)).await.unwrap();
     assert_eq!(frame_header[3], 4, "SETTINGS");
+    let mut settings = vec![0; usize::from(frame_header[2])];
+    within(connection.read_exact(&mut settings)).await.unwrap();
     connection
 }
 
@@ -273,6 +274,88 @@ async fn http2_is_spoken_and_idles_as_long_as_others() {
     let mut frames = Vec::new();
     within(connection.read_to_end(&mut frames)).await.unwrap();
     assert!(frames.windows(4).any(|part| part == [0, 0, 8, 7]), "GOAWAY of 8 bytes in {frames:?}");
+}
+
+fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
+    [&length[1..], &[kind, flags], &stream.to_be_bytes(), payload].concat()
+}
+
+/// `GET /`, whole.
+fn ask(stream: u32) -> Vec<u8> {
+    frame(1, 5, stream, b"\x82\x86\x84\x41\x01a")
+}
+
+fn give_leave(stream: u32, bytes: u32) -> Vec<u8> {
+    frame(8, 0, stream, &bytes.to_be_bytes())
+}
+
+/// Asks on stream 1 and gives leave for `window` bytes of each answer.
+async fn ask_with_window(server: &Server, window: u8) -> TcpStream {
+    let mut connection = begin_http2(server).await;
+    let settings = frame(4, 0, 0, &[0, 4, 0, 0, 0, window]);
+    connection.write_all(&[settings, ask(1)].concat()).await.unwrap();
+    connection
+}
+
+/// Asks again and again, and takes those answers, until the connection is closed.
+async fn lively(connection: &mut TcpStream) {
+    let (mut reads, mut writes) = connection.split();
+    let mut ticks = tokio::time::interval(SHORT / 5);
+    let mut buffer = [0; 1024];
+    let mut stream = 3;
+    loop {
+        tokio::select! {
+            read = reads.read(&mut buffer) => if read.unwrap_or(0) == 0 { return },
+            _ = ticks.tick() => {
+                let _ = writes.write_all(&[ask(stream), give_leave(stream, 100)].concat()).await;
+                stream += 2;
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_answer_that_nobody_takes_ends_the_connection_however_lively_the_others_are() {
+    let server = start(ServeLimits { write_timeout: SHORT, ..ServeLimits::default() }, SHORT);
+    // Without any leave the answer waits before h2, and with a little in it, when its body is gone.
+    for window in [0, 1] {
+        let mut connection = ask_with_window(&server, window).await;
+        let ended = tokio::time::timeout(DEADLINE, lively(&mut connection)).await;
+        assert!(ended.is_ok(), "{window}: still open");
+    }
+}
+
+#[tokio::test]
+async fn an_answer_that_nobody_takes_costs_those_behind_a_proxy_nothing_while_others_go_on() {
+    let patience = SHORT * 10;
+    let cap = ConnectionCap::new(usize::MAX, &["127.0.0.0/8".parse().unwrap()]);
+    let server = start_capped(ServeLimits { write_timeout: patience, ..ServeLimits::default() }, cap, SHORT);
+    let mut connection = ask_with_window(&server, 1).await;
+    let ended = tokio::time::timeout(patience * 3, lively(&mut connection)).await;
+    assert!(ended.is_err(), "others were cut off");
+    rest(&mut connection).await;
+}
+
+#[tokio::test]
+async fn whoever_reads_slowly_is_not_cut_off() {
+    let patience = SHORT * 20;
+    let server = start(ServeLimits { write_timeout: patience, ..ServeLimits::default() }, SHORT);
+    let mut connection = ask_with_window(&server, 1).await;
+    let mut ticks = tokio::time::interval(patience / 4);
+    let mut text = Vec::new();
+    while text.len() < b"127.0.0.1".len() {
+        let mut head = [0; 9];
+        within(connection.read_exact(&mut head)).await.unwrap();
+        let mut payload = vec![0; usize::from(u16::from_be_bytes([head[1], head[2]]))];
+        within(connection.read_exact(&mut payload)).await.unwrap();
+        if head[3] == 0 {
+            text.extend(payload);
+            ticks.tick().await;
+            connection.write_all(&give_leave(1, 1)).await.unwrap();
+        }
+    }
+    assert_eq!(text, b"127.0.0.1");
 }
 
 #[tokio::test]
