@@ -197,8 +197,8 @@ pub fn build_around(
     let follower = identity.map(follow);
     let trusted = trusted_issuers(&settings, &fetcher, &clock, &random)?;
     let first_scopes: ScopeSet = builtin_resource::FIRST_SCOPES.into_iter().collect();
-    let refusals =
-        RefusalWriter::new(&protected_resource_url(&own.public_url, settings.endpoint_path()), &first_scopes);
+    let metadata_url = protected_resource_url(&own.public_url, settings.endpoint_path());
+    let refusals = RefusalWriter::new(&metadata_url, settings.issuers().next().unwrap_or_default(), &first_scopes);
     let rate_limiter = RateLimiter::new(ephemeral.clone()).with_local_fallback(clock.clone());
     let own_issuer = follower.as_ref().map(|follower| own_issuer(follower, &settings));
     let introspection = follower.as_ref().map(|follower| introspection(follower, &clock));

@@ -25,8 +25,9 @@ use shared::{
     rate_limit::RateDecision,
 };
 use wording::{
-    Form, INVALID_TOKEN, JSON, NO_TOKEN, NOT_TRIED, RATE_LIMITED, TOO_MANY_CALLS, TOO_MANY_STREAMS, TWO_TOKENS,
-    UNAVAILABLE, UNKNOWN_KEY, answer, json, takes_json,
+    FOREIGN_HOST, FOREIGN_ORIGIN, Form, INVALID_TOKEN, JSON, NOT_TRIED, PlainRefusal, RATE_LIMITED, TOO_MANY_CALLS,
+    TOO_MANY_FAILURES, TOO_MANY_STREAMS, TOOL_RATE_LIMITED, TWO_TOKENS, UNAVAILABLE, UNKNOWN_KEY, answer, json,
+    no_token, takes_json,
 };
 
 /// Everything a request can be refused for.
@@ -47,8 +48,10 @@ pub enum Refusal {
         /// What their limit says.
         counted: RateDecision,
     },
-    /// The principal's limit is used up.
+    /// A limit of the principal is used up.
     RateLimited {
+        /// Which.
+        limit: Limit,
         /// Seconds until the window ends.
         retry_after_seconds: u64,
     },
@@ -62,7 +65,10 @@ pub enum Refusal {
         allow: &'static str,
     },
     /// The body is longer than allowed.
-    BodyTooLarge,
+    BodyTooLarge {
+        /// The most bytes.
+        most: usize,
+    },
     /// The body did not arrive in time.
     BodyTooSlow,
     /// The body broke off.
@@ -102,6 +108,15 @@ pub enum Refusal {
         /// Which.
         refusal: Box<Refusal>,
     },
+}
+
+/// What is counted for a principal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Limit {
+    /// All its requests.
+    Requests,
+    /// Its calls of the tool.
+    Tool,
 }
 
 /// Every [`Refusal::reason`].
@@ -144,7 +159,7 @@ impl Refusal {
             Self::TooManyCalls => "too_many_calls",
             Self::TooManyStreams => "too_many_streams",
             Self::MethodNotAllowed { .. } => "method_not_allowed",
-            Self::BodyTooLarge => "body_too_large",
+            Self::BodyTooLarge { .. } => "body_too_large",
             Self::BodyTooSlow => "body_too_slow",
             Self::BodyBroken => "body_broken",
             Self::NotJson => "not_json",
@@ -229,19 +244,22 @@ const BUSY_RETRY_AFTER_SECONDS: u64 = 1;
 #[derive(Debug, Clone)]
 pub struct RefusalWriter {
     resource_metadata: String,
+    no_token: PlainRefusal,
     without_token: HeaderValue,
     invalid_token: HeaderValue,
     two_tokens: HeaderValue,
 }
 
 impl RefusalWriter {
-    /// For the resource whose metadata is at `resource_metadata`; clients are told to ask for `first_scopes`.
-    pub fn new(resource_metadata: &str, first_scopes: &ScopeSet) -> Self {
+    /// For the resource whose metadata is at `resource_metadata`; clients are told to ask for `first_scopes`, and people that they sign in at
+    /// `issuer`.
+    pub fn new(resource_metadata: &str, issuer: &str, first_scopes: &ScopeSet) -> Self {
         let complete =
             |challenge: Challenge| value(&challenge.resource_metadata(resource_metadata).scope(first_scopes));
         let refused = |code, description| complete(Challenge::refused(code, description));
         Self {
             resource_metadata: resource_metadata.to_owned(),
+            no_token: no_token(issuer),
             without_token: complete(Challenge::without_token()),
             invalid_token: refused(ErrorCode::InvalidToken, "The access token is expired, revoked or not valid here"),
             two_tokens: refused(ErrorCode::InvalidRequest, "Send the access token once, in the Authorization header"),
@@ -266,16 +284,17 @@ impl RefusalWriter {
 
     fn answer(&self, refusal: &Refusal, form: Form<'_>) -> Response<Body> {
         match refusal {
-            Refusal::ForeignHost => form.refuse(StatusCode::FORBIDDEN, "This server does not answer that Host"),
-            Refusal::ForeignOrigin => form.refuse(StatusCode::FORBIDDEN, "This server does not answer that Origin"),
-            Refusal::NoToken => challenged(form.say(&NO_TOKEN), &self.without_token),
+            Refusal::ForeignHost => form.refuse(StatusCode::FORBIDDEN, FOREIGN_HOST),
+            Refusal::ForeignOrigin => form.refuse(StatusCode::FORBIDDEN, FOREIGN_ORIGIN),
+            Refusal::NoToken => challenged(form.say(&self.no_token), &self.without_token),
             Refusal::InvalidToken => challenged(form.say(&INVALID_TOKEN), &self.invalid_token),
             Refusal::TwoTokens => challenged(form.say(&TWO_TOKENS), &self.two_tokens),
             Refusal::TooManyFailures { counted } => {
-                with_retry_after(form.say(&RATE_LIMITED), u64::from(counted.reset_seconds))
+                with_retry_after(form.say(&TOO_MANY_FAILURES), u64::from(counted.reset_seconds))
             }
-            Refusal::RateLimited { retry_after_seconds } => {
-                with_retry_after(form.say(&RATE_LIMITED), *retry_after_seconds)
+            Refusal::RateLimited { limit, retry_after_seconds } => {
+                let words = if *limit == Limit::Tool { TOOL_RATE_LIMITED } else { RATE_LIMITED };
+                with_retry_after(form.say(&words), *retry_after_seconds)
             }
             Refusal::TooManyCalls => with_retry_after(form.say(&TOO_MANY_CALLS), BUSY_RETRY_AFTER_SECONDS),
             Refusal::TooManyStreams => with_retry_after(form.say(&TOO_MANY_STREAMS), BUSY_RETRY_AFTER_SECONDS),
@@ -284,8 +303,13 @@ impl RefusalWriter {
                 response.headers_mut().insert(ALLOW, HeaderValue::from_static(allow));
                 response
             }
-            Refusal::BodyTooLarge => form.refuse(StatusCode::PAYLOAD_TOO_LARGE, "The body is too large"),
-            Refusal::BodyTooSlow => form.refuse(StatusCode::REQUEST_TIMEOUT, "The body did not arrive in time"),
+            Refusal::BodyTooLarge { most } => {
+                let words = format!("The body is longer than {most} bytes (body_max)");
+                form.refuse(StatusCode::PAYLOAD_TOO_LARGE, words)
+            }
+            Refusal::BodyTooSlow => {
+                form.refuse(StatusCode::REQUEST_TIMEOUT, "The body did not arrive in time (body_timeout)")
+            }
             Refusal::BodyBroken => form.refuse(StatusCode::BAD_REQUEST, "The body broke off"),
             Refusal::NotJson => {
                 form.refuse(StatusCode::UNSUPPORTED_MEDIA_TYPE, "Send JSON with Content-Type: application/json")
@@ -339,7 +363,7 @@ fn with_retry_after(mut response: Response<Body>, seconds: u64) -> Response<Body
 
 #[cfg(test)]
 mod tests {
-    use super::{Refusal, RefusalWriter, RequestId, insufficient_scope_error, no_such_session_error};
+    use super::{Limit, Refusal, RefusalWriter, RequestId, insufficient_scope_error, no_such_session_error};
     use axum::body::Body;
     use futures_util::FutureExt as _;
     use http::{
@@ -351,7 +375,8 @@ mod tests {
     use shared::{http::RefusalReason, protocol::scope::ScopeSet};
 
     fn writer() -> RefusalWriter {
-        RefusalWriter::new("http://r/.well-known/oauth-protected-resource/mcp", &"mcp.read".parse().expect("scopes"))
+        let scopes = "mcp.read".parse().expect("scopes");
+        RefusalWriter::new("http://r/.well-known/oauth-protected-resource/mcp", "http://i", &scopes)
     }
 
     fn body(response: &mut Response<Body>) -> String {
@@ -378,10 +403,11 @@ mod tests {
             );
             assert_eq!(response.headers()[CONTENT_TYPE], content_type);
             let said = body(&mut response);
-            assert!(
-                said.contains("Missing authentication.")
-                    && said.starts_with('{') == (content_type == "application/json")
-            );
+            assert_eq!(said.starts_with('{'), content_type == "application/json");
+            assert!(said.starts_with('{') || said.starts_with("Missing authentication.\n"), "{said}");
+            for help in ["Missing authentication.", "add it to one", "sign in at http://i.", "Authorization header"] {
+                assert!(said.contains(help), "{accept:?}: {said}");
+            }
         }
     }
 
@@ -390,7 +416,7 @@ mod tests {
         let raw = RawValue::from_string("7".to_owned()).expect("JSON");
         let id = RequestId::from_json(&raw);
         for (refusal, status) in [
-            (Refusal::RateLimited { retry_after_seconds: 9 }, 429),
+            (Refusal::RateLimited { limit: Limit::Requests, retry_after_seconds: 9 }, 429),
             (Refusal::TooManyStreams, 429),
             (Refusal::InvalidToken, 401),
             (Refusal::Unavailable, 503),
@@ -423,7 +449,8 @@ mod tests {
         assert!(challenge.starts_with("Bearer error=\"insufficient_scope\""), "{challenge}");
         assert!(challenge.contains("scope=\"mcp.read mcp.write\""), "{challenge}");
         assert_eq!(response.status(), 403);
-        assert_eq!(writer().write(&Refusal::RateLimited { retry_after_seconds: 0 }).headers()[RETRY_AFTER], "1");
+        let over = Refusal::RateLimited { limit: Limit::Tool, retry_after_seconds: 0 };
+        assert_eq!(writer().write(&over).headers()[RETRY_AFTER], "1");
         assert_eq!(writer().write(&Refusal::Unavailable).headers()[RETRY_AFTER], "5");
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{
     envelope,
-    json_rpc_error::{INVALID_REQUEST, JsonRpcError, PARSE_ERROR},
+    json_rpc_error::{INVALID_REQUEST, JsonRpcError},
 };
 use bytes::Bytes;
 use http::StatusCode;
@@ -30,7 +30,7 @@ pub fn split(body: &Bytes) -> Result<Vec<Bytes>, JsonRpcError> {
     envelope::check_shape(body)?;
     let Members(members) = serde_json::from_slice(body).map_err(|cause| match cause.classify() {
         Category::Data => refused(INVALID_REQUEST, "Invalid Request: too many messages in a batch"),
-        _ => refused(PARSE_ERROR, "Parse error"),
+        _ => envelope::parse_error(&cause),
     })?;
     if members.is_empty() {
         return Err(refused(INVALID_REQUEST, "Invalid Request: an empty batch"));
@@ -71,7 +71,8 @@ impl<'de> Visitor<'de> for Members<'de> {
 
 #[cfg(test)]
 mod tests {
-    use super::{BATCH_MESSAGES_MAX, INVALID_REQUEST, PARSE_ERROR, is_batch, split};
+    use super::{BATCH_MESSAGES_MAX, INVALID_REQUEST, is_batch, split};
+    use crate::mcp::json_rpc_error::PARSE_ERROR;
     use bytes::Bytes;
 
     fn code(body: &str) -> i64 {

@@ -121,11 +121,12 @@ pub fn parse(body: &[u8]) -> Result<Envelope, JsonRpcError> {
     match body.iter().find(|byte| !byte.is_ascii_whitespace()) {
         Some(b'{') => {}
         Some(b'[') => return Err(refused(INVALID_REQUEST, "Invalid Request: batches are not supported")),
-        _ => return Err(refused(PARSE_ERROR, "Parse error")),
+        Some(_) => return Err(refused(PARSE_ERROR, "Parse error: a message is a JSON object")),
+        None => return Err(refused(PARSE_ERROR, "Parse error: the body is empty")),
     }
     let wire: Wire<'_> = serde_json::from_slice(body).map_err(|cause| match cause.classify() {
         serde_json::error::Category::Data => refused(INVALID_REQUEST, "Invalid Request"),
-        _ => refused(PARSE_ERROR, "Parse error"),
+        _ => parse_error(&cause),
     })?;
     let id = match wire.id {
         None => None,
@@ -159,6 +160,12 @@ fn params_head(raw: Option<&RawValue>) -> Result<ParamsHead, JsonRpcError> {
         return Err(refused(INVALID_PARAMS, "Invalid params: params must be an object"));
     }
     serde_json::from_str(raw.get()).map_err(|_| refused(INVALID_PARAMS, "Invalid params"))
+}
+
+/// Says where; what stands there goes nowhere.
+pub(super) fn parse_error(cause: &serde_json::Error) -> JsonRpcError {
+    let message = format!("Parse error at line {}, column {}", cause.line(), cause.column());
+    JsonRpcError::new(StatusCode::BAD_REQUEST, PARSE_ERROR, message)
 }
 
 fn refused(code: i64, message: &'static str) -> JsonRpcError {

@@ -5,7 +5,10 @@ use super::{
     Caller, Pipeline,
     count_requests::{PRINCIPAL_LIMIT, refuse_over_limit},
 };
-use crate::{refusal::Refusal, upstreams::Message};
+use crate::{
+    refusal::{Limit, Refusal},
+    upstreams::Message,
+};
 use http::HeaderMap;
 use shared::{clock::UnixSeconds, http::set_rate_limit_headers, rate_limit::RateDecision};
 
@@ -53,6 +56,6 @@ impl Pipeline {
         if rates.tool.is_none_or(|tightest| counted.remaining <= tightest.remaining) {
             rates.tool = Some(counted);
         }
-        refuse_over_limit(&counted)
+        refuse_over_limit(&counted, Limit::Tool)
     }
 }

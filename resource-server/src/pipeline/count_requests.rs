@@ -1,7 +1,7 @@
 //! How many requests a principal has had.
 
 use super::{Caller, Pipeline};
-use crate::refusal::Refusal;
+use crate::refusal::{Limit, Refusal};
 use shared::rate_limit::RateDecision;
 
 /// What counts the requests of principals.
@@ -20,8 +20,8 @@ impl Pipeline {
     }
 }
 
-/// Refuses whoever has had more than the limit.
-pub(super) fn refuse_over_limit(rate: &RateDecision) -> Result<(), Refusal> {
+/// Refuses whoever has had more than `limit`.
+pub(super) fn refuse_over_limit(rate: &RateDecision, limit: Limit) -> Result<(), Refusal> {
     let retry_after_seconds = u64::from(rate.reset_seconds);
-    if rate.allowed { Ok(()) } else { Err(Refusal::RateLimited { retry_after_seconds }) }
+    if rate.allowed { Ok(()) } else { Err(Refusal::RateLimited { limit, retry_after_seconds }) }
 }

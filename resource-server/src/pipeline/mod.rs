@@ -30,7 +30,7 @@ use crate::{
         tools_list::ToolsList,
     },
     policy::scope_policy::ScopePolicy,
-    refusal::{Refusal, RefusalWriter},
+    refusal::{Limit, Refusal, RefusalWriter},
     upstreams::{Message, Upstream},
 };
 use axum::{body::Body, extract::Request, response::Response};
@@ -116,7 +116,7 @@ impl Pipeline {
             Err(refusal) => return self.refusals.write_to(&parts.headers, &refusal),
         };
         let mut rates = Rates { principal, tool: None };
-        let served = match refuse_over_limit(&principal) {
+        let served = match refuse_over_limit(&principal, Limit::Requests) {
             Ok(()) => match self.settle_doubt(doubt, &mut caller, &parts).await {
                 Ok(()) => self.serve(&caller, &parts, body, &mut rates, now).await,
                 Err(refusal) => Err(refusal),

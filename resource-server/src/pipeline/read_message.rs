@@ -51,7 +51,7 @@ impl Pipeline {
             return Ok(Incoming::One(Message::of_session(parts.method.clone(), headers)));
         }
         let body = read_body(&parts.headers, body, self.limits.body).await.map_err(|cause| match cause {
-            BodyRefusal::TooLarge => Refusal::BodyTooLarge,
+            BodyRefusal::TooLarge => Refusal::BodyTooLarge { most: self.limits.body.bytes },
             BodyRefusal::TooSlow => Refusal::BodyTooSlow,
             BodyRefusal::Broken => Refusal::BodyBroken,
         })?;

@@ -10,7 +10,7 @@ use super::{
 use crate::{
     bearer::verified_token::Place,
     mcp::{json_rpc_error::JsonRpcError, request_id::RequestId},
-    refusal::{Refusal, answers_too_large_error, unavailable_error, upstream_too_slow_error},
+    refusal::{Limit, Refusal, answers_too_large_error, unavailable_error, upstream_too_slow_error},
     upstreams::{Message, ReplyBody},
 };
 use axum::{body::Body, response::Response};
@@ -57,7 +57,7 @@ impl Pipeline {
         // The request itself was counted.
         let others = u32::try_from(messages.len().saturating_sub(1)).unwrap_or(u32::MAX);
         if others > 0 {
-            refuse_over_limit(&self.count_requests(caller, others).await?)?;
+            refuse_over_limit(&self.count_requests(caller, others).await?, Limit::Requests)?;
         }
         if let Some(first) = messages.first() {
             self.check_session(caller, first, now).await?;

@@ -1,4 +1,4 @@
-//! How refusals are said: in text or as a document before a message was read, as JSON-RPC afterwards.
+//! How refusals are said: in text or as a document before a message was read, as JSON-RPC afterwards. All three say the same.
 
 use crate::mcp::{
     json_rpc_error::{JsonRpcError, REFUSED},
@@ -11,59 +11,93 @@ use http::{
 };
 use serde_json::json;
 use shared::protocol::error_code::ErrorCode;
+use std::borrow::Cow;
 
 const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
 /// The type of everything else.
 pub(super) const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
 /// What is said before a message was read.
+#[derive(Debug, Clone)]
 pub(super) struct PlainRefusal {
     status: StatusCode,
     /// RFC 6750 §3.1, and RFC 6749 §4.1.2.1 for what that has no word for.
     code: ErrorCode,
-    /// What is wrong: all that whoever takes no JSON reads.
+    /// What is wrong: a line of its own in text, which scripts compare.
     words: &'static str,
     /// And what to do about it.
-    advice: &'static str,
+    advice: Cow<'static, str>,
 }
 
-pub(super) const NO_TOKEN: PlainRefusal = PlainRefusal {
-    status: StatusCode::UNAUTHORIZED,
-    code: ErrorCode::InvalidToken,
-    words: "Missing authentication.",
-    advice: " Send an access token in the Authorization header; resource_metadata in WWW-Authenticate says who gives one.",
-};
+/// Whoever brings no token may be a person with a browser, who is told where people belong: at `issuer`.
+pub(super) fn no_token(issuer: &str) -> PlainRefusal {
+    let advice = format!(
+        "This URL is for MCP clients: add it to one, and it has you sign in at {issuer}. By hand, send an access token in the \
+         Authorization header; resource_metadata in WWW-Authenticate says who gives one."
+    );
+    PlainRefusal {
+        status: StatusCode::UNAUTHORIZED,
+        code: ErrorCode::InvalidToken,
+        words: "Missing authentication.",
+        advice: advice.into(),
+    }
+}
+
 pub(super) const INVALID_TOKEN: PlainRefusal = PlainRefusal {
     status: StatusCode::UNAUTHORIZED,
     code: ErrorCode::InvalidToken,
     words: "Invalid or revoked MCP token",
-    advice: ": refresh it, or have this resource authorized anew.",
+    advice: Cow::Borrowed("Refresh it, or have this resource authorized anew."),
 };
 pub(super) const TWO_TOKENS: PlainRefusal = PlainRefusal {
     status: StatusCode::BAD_REQUEST,
     code: ErrorCode::InvalidRequest,
-    words: "Send the access token once, in the Authorization header",
-    advice: ".",
+    words: "Too many access tokens.",
+    advice: Cow::Borrowed("Send the access token once, in the Authorization header."),
 };
 pub(super) const RATE_LIMITED: PlainRefusal = PlainRefusal {
     status: StatusCode::TOO_MANY_REQUESTS,
     code: ErrorCode::TemporarilyUnavailable,
-    words: "Rate limit exceeded.",
-    advice: " Go on after the seconds of Retry-After.",
+    words: RATE_LIMIT_EXCEEDED,
+    advice: Cow::Borrowed(
+        "One user may make so many requests a minute with one client (requests_per_minute). Go on after the seconds of Retry-After.",
+    ),
+};
+pub(super) const TOOL_RATE_LIMITED: PlainRefusal = PlainRefusal {
+    status: StatusCode::TOO_MANY_REQUESTS,
+    code: ErrorCode::TemporarilyUnavailable,
+    words: RATE_LIMIT_EXCEEDED,
+    advice: Cow::Borrowed(
+        "One user may call this tool so often a minute with one client (tool_limits). Call it again after the seconds of \
+         Retry-After; others can be called now.",
+    ),
+};
+pub(super) const TOO_MANY_FAILURES: PlainRefusal = PlainRefusal {
+    status: StatusCode::TOO_MANY_REQUESTS,
+    code: ErrorCode::TemporarilyUnavailable,
+    words: RATE_LIMIT_EXCEEDED,
+    advice: Cow::Borrowed("Too many forged tokens came from this network. Go on after the seconds of Retry-After."),
 };
 pub(super) const TOO_MANY_CALLS: PlainRefusal = PlainRefusal {
     status: StatusCode::TOO_MANY_REQUESTS,
     code: ErrorCode::TemporarilyUnavailable,
-    words: "Too many calls are running",
-    advice: ": wait for one of them to end.",
+    words: "Too many calls are running.",
+    advice: Cow::Borrowed("Wait for one of them to end (concurrent_calls)."),
 };
 pub(super) const TOO_MANY_STREAMS: PlainRefusal = PlainRefusal {
     status: StatusCode::TOO_MANY_REQUESTS,
     code: ErrorCode::TemporarilyUnavailable,
-    words: "Too many streams are open",
-    advice: ": close one of them.",
+    words: "Too many streams are open.",
+    advice: Cow::Borrowed("Close one of them (open_streams)."),
 };
 
+const RATE_LIMIT_EXCEEDED: &str = "Rate limit exceeded.";
+
+/// What is not ours is never repeated.
+pub(super) const FOREIGN_HOST: &str =
+    "This server does not answer that Host: it is neither that of public_url nor one of allowed_hosts";
+pub(super) const FOREIGN_ORIGIN: &str =
+    "This server does not answer that Origin: it is neither that of public_url nor one of allowed_origins";
 /// Something is down, or not known yet.
 pub(super) const UNAVAILABLE: &str = "Temporarily unavailable: try again after the seconds of Retry-After";
 pub(super) const UNKNOWN_KEY: &str =
@@ -83,20 +117,19 @@ pub(super) enum Form<'i> {
 impl Form<'_> {
     pub(super) fn say(self, what: &PlainRefusal) -> Response<Body> {
         let PlainRefusal { status, code, words, advice } = what;
+        let sentences = || format!("{}. {advice}", words.trim_end_matches('.'));
         match self {
-            Self::Text => answer(*status, TEXT, Body::from(*words)),
+            Self::Text => answer(*status, TEXT, Body::from(format!("{words}\n{advice}\n"))),
             Self::Json => {
-                let document = json!({"error": code.as_str(), "error_description": format!("{words}{advice}")});
+                let document = json!({"error": code.as_str(), "error_description": sentences()});
                 answer(*status, JSON, Body::from(document.to_string()))
             }
-            Self::Message(id) => {
-                self::json(&JsonRpcError::new(*status, REFUSED, format!("{words}{advice}")).answering(Some(id)))
-            }
+            Self::Message(id) => self::json(&JsonRpcError::new(*status, REFUSED, sentences()).answering(Some(id))),
         }
     }
 
     /// What is JSON-RPC also where no id is known.
-    pub(super) fn refuse(self, status: StatusCode, message: &'static str) -> Response<Body> {
+    pub(super) fn refuse(self, status: StatusCode, message: impl Into<Cow<'static, str>>) -> Response<Body> {
         let id = if let Self::Message(id) = self { Some(id) } else { None };
         self::json(&JsonRpcError::new(status, REFUSED, message).answering(id))
     }

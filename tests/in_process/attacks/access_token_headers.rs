@@ -2,7 +2,7 @@
 
 use crate::resource_server::{
     foreign_issuer,
-    server::{RESOURCE, Server, list, request},
+    server::{INVALID_TOKEN_TEXT, RESOURCE, Server, list, request},
     trusted_issuers::beside,
 };
 use aws_lc_rs::{
@@ -118,7 +118,7 @@ async fn no_header_talks_the_server_into_anything() {
         for header in tricks(&kid(signer), &jwk(signer), &elsewhere) {
             let answer = server.list(&sign(signer, &header, &payload)).await;
             assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "{header}: {}", answer.text());
-            assert_eq!(answer.text(), "Invalid or revoked MCP token", "one answer for all: {header}");
+            assert_eq!(answer.text(), INVALID_TOKEN_TEXT, "one answer for all: {header}");
         }
         // RFC 8725 §2.1: the published key, in every form that somebody might take for a secret.
         let key = jwk(signer);

@@ -17,7 +17,12 @@ async fn the_121st_request_of_a_minute_is_429_with_headers() {
     }
     let refused = server.list(&token).await;
     assert_eq!(refused.status, StatusCode::TOO_MANY_REQUESTS);
-    assert_eq!(refused.text(), "Rate limit exceeded.");
+    assert_eq!(refused.text().lines().next(), Some("Rate limit exceeded."));
+    assert!(
+        refused.text().contains("requests_per_minute") && refused.text().contains("Retry-After"),
+        "{}",
+        refused.text()
+    );
     assert_eq!(refused.header("x-ratelimit-remaining"), "0");
     assert!((1..=60).contains(&refused.header("retry-after").parse::<i64>().expect("seconds")));
     assert!(refused.header("ratelimit").contains("r=0") && refused.header("ratelimit-policy").contains("q=120"));
@@ -50,6 +55,7 @@ async fn a_tool_has_a_limit_of_its_own_within_that_of_its_principal() {
     assert_eq!(refused.status, StatusCode::TOO_MANY_REQUESTS);
     assert!((1..=60).contains(&refused.header("retry-after").parse::<i64>().expect("seconds")));
     assert!(refused.header("ratelimit").contains("\"tool\";r=0"), "{}", refused.header("ratelimit"));
+    assert!(refused.text().contains("(tool_limits)"), "{}", refused.text());
     let other = server.list(&token).await;
     assert_eq!((other.status, other.header("x-ratelimit-limit")), (StatusCode::OK, "120"), "other operations go on");
     let batch = json!([who, list()]);

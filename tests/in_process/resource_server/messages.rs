@@ -18,7 +18,9 @@ async fn a_body_is_bounded_in_size_announced_or_not() {
     let token = server.token("mcp.read");
     let padded = |bytes: usize| format!("{}{}", list(), " ".repeat(bytes - list().to_string().len()));
     assert_eq!(server.send(post(&token, padded(2048))).await.status, StatusCode::OK);
-    assert_eq!(server.send(post(&token, padded(2049))).await.status, StatusCode::PAYLOAD_TOO_LARGE);
+    let refused = server.send(post(&token, padded(2049))).await;
+    assert_eq!(refused.status, StatusCode::PAYLOAD_TOO_LARGE);
+    assert!(refused.text().contains("longer than 2048 bytes (body_max)"), "{}", refused.text());
     let pieces = padded(4096).into_bytes();
     let stream = futures_util::stream::iter(
         pieces.chunks(500).map(|piece| Ok::<_, Infallible>(Bytes::copy_from_slice(piece))).collect::<Vec<_>>(),
@@ -62,6 +64,24 @@ async fn what_is_no_message_is_a_json_rpc_error() {
         assert_eq!((answer.status, answer.code()), (StatusCode::BAD_REQUEST, code), "{body}");
         assert_eq!(answer.json()["id"], id, "{body}");
         assert_eq!(answer.header("content-type"), "application/json");
+    }
+}
+
+/// By line and column, and never with what stands there.
+#[tokio::test]
+async fn where_a_body_is_no_json_is_said() {
+    let server = Server::start().await;
+    let token = server.token("mcp.read");
+    for (body, place) in [
+        ("", "Parse error: the body is empty"),
+        ("tools/list", "Parse error: a message is a JSON object"),
+        ("{\n \"secret\" 1}", "Parse error at line 2, column 11"),
+        ("[{},\n secret]", "Parse error at line 2, column 2"),
+    ] {
+        let mut request = post(&token, body.to_owned());
+        request.headers_mut().insert("mcp-protocol-version", "2025-03-26".parse().expect("a value"));
+        let answer = server.send(request).await;
+        assert_eq!(answer.json()["error"]["message"], place, "{body}");
     }
 }
 
@@ -217,7 +237,7 @@ async fn a_refusal_says_what_is_wrong_and_what_to_do() {
         answer
     };
     for (token, words) in
-        [(None, "Missing authentication. Send"), (Some("x"), "Invalid or revoked MCP token: refresh it")]
+        [(None, "Missing authentication. This URL is"), (Some("x"), "Invalid or revoked MCP token. Refresh it")]
     {
         let refused = ask(token, list()).await;
         assert_eq!((refused.status, &refused.json()["error"]), (StatusCode::UNAUTHORIZED, &json!("invalid_token")));

@@ -1,6 +1,6 @@
 //! Revocation: what the feed says ends tokens, cached or not.
 
-use super::server::{IN_TIME, Server};
+use super::server::{IN_TIME, INVALID_TOKEN_TEXT, Server};
 use axum::http::StatusCode;
 use serde_json::json;
 use shared::protocol::security_event::RevocationKind;
@@ -13,7 +13,7 @@ async fn refused(server: &Server, token: &str) {
     .await
     .expect("refused");
     let answer = server.list(token).await;
-    assert_eq!(answer.text(), "Invalid or revoked MCP token");
+    assert_eq!(answer.text(), INVALID_TOKEN_TEXT);
     assert!(answer.header("www-authenticate").contains("error=\"invalid_token\""));
 }
 
