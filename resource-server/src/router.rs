@@ -57,7 +57,11 @@ pub fn router(
         .and(SecurityHeaders::new(&own.public_url));
     // Every layer costs every request boxes and copies: what goes around all of them is one layer with what goes around some.
     let around = Arc::new(around);
-    let nothing_here = format!("There is nothing here. The MCP endpoint is {}\n", settings.resource());
+    let nothing_here = format!(
+        "There is nothing here. The MCP endpoint is {}\nThe authorization server is {}\n",
+        settings.resource(),
+        settings.issuers().next().unwrap_or_default()
+    );
     let nothing = any(move || std::future::ready((StatusCode::NOT_FOUND, nothing_here.clone())));
     Router::new()
         .merge(mcp(settings.endpoint_path(), pipeline, around.clone()))

@@ -8,12 +8,15 @@ use serde_json::json;
 use shared::http::RequestId;
 use std::sync::Arc;
 
-/// 404: a page for a browser that asks for one.
+/// 404: a page for a browser that asks for one. MCP clients are often given this server's URL; they are told that of the tools.
 pub async fn not_found(State(app): State<Arc<App>>, id: RequestId, headers: HeaderMap) -> Response {
     if asks_for_a_page(&headers) {
         return Visit::new(&app, &headers, &id).answer(Err(Notice::NotFound.into()));
     }
-    let body = json!({ "error": "not_found", "error_description": "There is nothing at this URL." });
+    let tools = app.resources.registered_default();
+    let tools = tools.map(|tools| format!(" The MCP server is at {}.", tools.id)).unwrap_or_default();
+    let words = format!("There is nothing at this URL.{tools}");
+    let body = json!({ "error": "not_found", "error_description": words });
     json_no_store(StatusCode::NOT_FOUND, &body)
 }
 

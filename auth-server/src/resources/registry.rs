@@ -165,6 +165,12 @@ impl ResourceRegistry {
         self.default.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// The same, where somebody registered it.
+    pub fn registered_default(&self) -> Option<Arc<Resource>> {
+        let indicator = ResourceIndicator::parse(&self.default()?).ok()?;
+        self.snapshot().by_canonical.get(indicator.canonical()).cloned()
+    }
+
     fn snapshot(&self) -> Arc<Known> {
         Arc::clone(&self.known.read().unwrap_or_else(PoisonError::into_inner))
     }

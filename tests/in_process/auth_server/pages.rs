@@ -3,6 +3,7 @@
 use super::{
     Answer, TestServer,
     browser::{Browser, form},
+    test_server::RESOURCE,
     visitors::{Ask, PASSWORD},
 };
 
@@ -89,7 +90,22 @@ async fn who_lost_the_way_gets_a_page_and_a_program_gets_json() {
         for accept in ["*/*", "application/json", ""] {
             let answer = Browser::new(&server).ask("GET", path, &[("accept", accept)]).await;
             assert_eq!(answer.refusal(), (404, "not_found".to_owned()), "{accept}");
+            assert_eq!(answer.text("error_description"), "There is nothing at this URL.");
         }
+    }
+}
+
+/// MCP clients are often given the URL of the wrong server.
+#[tokio::test]
+async fn who_looks_for_tools_here_is_told_where_they_are() {
+    for (default, told) in [(RESOURCE, true), ("http://localhost:9999/mcp", false)] {
+        let server = TestServer::start_with(&format!("default_resource = \"{default}\"")).await;
+        let said = server.get("/mcp").await.text("error_description");
+        assert_eq!(
+            said.contains(&format!("The MCP server is at {default}.")),
+            told,
+            "only one that is registered: {said}"
+        );
     }
 }
 
