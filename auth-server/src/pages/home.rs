@@ -28,10 +28,22 @@ pub struct SignedInAccount<'a> {
     pub email: &'a str,
     /// The session's form token.
     pub csrf: &'a str,
+    /// Whether they administer the installation.
+    pub is_administrator: bool,
+    /// The MCP servers that clients can be given.
+    pub tools: Vec<Tools>,
     /// What they allowed and still stands, by client.
     pub allowed: Vec<AllowedClient>,
     /// Where they are signed in, this browser first.
     pub sessions: Vec<OpenSession>,
+}
+
+/// An MCP server.
+pub struct Tools {
+    /// What it is called.
+    pub name: String,
+    /// Its URL, as clients take it.
+    pub url: String,
 }
 
 /// What somebody allowed a client.

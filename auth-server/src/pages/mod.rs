@@ -17,7 +17,7 @@ mod time;
 pub use change_password::ChangePasswordPage;
 pub use consent::{ConsentPage, ConsentProblem, OrganizationChoice, ScopeChoice};
 pub use end_session::EndSessionPage;
-pub use home::{HomePage, OpenSession, SignedInAccount};
+pub use home::{HomePage, OpenSession, SignedInAccount, Tools};
 pub use message::{Link, MessagePage};
 pub use notice::{Notice, Words};
 pub use reset_password::ResetPasswordPage;

@@ -5,6 +5,7 @@ use super::{
     browser::{Browser, form},
     given::TOKEN,
     sign_on::{allow, allow_form, redeem},
+    test_server::RESOURCE,
     visitors::{Ask, PASSWORD, consent_form},
 };
 use serde_json::Value;
@@ -17,7 +18,11 @@ async fn what_was_allowed_is_listed_in_words_and_ends_at_once() {
     server.add_member(ADA).await;
     let client = server.register_client("A <b>client</b>").await;
     let mut browser = Browser::signed_in(&server, ADA, PASSWORD).await;
-    assert!(browser.get("/").await.body.contains("When a client asks for access"), "nothing yet");
+    let page = browser.get("/").await;
+    assert!(page.body.contains("When a client asks for access"), "nothing yet");
+    assert!(page.body.contains(&format!("<code>{RESOURCE}</code>")), "what to give a client: {}", page.body);
+    assert!(!page.body.contains("You administer"), "a member does not");
+    assert!(!server.get("/").await.body.contains(RESOURCE), "whoever is not signed in finds it at the client");
     let code = allow(&mut browser, &Ask::of(&client).with("scope", "mcp.read openid offline_access")).await;
     assert!(!browser.get("/").await.body.contains("end-grant-1-1-1-form"), "a code that nobody redeemed is no access");
     let tokens = redeem(&server, &client, &code).await;

@@ -7,7 +7,7 @@ use super::{
 use crate::{
     app::App,
     consent::allowed::list_allowed,
-    pages::{HomePage, OpenSession, SignedInAccount},
+    pages::{HomePage, OpenSession, SignedInAccount, Tools},
     store::browser_session,
     users::{Session, set_up::is_done},
 };
@@ -43,10 +43,14 @@ async fn account<'a>(visit: &Visit<'_>, session: &'a Session) -> Result<SignedIn
     let here = browser_session::public_id(&session.hash);
     let mut sessions: Vec<OpenSession> = sessions.into_iter().map(|record| OpenSession::of(record, &here)).collect();
     sessions.sort_by_key(OpenSession::place);
+    let tools = app.resources.list();
+    let tools = tools.iter().map(|resource| Tools { name: resource.name.clone(), url: resource.id.clone() });
     Ok(SignedInAccount {
         name: &session.user.display_name,
         email: session.user.email.as_str(),
         csrf: session.csrf.as_str(),
+        is_administrator: session.user.is_administrator(),
+        tools: tools.collect(),
         allowed: list_allowed(app, user_id, visit.now).await?.into_iter().map(Into::into).collect(),
         sessions,
     })
