@@ -233,9 +233,10 @@ pub fn all_routes(settings: &Settings) -> BTreeSet<String> {
 /// The server's router. Not ready as soon as `shutdown` begins.
 pub fn router(app: Arc<App>, shutdown: CancellationToken) -> Router {
     let public_url = &app.settings.auth_server.public_url;
+    let among_ourselves = [paths::RESOURCES, paths::EVENTS].map(|path| format!("{}{path}", public_url.path()));
     let around = ClientAddresses::new(app.settings.shared.trusted_proxies.clone())
         .and(RequestIds::new(&*app.random, app.tracer.clone()))
-        .and(AccessLog::new(Arc::clone(&app.metrics.requests)))
+        .and(AccessLog::new(Arc::clone(&app.metrics.requests)).quiet_at(among_ourselves))
         .and(SecurityHeaders::new(public_url))
         .and(NoStore);
     // Every layer costs every request boxes and copies: what goes around all of them is one layer with what goes around some.

@@ -27,12 +27,21 @@ pub struct RefusalReason(pub &'static str);
 
 /// Logs and counts each request when it is answered, or when its caller goes away.
 #[derive(Debug, Clone)]
-pub struct AccessLog(Arc<RequestMetrics>);
+pub struct AccessLog {
+    metrics: Arc<RequestMetrics>,
+    quiet: Arc<[String]>,
+}
 
 impl AccessLog {
     /// Counts in `metrics`.
     pub fn new(metrics: Arc<RequestMetrics>) -> Self {
-        Self(metrics)
+        Self { metrics, quiet: Arc::default() }
+    }
+
+    /// What goes well at `routes`, written as they are matched, is no news: one server of ours asks there for another all the time.
+    #[must_use]
+    pub fn quiet_at(self, routes: impl IntoIterator<Item = String>) -> Self {
+        Self { quiet: routes.into_iter().collect(), ..self }
     }
 }
 
@@ -49,7 +58,10 @@ impl Manner for AccessLog {
             id: extensions.get::<RequestId>().copied(),
             trace_id: extensions.get::<TraceContext>().map(|context| context.trace_id),
             started: Instant::now(),
-            metrics: Arc::clone(&self.0),
+            is_quiet: extensions
+                .get::<MatchedPath>()
+                .is_some_and(|path| self.quiet.iter().any(|quiet| quiet == path.as_str())),
+            metrics: Arc::clone(&self.metrics),
             written: false,
         })
     }
@@ -69,6 +81,7 @@ pub struct Line {
     id: Option<RequestId>,
     trace_id: Option<TraceId>,
     started: Instant,
+    is_quiet: bool,
     metrics: Arc<RequestMetrics>,
     written: bool,
 }
@@ -82,20 +95,29 @@ impl Line {
         if let Some(reason) = refusal {
             self.metrics.count_refusal(reason);
         }
-        tracing::info!(
-            target: ACCESS_LOG_TARGET,
-            parent: None,
-            method = self.method.as_str(),
-            route,
-            path = self.path.as_deref(),
-            status = status.unwrap_or(CLIENT_CLOSED_REQUEST),
-            refusal,
-            microseconds = u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
-            client = self.client.map(text_of).as_deref(),
-            request_id = self.id.as_ref().map(RequestId::as_str),
-            trace_id = self.trace_id.map(tracing::field::display),
-            "request",
-        );
+        macro_rules! line {
+            ($level:ident) => {
+                tracing::$level!(
+                    target: ACCESS_LOG_TARGET,
+                    parent: None,
+                    method = self.method.as_str(),
+                    route,
+                    path = self.path.as_deref(),
+                    status = status.unwrap_or(CLIENT_CLOSED_REQUEST),
+                    refusal,
+                    microseconds = u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
+                    client = self.client.map(text_of).as_deref(),
+                    request_id = self.id.as_ref().map(RequestId::as_str),
+                    trace_id = self.trace_id.map(tracing::field::display),
+                    "request",
+                )
+            };
+        }
+        if self.is_quiet && status.is_none_or(|status| status < 400) {
+            line!(debug);
+        } else {
+            line!(info);
+        }
     }
 }
 
@@ -143,7 +165,50 @@ fn without_secrets(path: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{text_of, without_secrets};
+    use super::{AccessLog, Manner as _, text_of, without_secrets};
+    use crate::metrics::RequestMetrics;
+    use axum::{Router, body::Body, extract::Request, routing::get};
+    use http::StatusCode;
+    use std::{
+        io,
+        sync::{Arc, Mutex},
+    };
+    use tower::ServiceExt as _;
+
+    /// Where a test reads what was written.
+    #[derive(Clone, Default)]
+    struct Kept(Arc<Mutex<Vec<u8>>>);
+
+    impl io::Write for Kept {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[tokio::test]
+    async fn what_goes_well_at_a_quiet_route_is_a_detail() {
+        let kept = Kept::default();
+        let writer = kept.clone();
+        let lines = tracing_subscriber::fmt().with_max_level(tracing::Level::DEBUG).with_ansi(false);
+        let _logs = tracing::subscriber::set_default(lines.with_writer(move || writer.clone()).finish());
+        let log = AccessLog::new(Arc::new(RequestMetrics::new([""; 0], &[])))
+            .quiet_at(["/quiet".to_owned(), "/refused".to_owned()]);
+        let router = Router::new()
+            .route("/quiet", get(|| async {}))
+            .route("/refused", get(|| async { StatusCode::FORBIDDEN }))
+            .route("/said", get(|| async {}))
+            .layer(log.layer());
+        for path in ["/quiet", "/refused", "/said"] {
+            router.clone().oneshot(Request::get(path).body(Body::empty()).unwrap()).await.unwrap();
+        }
+        let text = String::from_utf8(kept.0.lock().unwrap().clone()).unwrap();
+        let levels: Vec<&str> = text.lines().map(|line| line.split_whitespace().nth(1).unwrap()).collect();
+        assert_eq!(levels, ["DEBUG", "INFO", "INFO"], "{text}");
+    }
 
     #[test]
     fn addresses_are_written_as_everywhere() {

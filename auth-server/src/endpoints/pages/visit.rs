@@ -162,7 +162,7 @@ impl<'a> Visit<'a> {
 
     fn notice(&self, notice: Notice) -> Response {
         let words = notice.words();
-        tracing::info!(?notice, request_id = self.request_id.as_str(), "a page says why not");
+        tracing::info!(?notice, "a page says why not");
         let template = MessagePage {
             site: &self.site,
             title: words.title,
