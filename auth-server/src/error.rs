@@ -281,7 +281,7 @@ impl From<RevokeTokenRefusal> for OAuthError {
 impl From<GrantRefusal> for OAuthError {
     fn from(cause: GrantRefusal) -> Self {
         match cause {
-            GrantRefusal::Missing(_) => Self::invalid_request("A required parameter is missing."),
+            GrantRefusal::Missing(what) => Self::invalid_request(what),
             GrantRefusal::AssertionReplayed => invalid_client(false),
             GrantRefusal::UnsupportedGrantType => {
                 Self::new(ErrorCode::UnsupportedGrantType, "This grant type is not served.")

@@ -73,7 +73,7 @@ pub struct TokenAnswer {
 /// # Errors
 /// It is missing, not served, or not for this client.
 pub fn check_grant_type(parameters: &Parameters, client: &Client) -> Result<GrantType, GrantRefusal> {
-    let word = parameters.get("grant_type").ok_or(GrantRefusal::Missing("grant_type"))?;
+    let word = parameters.get("grant_type").ok_or(GrantRefusal::Missing("The parameter grant_type is missing."))?;
     let grant_type = GrantType::parse(word).ok_or(GrantRefusal::UnsupportedGrantType)?;
     if client.allows_grant(grant_type) { Ok(grant_type) } else { Err(GrantRefusal::UnauthorizedClient) }
 }

@@ -9,8 +9,8 @@ use shared::{db::StoreError, protocol::scope::ScopeSet};
 /// Why a grant request gets no token.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum GrantRefusal {
-    /// A parameter that the grant needs is missing.
-    #[error("a required parameter is missing: {0}")]
+    /// A parameter that the grant needs is missing, in words for the client.
+    #[error("{0}")]
     Missing(&'static str),
     /// No such grant type is served.
     #[error("unsupported grant type")]

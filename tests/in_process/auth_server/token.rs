@@ -51,6 +51,21 @@ async fn the_first_redemption_confirms_the_client() {
 }
 
 #[tokio::test]
+async fn a_missing_parameter_is_named() {
+    let server = TestServer::with_app().await;
+    let mut form = vec![("client_id", "app")];
+    for (missing, grant_type) in
+        [("grant_type", None), ("code", Some("authorization_code")), ("refresh_token", Some("refresh_token"))]
+    {
+        form.truncate(1);
+        form.extend(grant_type.map(|grant_type| ("grant_type", grant_type)));
+        let answer = server.post_form(TOKEN, &form).await;
+        assert_eq!(answer.refusal(), (400, "invalid_request".to_owned()));
+        assert_eq!(answer.text("error_description"), format!("The parameter {missing} is missing."));
+    }
+}
+
+#[tokio::test]
 async fn a_client_without_the_refresh_grant_gets_no_refresh_token() {
     let server = TestServer::with_app().await;
     server.add_client(&Client { grant_types: vec![GrantType::AuthorizationCode], ..public_client("once") }).await;

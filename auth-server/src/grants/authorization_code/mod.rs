@@ -39,7 +39,7 @@ pub struct Purchase {
 /// # Errors
 /// Why it buys nothing; unless the refusal is ours, the code is burnt.
 pub async fn answer(app: &App, call: &TokenCall<'_>) -> Result<TokenAnswer, GrantRefusal> {
-    let code = call.parameters.get("code").ok_or(GrantRefusal::Missing("code"))?;
+    let code = call.parameters.get("code").ok_or(GrantRefusal::Missing("The parameter code is missing."))?;
     let (grant, holder) = authorization_grant::find_by_code(&mut app.store.read(), &TokenHash::of(code))
         .await?
         .ok_or(GrantRefusal::CodeUnknown)?;

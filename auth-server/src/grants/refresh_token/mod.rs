@@ -99,7 +99,8 @@ impl From<SpendError> for Undone {
 /// # Errors
 /// Why there is no token.
 pub async fn answer(app: &App, call: &TokenCall<'_>) -> Result<TokenAnswer, GrantRefusal> {
-    let text = call.parameters.get("refresh_token").ok_or(GrantRefusal::Missing("refresh_token"))?;
+    let text =
+        call.parameters.get("refresh_token").ok_or(GrantRefusal::Missing("The parameter refresh_token is missing."))?;
     let token = OpaqueToken::parse(TokenKind::RefreshToken, text).ok_or(GrantRefusal::RefreshTokenEnded)?;
     let mut counted = None;
     for race in 0..RACES_MAX {
