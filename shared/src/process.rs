@@ -56,14 +56,26 @@ impl Surroundings {
     }
 }
 
-/// Ends `program`: what failed is told on standard error, in one line where the cause is one, and `code` says which exit code it is.
+/// The exit code of a command whose output nobody reads any further (`| head`): what shells report of a program that SIGPIPE ended.
+pub const OUTPUT_CLOSED: u8 = 141;
+
+/// Whether it failed because nobody reads any further.
+pub fn is_output_closed(error: &std::io::Error) -> bool {
+    error.kind() == std::io::ErrorKind::BrokenPipe
+}
+
+/// Ends `program`: what failed is told on standard error, in one line where the cause is one, and `code` says which exit code it
+/// is. Nothing is told of [`OUTPUT_CLOSED`], which whoever stopped reading knows.
 pub fn end<E: Display>(program: &str, done: Result<(), E>, code: impl FnOnce(&E) -> u8) -> ExitCode {
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            // Nobody is left to tell when this fails, too.
-            let _ = writeln!(std::io::stderr(), "{program}: {}", describe_failure(&error));
-            ExitCode::from(code(&error))
+            let code = code(&error);
+            if code != OUTPUT_CLOSED {
+                // Nobody is left to tell when this fails, too.
+                let _ = writeln!(std::io::stderr(), "{program}: {}", describe_failure(&error));
+            }
+            ExitCode::from(code)
         }
     }
 }

@@ -9,7 +9,7 @@ use clap::{Parser, Subcommand};
 use shared::{
     config::{ConfigCommand, ConfigurationError, Sources, TableDescription, write_warnings},
     db::StoreError,
-    process::Surroundings,
+    process::{OUTPUT_CLOSED, Surroundings, is_output_closed},
     protocol::{jwk::JwkError, jwt::AssertionSignerError},
     telemetry::TelemetryError,
 };
@@ -96,6 +96,7 @@ impl CommandError {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Manage(error) => error.exit_code(),
+            Self::Output(error) if is_output_closed(error) => OUTPUT_CLOSED,
             _ => 1,
         }
     }

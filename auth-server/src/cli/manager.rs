@@ -20,7 +20,7 @@ pub(super) fn require_state(settings: &Settings) -> Result<(), CommandError> {
     match database.sqlite_file() {
         Some(file) if matches!(file.try_exists(), Ok(false)) => Err(CommandError::refused(format!(
             "there is no Postern state: {} does not exist; run the command in the directory where Postern was started, or name its data \
-             directory as shared.data_dir (POSTERN__SHARED__DATA_DIR)",
+             directory: --data-dir of `postern`, or shared.data_dir (POSTERN__SHARED__DATA_DIR)",
             file.display()
         ))),
         _ => Ok(()),

@@ -49,7 +49,7 @@ use shared::{
         ConfigCommand, ConfigurationError, Settings as _, SharedSettings, Sources, TableDescription, write_warnings,
     },
     db::StoreError,
-    process::Surroundings,
+    process::{OUTPUT_CLOSED, Surroundings, is_output_closed},
     random::SharedRandom,
     telemetry::TelemetryError,
 };
@@ -187,9 +187,10 @@ pub enum CommandError {
 
 impl CommandError {
     /// What the process ends with: 1 when it was refused or failed, 3 when there is nothing of the name or id that was given. A command line that
-    /// is none ends with 2.
+    /// is none ends with 2, and one whose output is not read to its end with [`OUTPUT_CLOSED`].
     pub fn exit_code(&self) -> u8 {
         match self {
+            Self::Io(error) if is_output_closed(error) => OUTPUT_CLOSED,
             Self::NotFound(_) | Self::Organization(OrganizationRefusal::NotMember) => 3,
             Self::Administration(refusal) if refusal.is_not_found() => 3,
             _ => 1,

@@ -25,6 +25,7 @@ use shared::{
     clock::SharedClock,
     config::Sources,
     db::Statement,
+    process::OUTPUT_CLOSED,
     protocol::{opaque_token::TokenHash, resource_document::ResourceDocument, scope::ScopeSet},
     random::SystemRandom,
 };
@@ -281,10 +282,38 @@ async fn a_command_in_a_directory_without_state_is_refused_and_makes_nothing() {
         &["organization", "list"],
     ] {
         let error = installation.run(arguments).await.expect_err("refused");
-        assert!(error.contains("no Postern state") && error.contains("shared.data_dir"), "{arguments:?}: {error}");
+        for words in ["no Postern state", "--data-dir", "shared.data_dir"] {
+            assert!(error.contains(words), "{arguments:?}: {error}");
+        }
         assert!(!installation.data_file("").exists(), "{arguments:?} made the directory");
     }
     installation.run(&["keys", "make-key-encryption-key"]).await.expect("a key before the first start");
+}
+
+/// Output of which nobody reads the end.
+struct Closed;
+
+impl std::io::Write for Closed {
+    fn write(&mut self, _: &[u8]) -> std::io::Result<usize> {
+        Err(std::io::ErrorKind::BrokenPipe.into())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn whoever_reads_no_further_is_told_nothing() {
+    let installation = Installation::new();
+    with_resource(&installation).await;
+    for arguments in [&["audit", "export"][..], &["audit", "list"], &["resource", "list", "--json"]] {
+        let arguments = Arguments::try_parse_from([&["auth-server"], arguments].concat()).expect("a command");
+        let Command::Manage(command) = arguments.command else { panic!("no managing command") };
+        let settings = installation.settings.clone();
+        let done = manage(command, settings, &installation.clock, Arc::new(SystemRandom), &mut Closed).await;
+        assert_eq!(done.expect_err("nobody reads").exit_code(), OUTPUT_CLOSED);
+    }
 }
 
 #[tokio::test]
