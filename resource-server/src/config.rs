@@ -8,7 +8,7 @@ pub use issuer_url::IssuerUrl;
 pub use tool_limit::ToolLimit;
 pub use trusted_issuer::{ClientProof, IntrospectionRule, SignatureAlgorithm, TrustedIssuerSettings};
 
-use crate::mcp::host_and_origin::HostAndOrigin;
+use crate::{builtin_resource, mcp::host_and_origin::HostAndOrigin};
 use shared::{
     config::{
         ByteSize, ConfigurationError, DurationSeconds, Problem, PublicUrl, SettingsList, SharedSettings, Sources,
@@ -176,7 +176,14 @@ impl Settings {
     /// What may be meant so, and mostly is not.
     pub fn warnings(&self) -> Vec<Problem> {
         let own = &self.resource_server;
-        listener_warnings(&self.shared, "resource_server", &own.public_url, &own.listen)
+        let mut warnings = listener_warnings(&self.shared, "resource_server", &own.public_url, &own.listen);
+        let tools: Vec<String> = builtin_resource::scopes().into_iter().flat_map(|scope| scope.tools).collect();
+        warnings.extend(own.tool_limits.iter().filter(|limit| !tools.contains(&limit.tool)).map(|limit| {
+            let message =
+                format!("{:?} is no tool here, so nothing is limited; there are {}", limit.tool, tools.join(", "));
+            Problem::new("resource_server.tool_limits", message)
+        }));
+        warnings
     }
 
     fn contradictions(&self) -> Vec<Problem> {
@@ -244,6 +251,23 @@ mod tests {
     fn at_the_root_the_resource_is_the_public_url() {
         let settings = load("[resource_server]\nmcp_path = \"/\"\n").expect("settings");
         assert_eq!((settings.resource().as_str(), settings.endpoint_path()), ("http://localhost:9500", ""));
+    }
+
+    #[test]
+    fn a_limit_of_a_tool_that_is_none_is_warned_of() {
+        let warnings = |limits: &str| {
+            let settings = load(&format!("[resource_server]\ntool_limits = {limits}\n")).expect("usable");
+            settings
+                .warnings()
+                .into_iter()
+                .filter(|warning| warning.key == "resource_server.tool_limits")
+                .collect::<Vec<_>>()
+        };
+        assert!(warnings("[\"whoami=1\", \"create_event=2\"]").is_empty());
+        let [warning] = &warnings("[\"whoami=1\", \"create_events=2\"]")[..] else { panic!("one") };
+        assert!(
+            warning.message.starts_with("\"create_events\" is no tool") && warning.message.contains("create_event,")
+        );
     }
 
     #[test]
