@@ -34,9 +34,10 @@ impl NotIdentified {
     /// Whether it counts against whoever sent the token: it was nobody's, as far as can be told.
     pub fn is_guess(self) -> bool {
         match self {
-            Self::Refused(refusal) | Self::Unfit(refusal) => is_forged(refusal),
+            Self::Refused(refusal) => is_forged(refusal),
             Self::Unknown | Self::Declined => true,
             Self::NoToken(_)
+            | Self::Unfit(_)
             | Self::WithdrawnKey
             | Self::Inactive
             | Self::NotNow

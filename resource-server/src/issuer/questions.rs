@@ -59,11 +59,7 @@ impl<T: Clone + Send + Sync + 'static> Questions<T> {
         digest: TokenDigest,
         question: impl Future<Output = Result<T, E>> + Send + 'static,
     ) -> Option<Result<T, E>> {
-        let mut is_first = false;
-        let answer = self.on_the_way.get_or_make(&digest, |_| {
-            is_first = true;
-            OnceCell::new()
-        });
+        let answer = self.on_the_way.get_or_make(&digest, |_| OnceCell::new());
         let questions = self.clone();
         let asking = async move {
             let mut has_asked = false;
@@ -77,7 +73,7 @@ impl<T: Clone + Send + Sync + 'static> Questions<T> {
             }
             answer
         };
-        if is_first { patiently(asking).await } else { tokio::time::timeout(PATIENCE, asking).await.ok() }
+        patiently(asking).await
     }
 
     /// A place among those on the way. `None` when there is none in time, or when the issuer failed a moment ago.

@@ -61,15 +61,15 @@ impl Pipeline {
         reply: &UpstreamReply,
         now: UnixSeconds,
     ) -> Result<(), Refusal> {
-        let owner = caller.identified.token.session_owner();
+        let owner = || caller.identified.token.session_owner();
         if outline.http_method == Method::DELETE
             && reply.status.is_success()
             && let Some(id) = outline.session.as_ref().and_then(|id| id.to_str().ok())
         {
-            sessions.end(id, &owner).await.map_err(unknowable)?;
+            sessions.end(id, &owner()).await.map_err(unknowable)?;
         }
         let Some(opened) = opened(reply) else { return Ok(()) };
-        match sessions.bind(opened, &owner, now).await {
+        match sessions.bind(opened, &owner(), now).await {
             Ok(over) => {
                 self.close_sessions(caller, outline, &over).await;
                 Ok(())

@@ -235,7 +235,7 @@ mod tests {
     }
 
     fn members(claims: &Value) -> Members {
-        Members::from(claims.as_object().expect("an object").clone())
+        Members::parse(claims.to_string().as_bytes()).expect("an object")
     }
 
     fn judge(claims: &Value, statement: Statement) -> Result<Principal, JwtRefusal> {

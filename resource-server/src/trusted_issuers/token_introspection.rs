@@ -157,7 +157,7 @@ impl TokenIntrospection {
         digest: TokenDigest,
         guesser: Option<Guesser>,
     ) -> Result<Answer, Unanswered> {
-        let Some(_place) = self.questions.place().await else { return Err(Unanswered::NotNow) };
+        let Some(place) = self.questions.place().await else { return Err(Unanswered::NotNow) };
         let now = self.clock.now();
         if let Some(guesser) = &guesser
             && let Some(counted) = guesser.refusal().await
@@ -165,6 +165,7 @@ impl TokenIntrospection {
             return Err(Unanswered::Spent(counted));
         }
         let answer = self.judge_exchange(token, digest, now).await;
+        drop(place);
         // Here, because whoever sent it may have hung up by now, and would guess for nothing.
         if let (Ok(None) | Err(Unanswered::Declined), Some(guesser)) = (&answer, guesser) {
             guesser.pay().await;

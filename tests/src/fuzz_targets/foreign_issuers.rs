@@ -17,6 +17,7 @@ use resource_server::{
 use serde_json::Value;
 use shared::protocol::{
     jwk::{JWK_SET_MAX_KEYS, Jwk, JwkSet},
+    jwt::Members,
     jwt::VerificationKeys,
     strict_json,
 };
@@ -54,8 +55,9 @@ pub(super) fn introspection_answer(bytes: &[u8]) {
     };
     let active = claims.get("active") == Some(&Value::Bool(true));
     assert_eq!(read_answer(bytes).flatten().is_some(), active);
+    let members = Members::parse(bytes).expect("an object with unique members");
     for statement in [Statement::Jwt, Statement::Introspection] {
-        let Ok(principal) = rules.judge(&claims.clone().into(), statement, NOW) else { continue };
+        let Ok(principal) = rules.judge(&members, statement, NOW) else { continue };
         assert!(claims.get("iss").is_none_or(|issuer| issuer == ISSUER), "its own tokens alone");
         let audience = &claims["aud"];
         let several = audience.as_array().is_some_and(|several| several.iter().any(|one| one == AUDIENCE));

@@ -85,16 +85,6 @@ impl Members {
     }
 }
 
-impl From<Map<String, Value>> for Members {
-    fn from(map: Map<String, Value>) -> Self {
-        let mut members = Self::default();
-        for (name, value) in map {
-            members.insert(place(&name).map_or(Name::Other(name), Name::Usual), value);
-        }
-        members
-    }
-}
-
 fn place(name: &str) -> Option<usize> {
     USUAL.iter().position(|usual| *usual == name)
 }
@@ -166,7 +156,6 @@ mod tests {
         assert_eq!((members.get("iat"), members.get("nbf")), (Some(&json!(2)), Some(&Value::Null)));
         assert!(!members.contains("exp") && !members.contains("other"));
         assert_eq!(Value::Object(members.clone().into_map()), json!({"iss":"i","own":{"a":1},"iat":2,"nbf":null}));
-        assert_eq!(Members::from(members.clone().into_map()), members);
         assert_eq!((members.take("own"), members.take("own")), (Some(json!({"a": 1})), None));
         assert_eq!((members.take("iat"), members.take("iat")), (Some(json!(2)), None));
     }
