@@ -65,6 +65,8 @@ async fn curl(arguments: &[&str]) -> anyhow::Result<Value> {
 const RUN: [&str; 2] = ["machine", "operate"];
 /// Blocks that run after those in a shell of their own: a person with a browser comes in between.
 const WITH_A_PERSON: &str = "person";
+/// Blocks of the page for those who have a server of their own.
+const OF_A_SERVER: &str = "own";
 /// Blocks that need somebody else's program.
 const NOT_RUN: &str = "client";
 /// Blocks without a kind: the server, which this test starts itself, and the command that runs this test.
@@ -101,7 +103,37 @@ async fn the_readme_does_what_it_says() -> anyhow::Result<()> {
         "a tool is called:\n{printed}"
     );
     assert!(printed.contains("nightly-report"), "the client is listed:\n{printed}");
-    walk_with_a_person(&home, &with_a_person).await
+    walk_with_a_person(&home, &with_a_person).await?;
+    walk_with_a_server(&home).await
+}
+
+/// The page for somebody whose server verifies tokens by itself, in the terminal after those of the README.
+async fn walk_with_a_server(home: &Home) -> anyhow::Result<()> {
+    let page = fs::read_to_string(repository().join("docs/your-own-server.md"))?;
+    let mut script = String::from("set -euo pipefail\n");
+    for block in shell_blocks(&page) {
+        match block.kind.as_str() {
+            OF_A_SERVER => script.push_str(&format!("echo '--- line {}' >&2\n{}\n", block.line, block.text)),
+            kind => assert_eq!(kind, NOT_RUN, "line {}", block.line),
+        }
+    }
+    // The library that the page installs is there for the tests, too.
+    let packages = repository().join("tests").join("clients").join("node_modules");
+    let packages = fs::canonicalize(packages).context("the packages of tests/clients are missing: npm ci there")?;
+    symlink(packages, home.folder().join("node_modules"))?;
+    let mut command = Command::new("bash");
+    command.arg("-c").arg(&script).current_dir(home.folder());
+    let printed = run(command, "", WITHIN).await?.success()?;
+    let compact: String = printed.chars().filter(|character| !character.is_whitespace()).collect();
+    for expected in [
+        "\"notes.read\",\"notes.write\"",
+        "\"scope\":\"notes.read\"}{\"active\":true,\"aud\":\"http://localhost:9999/mcp\"",
+        "\"moreAvailable\":false",
+        "/secevent/event-type/token-revoked\":{",
+    ] {
+        assert!(compact.contains(expected), "{expected}:\n{printed}");
+    }
+    Ok(())
 }
 
 /// Opens the address that the script prints, as somebody does, and gives it the code that it asks for.
