@@ -8,13 +8,13 @@ use super::{
     password, times,
 };
 use crate::{
-    administration::views::{PasswordLinkView, UserView},
+    administration::views::{NewUserView, PasswordLinkView, UserView},
     audit::Actor,
     organizations::add_new_member,
     store::user_account::{self, UserFilter},
     users::{
         Email, NewUser, PasswordHasher, User, add_user, disable_user, disable_user::DisableUserRefusal, enable_user,
-        erase_user, erase_user::EraseUserRefusal, reset_password, set_administrator,
+        erase_user, erase_user::EraseUserRefusal, invite_user, reset_password, set_administrator,
         set_administrator::SetAdministratorRefusal, sign_out_everywhere,
     },
 };
@@ -24,9 +24,9 @@ use std::{io::Write, sync::Arc};
 /// What can be done with users.
 #[derive(Debug, Subcommand)]
 pub enum UserCommand {
-    /// Make an account. The password is asked for; with --password-stdin it is read from standard input.
+    /// Make an account. Its password is asked for here, or with --link the person chooses it; --password-stdin reads it from standard input.
     #[command(
-        after_help = "Example:\n  postern user add ada@example.com --administrator\n  postern user add ada@example.com --organization acme --role admin\n  echo \"$PASSWORD\" | postern user add ada@example.com --password-stdin"
+        after_help = "Example:\n  postern user add ada@example.com --link\n  postern user add ada@example.com --administrator\n  postern user add ada@example.com --organization acme --role admin\n  echo \"$PASSWORD\" | postern user add ada@example.com --password-stdin"
     )]
     Add(AddArguments),
     /// List all accounts.
@@ -72,6 +72,9 @@ pub struct AddArguments {
     /// Read the password from standard input.
     #[arg(long)]
     pub password_stdin: bool,
+    /// Print a link through which the person chooses the password; it works once. For an organization, add the account to it afterwards.
+    #[arg(long, conflicts_with_all = ["password_stdin", "organization"])]
+    pub link: bool,
     /// How to print.
     #[command(flatten)]
     pub format: Format,
@@ -190,15 +193,21 @@ async fn add(arguments: &AddArguments, manager: &Manager, output: &mut dyn Write
         Some(slug) => Some(organization::find(slug, manager).await?),
         None => None,
     };
-    let password = password::read(arguments.password_stdin)?;
+    let password = if arguments.link { None } else { Some(password::read(arguments.password_stdin)?) };
     let passwords = PasswordHasher::new(Arc::clone(&manager.random))?;
     let new = NewUser {
         email: &arguments.email,
         display_name: &arguments.name,
-        password: Some(&password),
+        password: password.as_ref(),
         is_administrator: arguments.administrator,
     };
     let (store, random, by) = (&manager.store, manager.random.as_ref(), &Actor::CommandLine);
+    if arguments.link {
+        let (user, token) = invite_user(store, &passwords, random, by, &new, manager.now).await?;
+        let link = PasswordLinkView::of(manager.issuer(), &token);
+        let made = NewUserView { user: view(&user.id, manager).await?, link };
+        return arguments.format.one(&made, &link_text(&arguments.email, &made.link), output);
+    }
     let user = match &organization {
         None => add_user(store, &passwords, random, by, &new, manager.now).await?,
         Some(organization) => {
@@ -242,9 +251,12 @@ async fn reset(arguments: &AccountArguments, manager: &Manager, output: &mut dyn
             .await?;
     let token = token.ok_or_else(|| CommandError::refused(format!("{} is disabled", arguments.email)))?;
     let link = PasswordLinkView::of(manager.issuer(), &token);
-    let (email, minutes) = (&arguments.email, link.expires_in_seconds / 60);
-    let text = format!("Give this link to {email}; it works once, for {minutes} minutes:\n{}", link.password_link);
-    arguments.format.one(&link, &text, output)
+    arguments.format.one(&link, &link_text(&arguments.email, &link), output)
+}
+
+fn link_text(email: &str, link: &PasswordLinkView) -> String {
+    let minutes = link.expires_in_seconds / 60;
+    format!("Give this link to {email}; it works once, for {minutes} minutes:\n{}", link.password_link)
 }
 
 /// The user with this id, who exists, as shown.

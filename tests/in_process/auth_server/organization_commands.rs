@@ -109,6 +109,10 @@ async fn who_administers_is_said_by_command_and_the_last_one_stays() {
     let users: Value = installation.json(&["user", "list"]).await;
     let root = users["items"].as_array().expect("users").iter().find(|user| user["email"] == "root@example.com");
     assert_eq!(root.expect("root")["state"], "active");
+    let invited = installation.json(&["user", "add", "grace@example.com", "--link"]).await;
+    assert_eq!((&invited["state"], &invited["has_password"]), (&json!("active"), &json!(false)));
+    assert!(invited["password_link"].as_str().is_some_and(|link| link.contains("/reset-password/postern_ol_")));
+    refused(&installation, &["user", "add", "grace@example.com", "--link"], "").await;
     // An organization that does not exist is told before a password is asked for.
     let add = ["user", "add", "new@example.com", "--organization", "nothing", "--password-stdin"];
     refused(&installation, &add, "nothing").await;
