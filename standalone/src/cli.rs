@@ -26,10 +26,10 @@ use std::{io::Write as _, path::PathBuf};
 )]
 pub struct Arguments {
     /// The configuration file; ./postern.toml is read if it is there.
-    #[arg(long, global = true, value_name = "FILE")]
+    #[arg(long, global = true, help_heading = "General options", value_name = "FILE")]
     pub config: Option<PathBuf>,
     /// The directory that state is kept in (./data).
-    #[arg(long, global = true, value_name = "DIRECTORY")]
+    #[arg(long, global = true, help_heading = "General options", value_name = "DIRECTORY")]
     pub data_dir: Option<String>,
     /// What to do instead of serving.
     #[command(subcommand)]

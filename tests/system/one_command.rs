@@ -285,3 +285,18 @@ async fn every_command_explains_itself_with_an_example() -> anyhow::Result<()> {
     }
     Ok(())
 }
+
+#[tokio::test]
+async fn a_second_client_of_one_name_is_said_beside_the_answer() -> anyhow::Result<()> {
+    let home = Home::new()?;
+    let _postern = home.start().await?;
+    let add = ["client", "add", "nightly", "--public", "--grant", "authorization_code", "--json"];
+    let add = [&add[..], &["--redirect-uri", "http://127.0.0.1:8080/callback"]].concat();
+    let (first, second) = (home.run(&add, "").await?, home.run(&add, "").await?);
+    assert!(!first.stderr.contains("already"), "{}", first.stderr);
+    let made: Value = serde_json::from_str(&first.stdout)?;
+    let id = made["client_id"].as_str().unwrap_or("no id");
+    assert!(second.stderr.contains("already") && second.stderr.contains(id), "{}", second.stderr);
+    serde_json::from_str::<Value>(&second.success()?)?;
+    Ok(())
+}

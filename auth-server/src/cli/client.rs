@@ -10,7 +10,7 @@ use crate::{
     administration::views::{ClientView, NewSecretView},
     audit::Actor,
     clients::{
-        Client,
+        Client, ClientOrigin,
         add_client::{Installation, NewClient, add_client},
         remove_client::remove_client,
         rotate_secret::{OVERLAP_SECONDS, RotateSecretRefusal, rotate_secret},
@@ -19,7 +19,7 @@ use crate::{
 };
 use clap::{Args, Subcommand};
 use shared::protocol::token_algorithm::TokenAlgorithm;
-use std::io::Write;
+use std::io::{Write, stderr};
 
 /// What can be done with clients.
 #[derive(Debug, Subcommand)]
@@ -156,9 +156,19 @@ async fn add(arguments: &AddArguments, manager: &Manager, output: &mut dyn Write
     };
     let redirect_schemes = &manager.settings.auth_server.redirect_schemes;
     let installation = Installation { issuer: manager.issuer(), redirect_schemes };
+    let mut reader = manager.store.read();
+    let others =
+        store::client::list_page(&mut reader, ClientOrigin::Administered.as_str(), "", i64::MAX, manager.now).await?;
+    let of_that_name = others.into_iter().find(|other| other.name == arguments.name.trim());
     let added =
         add_client(&manager.store, installation, manager.random.as_ref(), &Actor::CommandLine, &new, manager.now).await;
     let (client, secret) = added.map_err(|refusal| CommandError::refused(refusal.to_string()))?;
+    if let Some(other) = of_that_name {
+        // Beside the answer, which may go to a file; the secret is shown whether or not somebody reads this.
+        let (name, id) = (&other.name, &other.id);
+        let _ =
+            writeln!(stderr(), "there was a client {name} already, {id}: there are two now; `client remove` ends one");
+    }
     let mut text = format!("client_id      {}", client.id);
     if let Some(secret) = &secret {
         text.push_str(&format!("\nclient_secret  {}\nThe secret is shown only now.", secret.expose()));

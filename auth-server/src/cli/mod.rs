@@ -60,8 +60,11 @@ use std::{ffi::OsString, io::Write, path::PathBuf};
 #[command(name = "auth-server", version, after_help = "Example:\n  auth-server --config postern.toml serve")]
 pub struct Arguments {
     /// The configuration file; ./postern.toml is read if it is there.
-    #[arg(long, global = true, value_name = "FILE")]
+    #[arg(long, global = true, help_heading = "General options", value_name = "FILE")]
     pub config: Option<PathBuf>,
+    /// The directory that state is kept in (./data).
+    #[arg(long, global = true, help_heading = "General options", value_name = "DIRECTORY")]
+    pub data_dir: Option<String>,
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
@@ -214,7 +217,9 @@ impl Arguments {
     /// # Errors
     /// The file cannot be read.
     pub fn sources(&self, environment: Vec<(OsString, OsString)>) -> Result<Sources, ConfigurationError> {
+        let data_dir = self.data_dir.clone();
         let sources = Sources::read(self.config.as_deref(), environment)?;
+        let sources = sources.with_optional_flag("shared", "data_dir", "--data-dir", data_dir);
         Ok(match &self.command {
             Command::Serve(arguments) => arguments.flags(sources),
             Command::Config(_) | Command::Manage(_) => sources,

@@ -143,7 +143,8 @@ pub(super) fn check(
         return Err(AddClientRefusal::NoRedirectUri);
     }
     let resources = known_resources(new.resources, registered)?;
-    let scope = known_scopes(new.scope, &resources, registered)?;
+    let for_people = grant_types.iter().any(|grant| *grant != GrantType::ClientCredentials);
+    let scope = known_scopes(new.scope, &resources, registered, for_people)?;
     if grant_types.contains(&GrantType::ClientCredentials) {
         if new.is_public {
             return Err(AddClientRefusal::PublicMachine);
@@ -192,7 +193,13 @@ fn known_resources(asked: &[String], registered: &[Resource]) -> Result<Vec<Stri
     asked.iter().map(|id| known(id).ok_or_else(|| AddClientRefusal::UnknownResource(id.clone()))).collect()
 }
 
-fn known_scopes(asked: &str, resources: &[String], registered: &[Resource]) -> Result<ScopeSet, AddClientRefusal> {
+/// The refusal names those of identity `for_people` only: a machine is nobody.
+fn known_scopes(
+    asked: &str,
+    resources: &[String],
+    registered: &[Resource],
+    for_people: bool,
+) -> Result<ScopeSet, AddClientRefusal> {
     let asked: ScopeSet = asked.parse().map_err(AddClientRefusal::Scope)?;
     let is_any = |resource: &Resource| resources.is_empty() && !resource.is_management();
     let usable = registered.iter().filter(|resource| is_any(resource) || resources.contains(&resource.id));
@@ -201,7 +208,8 @@ fn known_scopes(asked: &str, resources: &[String], registered: &[Resource]) -> R
     if unknown.is_empty() {
         return Ok(asked);
     }
-    Err(AddClientRefusal::UnknownScope(unknown.to_string(), known.to_string()))
+    let named = if for_people { known } else { known.difference(&identity::scopes::all()) };
+    Err(AddClientRefusal::UnknownScope(unknown.to_string(), named.to_string()))
 }
 
 #[cfg(test)]
@@ -232,7 +240,10 @@ mod tests {
         assert!(matches!(refusal(|new| new.scope = ""), Some(Refusal::UnboundMachine)));
         assert!(matches!(refusal(|new| new.resources = &[]), Some(Refusal::UnboundMachine)));
         assert!(refusal(|new| new.scope = "openid email mcp.read").is_none());
-        assert!(matches!(refusal(|new| new.scope = "mcp.everything"), Some(Refusal::UnknownScope(..))));
+        let Some(Refusal::UnknownScope(_, named)) = refusal(|new| new.scope = "mcp.everything") else {
+            panic!("a scope that does not exist");
+        };
+        assert!(named.contains("mcp.read") && !named.contains("openid"), "{named}");
         assert!(matches!(refusal(|new| new.name = " "), Some(Refusal::Name)));
     }
 

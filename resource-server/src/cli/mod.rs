@@ -24,8 +24,11 @@ pub use serve::ServeArguments;
 #[command(name = "resource-server", version, after_help = "Example:\n  resource-server --config postern.toml serve")]
 pub struct Arguments {
     /// The configuration file; ./postern.toml is read if it is there.
-    #[arg(long, global = true, value_name = "FILE")]
+    #[arg(long, global = true, help_heading = "General options", value_name = "FILE")]
     pub config: Option<PathBuf>,
+    /// The directory that state is kept in (./data).
+    #[arg(long, global = true, help_heading = "General options", value_name = "DIRECTORY")]
+    pub data_dir: Option<String>,
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
@@ -36,7 +39,7 @@ pub struct Arguments {
 pub enum Command {
     /// Serve until told to stop (Ctrl-C).
     #[command(
-        after_help = "Example:\n  resource-server serve --issuer https://auth.example.com --client-id mcp --private-key-file resource-server.key"
+        after_help = "Example:\n  resource-server serve --issuer https://auth.example.com --client-id client_Zm9vYmFyYmF6cXV4MTIz --private-key-file resource-server.key"
     )]
     Serve(ServeArguments),
     /// Look at the configuration.
@@ -67,7 +70,9 @@ impl Arguments {
     /// # Errors
     /// The file cannot be read.
     pub fn sources(&self, environment: Vec<(OsString, OsString)>) -> Result<Sources, ConfigurationError> {
+        let data_dir = self.data_dir.clone();
         let sources = Sources::read(self.config.as_deref(), environment)?;
+        let sources = sources.with_optional_flag("shared", "data_dir", "--data-dir", data_dir);
         Ok(match &self.command {
             Command::Serve(arguments) => arguments.flags(sources),
             Command::Config(_) => sources,
