@@ -27,7 +27,7 @@ use shared::{
 use wording::{
     FOREIGN_HOST, FOREIGN_ORIGIN, Form, INVALID_TOKEN, JSON, NOT_TRIED, PlainRefusal, RATE_LIMITED, TOO_MANY_CALLS,
     TOO_MANY_FAILURES, TOO_MANY_STREAMS, TOOL_RATE_LIMITED, TWO_TOKENS, UNAVAILABLE, UNKNOWN_KEY, answer, json,
-    no_token, takes_json,
+    no_token,
 };
 
 /// Everything a request can be refused for.
@@ -273,7 +273,7 @@ impl RefusalWriter {
 
     /// The answer to a request with these headers.
     pub fn write_to(&self, request: &HeaderMap, refusal: &Refusal) -> Response<Body> {
-        self.write_as(refusal, if takes_json(request) { Form::Json } else { Form::Text })
+        self.write_as(refusal, Form::of(request))
     }
 
     fn write_as(&self, refusal: &Refusal, form: Form<'_>) -> Response<Body> {
@@ -390,10 +390,12 @@ mod tests {
 
     #[test]
     fn no_token_names_no_error() {
-        for (accept, content_type) in [
-            (None, "text/plain; charset=utf-8"),
-            (Some("*/*"), "text/plain; charset=utf-8"),
-            (Some("text/event-stream, Application/JSON;q=0.9"), "application/json"),
+        const TEXT: &str = "text/plain; charset=utf-8";
+        for (accept, content_type, helps) in [
+            (None, TEXT, false),
+            (Some("*/*"), TEXT, false),
+            (Some("Text/HTML,application/xhtml+xml,*/*;q=0.8"), TEXT, true),
+            (Some("text/event-stream, Application/JSON;q=0.9"), "application/json", true),
         ] {
             let mut response = writer().write_to(&headers(accept), &Refusal::NoToken);
             assert_eq!(response.status(), 401);
@@ -404,9 +406,10 @@ mod tests {
             assert_eq!(response.headers()[CONTENT_TYPE], content_type);
             let said = body(&mut response);
             assert_eq!(said.starts_with('{'), content_type == "application/json");
-            assert!(said.starts_with('{') || said.starts_with("Missing authentication.\n"), "{said}");
-            for help in ["Missing authentication.", "add it to one", "sign in at http://i.", "Authorization header"] {
-                assert!(said.contains(help), "{accept:?}: {said}");
+            assert!(said.contains("Missing authentication."), "{accept:?}: {said}");
+            assert_eq!(said == "Missing authentication.", !helps, "{accept:?}: {said}");
+            for help in ["add it to one", "sign in at http://i.", "Authorization header"] {
+                assert_eq!(said.contains(help), helps, "{accept:?}: {said}");
             }
         }
     }

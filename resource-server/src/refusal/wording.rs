@@ -108,18 +108,33 @@ pub(super) const NOT_TRIED: &str =
 /// How a refusal is said.
 #[derive(Clone, Copy)]
 pub(super) enum Form<'i> {
+    /// The line that scripts compare, and nothing else.
     Text,
+    /// That line with the help below it, for a person who came with a browser.
+    Help,
     Json,
     /// The answer to this request.
     Message(&'i RequestId),
 }
 
 impl Form<'_> {
+    /// That which a request with these headers takes; one that takes anything was written by hand, mostly, and hears the line of old.
+    pub(super) fn of(request: &HeaderMap) -> Self {
+        if takes(request, "application/json") {
+            Self::Json
+        } else if takes(request, "text/html") {
+            Self::Help
+        } else {
+            Self::Text
+        }
+    }
+
     pub(super) fn say(self, what: &PlainRefusal) -> Response<Body> {
         let PlainRefusal { status, code, words, advice } = what;
         let sentences = || format!("{}. {advice}", words.trim_end_matches('.'));
         match self {
-            Self::Text => answer(*status, TEXT, Body::from(format!("{words}\n{advice}\n"))),
+            Self::Text => answer(*status, TEXT, Body::from(*words)),
+            Self::Help => answer(*status, TEXT, Body::from(format!("{words}\n{advice}\n"))),
             Self::Json => {
                 let document = json!({"error": code.as_str(), "error_description": sentences()});
                 answer(*status, JSON, Body::from(document.to_string()))
@@ -135,11 +150,11 @@ impl Form<'_> {
     }
 }
 
-/// Whether a request says that it takes JSON; one that takes anything was written by hand, mostly.
-pub(super) fn takes_json(request: &HeaderMap) -> bool {
+/// Whether a request names this type among those that it takes.
+fn takes(request: &HeaderMap, media_type: &str) -> bool {
     let accepted = request.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
     let mut ranges = accepted.flat_map(|value| value.split(','));
-    ranges.any(|range| range.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case("application/json"))
+    ranges.any(|range| range.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case(media_type))
 }
 
 /// An error in JSON-RPC.

@@ -17,12 +17,7 @@ async fn the_121st_request_of_a_minute_is_429_with_headers() {
     }
     let refused = server.list(&token).await;
     assert_eq!(refused.status, StatusCode::TOO_MANY_REQUESTS);
-    assert_eq!(refused.text().lines().next(), Some("Rate limit exceeded."));
-    assert!(
-        refused.text().contains("requests_per_minute") && refused.text().contains("Retry-After"),
-        "{}",
-        refused.text()
-    );
+    assert_eq!(refused.text(), "Rate limit exceeded.");
     assert_eq!(refused.header("x-ratelimit-remaining"), "0");
     assert!((1..=60).contains(&refused.header("retry-after").parse::<i64>().expect("seconds")));
     assert!(refused.header("ratelimit").contains("r=0") && refused.header("ratelimit-policy").contains("q=120"));

@@ -6,7 +6,7 @@ use super::{
 };
 use axum::{
     body::Body,
-    http::{StatusCode, header},
+    http::{Method, StatusCode, header},
 };
 use bytes::Bytes;
 use serde_json::{Value, json};
@@ -265,4 +265,23 @@ async fn a_refusal_says_what_is_wrong_and_what_to_do() {
     let limited = ask(Some(&token), list()).await;
     assert_eq!(limited.status, StatusCode::TOO_MANY_REQUESTS, "before anything is read");
     assert!(limited.json()["error_description"].as_str().is_some_and(|said| said.contains("Retry-After")));
+}
+
+/// Scripts compare the line of old; a person who opens the URL is told where people belong.
+#[tokio::test]
+async fn a_browser_reads_help_below_the_line_that_scripts_compare() {
+    let server = Server::start().await;
+    let get = |accept: &str| {
+        let mut request = post("", String::new());
+        *request.method_mut() = Method::GET;
+        request.headers_mut().remove(header::AUTHORIZATION);
+        request.headers_mut().insert(header::ACCEPT, accept.parse().expect("a value"));
+        request
+    };
+    assert_eq!(server.send(get("*/*")).await.text(), "Missing authentication.");
+    let page = server.send(get("text/html,application/xhtml+xml,*/*;q=0.8")).await;
+    assert_eq!((page.status, page.header("content-type")), (StatusCode::UNAUTHORIZED, "text/plain; charset=utf-8"));
+    let text = page.text();
+    let (line, help) = text.split_once('\n').expect("two lines");
+    assert!(line == "Missing authentication." && help.contains("has you sign in at http"), "{text}");
 }

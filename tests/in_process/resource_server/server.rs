@@ -33,8 +33,7 @@ use tower::ServiceExt as _;
 pub const RESOURCE: &str = "http://localhost:9500/mcp";
 pub const NOW: UnixSeconds = 1_800_000_000;
 /// All that whoever takes text reads of a token that is no good.
-pub const INVALID_TOKEN_TEXT: &str =
-    "Invalid or revoked MCP token\nRefresh it, or have this resource authorized anew.\n";
+pub const INVALID_TOKEN_TEXT: &str = "Invalid or revoked MCP token";
 pub const IN_TIME: Duration = Duration::from_secs(10);
 
 /// Makes what answers in the place of the built-in tools.
