@@ -166,28 +166,11 @@ fn without_secrets(path: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::{AccessLog, Manner as _, text_of, without_secrets};
-    use crate::metrics::RequestMetrics;
+    use crate::{metrics::RequestMetrics, telemetry::tests::Kept};
     use axum::{Router, body::Body, extract::Request, routing::get};
     use http::StatusCode;
-    use std::{
-        io,
-        sync::{Arc, Mutex},
-    };
+    use std::sync::Arc;
     use tower::ServiceExt as _;
-
-    /// Where a test reads what was written.
-    #[derive(Clone, Default)]
-    struct Kept(Arc<Mutex<Vec<u8>>>);
-
-    impl io::Write for Kept {
-        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            self.0.lock().unwrap().write(bytes)
-        }
-
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-    }
 
     #[tokio::test]
     async fn what_goes_well_at_a_quiet_route_is_a_detail() {
@@ -205,7 +188,7 @@ mod tests {
         for path in ["/quiet", "/refused", "/said"] {
             router.clone().oneshot(Request::get(path).body(Body::empty()).unwrap()).await.unwrap();
         }
-        let text = String::from_utf8(kept.0.lock().unwrap().clone()).unwrap();
+        let text = kept.text();
         let levels: Vec<&str> = text.lines().map(|line| line.split_whitespace().nth(1).unwrap()).collect();
         assert_eq!(levels, ["DEBUG", "INFO", "INFO"], "{text}");
     }

@@ -104,7 +104,7 @@ fn may_be_logged(metadata: &Metadata<'_>) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::{BatchedWriter, DEFAULT_FILTER, JsonLines, TimeAndRequest, discreet};
     use crate::http::{ClientAddress, CurrentRequest, RequestId, on_behalf_of};
     use crate::trace::{SpanContext, TraceContext, TraceState, Tracer};
@@ -117,7 +117,13 @@ mod tests {
 
     /// Where a test reads what was written.
     #[derive(Clone, Default)]
-    struct Kept(Arc<Mutex<Vec<u8>>>);
+    pub(crate) struct Kept(Arc<Mutex<Vec<u8>>>);
+
+    impl Kept {
+        pub(crate) fn text(&self) -> String {
+            String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+        }
+    }
 
     impl io::Write for Kept {
         fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
@@ -136,8 +142,10 @@ mod tests {
         let subscriber = tracing_subscriber::registry().with(filter).with(discreet(JsonLines::new(writer)));
         tracing::subscriber::with_default(subscriber, speak);
         drop(guard);
-        let text = String::from_utf8(kept.0.lock().unwrap().clone()).unwrap();
-        text.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|_| panic!("not JSON: {line}"))).collect()
+        kept.text()
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap_or_else(|_| panic!("not JSON: {line}")))
+            .collect()
     }
 
     #[test]

@@ -48,22 +48,12 @@ pub fn revocation(client: &OAuthClient) -> anyhow::Result<Request> {
 
 /// `tools/list` at the MCP endpoint.
 pub fn tools_list(token: &str) -> anyhow::Result<Request> {
-    let bearer = format!("Bearer {token}");
-    let headers = [
-        (AUTHORIZATION, bearer.as_str()),
-        (ACCEPT, "application/json, text/event-stream"),
-        (CONTENT_TYPE, "application/json"),
-    ];
-    Request::post("/mcp", &headers, r#"{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{}}"#)
+    mcp_request(token, &[], r#"{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{}}"#.to_owned())
 }
 
 /// `subscriptions/listen` of MCP 2026-07-28 at the MCP endpoint: its answer ends with the token.
 pub fn listen(token: &str) -> anyhow::Result<Request> {
-    let bearer = format!("Bearer {token}");
-    let headers = [
-        (AUTHORIZATION, bearer.as_str()),
-        (ACCEPT, "application/json, text/event-stream"),
-        (CONTENT_TYPE, "application/json"),
+    let more = [
         (HeaderName::from_static("mcp-protocol-version"), REVISION),
         (HeaderName::from_static("mcp-method"), "subscriptions/listen"),
     ];
@@ -75,7 +65,18 @@ pub fn listen(token: &str) -> anyhow::Result<Request> {
         },
     });
     let message = json!({"jsonrpc": "2.0", "id": 1, "method": "subscriptions/listen", "params": params});
-    Request::post("/mcp", &headers, message.to_string())
+    mcp_request(token, &more, message.to_string())
+}
+
+fn mcp_request(token: &str, more: &[(HeaderName, &str)], message: String) -> anyhow::Result<Request> {
+    let bearer = format!("Bearer {token}");
+    let mut headers = vec![
+        (AUTHORIZATION, bearer.as_str()),
+        (ACCEPT, "application/json, text/event-stream"),
+        (CONTENT_TYPE, "application/json"),
+    ];
+    headers.extend_from_slice(more);
+    Request::post("/mcp", &headers, message)
 }
 
 fn form_request(path: &str, body: String, credentials: Option<&Credentials>) -> anyhow::Result<Request> {
